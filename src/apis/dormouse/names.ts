@@ -1,0 +1,15 @@
+/** Names that several parts agree on. Annotations and labels of our own live under dormouse.dev. */
+export const dialAnnotation = 'node.dormouse.dev/dial';
+/** On the Node: JSON `{bridgeIp, cidr}` of its pod network, for the gateway's and API's pod-network listeners. */
+export const podNetworkAnnotation = 'node.dormouse.dev/pod-network';
+/** On a pod: set to `true` by the gateway when it has no request on the pod and will send none; the agent then stops it. */
+export const drainedAnnotation = 'gateway.dormouse.dev/drained';
+/** On a revision template: `freeze` keeps idle pods frozen instead of removing them. */
+export const idleAnnotation = 'autoscaling.dormouse.dev/idle';
+/** How long a frozen pod is kept before it is removed, e.g. `30m`. */
+export const frozenRetentionAnnotation = 'autoscaling.dormouse.dev/frozen-retention';
+/** On a pod: `true` asks the node agent to freeze it, absent or `false` to thaw it. */
+export const freezeAnnotation = 'node.dormouse.dev/freeze';
+export const systemNamespace = 'knative-serving';
+export const clusterDomain = 'cluster.local';
+export const schedulerName = 'default-scheduler';

@@ -1,0 +1,69 @@
+import type { Resource } from '#apis/definition.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import type { Client } from '#client/client.ts';
+import type { Informer, Informers } from '#client/informer-types.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+
+/**
+ * What a reconcile ended with. `done`: nothing more until something changes. `requeue`: again after `afterMs`.
+ * Thrown errors are retried with back-off; PermanentError is logged and not retried.
+ */
+export type Outcome = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
+export const done: Outcome = { kind: 'done' };
+export const requeue = (afterMs: number): Outcome => ({ kind: 'requeue', afterMs });
+
+/** Retrying cannot help: the input has to change first. */
+export class PermanentError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'PermanentError';
+  }
+}
+
+export interface EventRecorder {
+  /** Writes (or counts up) an Event about `object`. Never throws, never blocks a reconcile. */
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}
+
+/** What a controller gets to work with; the same in process and over HTTPS. */
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * One reconciler: `resource` is what it reconciles. `reconcile` gets a private deep copy of the cached object and may change
+ * its `status` (and, through the client, other objects); the harness diffs and writes the status afterwards, so a reconciler
+ * never writes it itself. A deleted object is reported to `deleted`, if present.
+ */
+export interface Controller<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  /** Parallel reconciles (never two of the same key). Default 4. */
+  readonly workers?: number;
+  reconcile(object: T, signal: AbortSignal): Promise<Outcome>;
+  /** The object is gone from the cache. `key` is `namespace/name`. */
+  deleted?(key: string): void | Promise<void>;
+}
+
+/** The queue side handed to a controller's wiring, to enqueue keys when related objects change. */
+export interface Enqueue {
+  /** Fast lane: something changed. */
+  key(key: string): void;
+  /** After a delay; an earlier one for the same key wins. */
+  keyAfter(key: string, delayMs: number): void;
+  /** Slow lane: everything, e.g. after a configuration change. */
+  all(): void;
+}
+
+/** A controller's folder exports one of these: builds the reconciler and its watches from a context. */
+export interface ControllerModule<T extends KubeObject = KubeObject> {
+  readonly name: string;
+  setup(context: ControllerContext, enqueue: Enqueue): Controller<T>;
+}
+
+export type { Informer };

@@ -1,0 +1,17 @@
+/** A mistake of whoever typed the command or wrote the input: printed as it stands, without a stack. */
+export class UserError extends Error {
+  /** What to do next, shown on its own line. */
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'UserError';
+    this.hint = options.hint;
+  }
+}
+
+/** The text of an unknown thrown value, causes included, for messages shown to people. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${errorText(error.cause)}`;
+}

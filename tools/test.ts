@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+
+/**
+ * `npm test [unit|integration|e2e] [path filter …]`: unit tests in one process (src/**\/*.test.ts), then integration tests
+ * (src/**\/*.itest.ts) and end-to-end tests (e2e/*.test.ts), a process per file. Ends with `N passed, N failed, N skipped`; what a
+ * machine cannot run is skipped by name with its reason.
+ */
+const suites = {
+  unit: { pattern: 'src/**/*.test.ts', isolation: 'none', concurrency: 1, timeoutMs: 120_000 },
+  integration: { pattern: 'src/**/*.itest.ts', isolation: 'process', concurrency: 2, timeoutMs: 180_000 },
+  e2e: { pattern: 'e2e/**/*.test.ts', isolation: 'process', concurrency: 1, timeoutMs: 600_000 },
+} as const;
+
+const words = process.argv.slice(2);
+const chosen = words.filter((word): word is keyof typeof suites => word in suites);
+const filters = words.filter((word) => !(word in suites));
+const total = { pass: 0, fail: 0, skipped: 0 };
+const skips: string[] = [];
+
+for (const name of chosen.length > 0 ? chosen : (Object.keys(suites) as (keyof typeof suites)[])) run(name);
+for (const line of skips) console.log(`skipped: ${line}`);
+console.log(`${total.pass} passed, ${total.fail} failed, ${total.skipped} skipped`);
+process.exitCode = total.fail === 0 ? 0 : 1;
+
+function run(name: keyof typeof suites): void {
+  const { pattern, isolation, concurrency, timeoutMs } = suites[name];
+  const files = globSync(pattern)
+    .filter((file) => filters.every((filter) => file.includes(filter)))
+    .toSorted();
+  if (files.length === 0) return;
+  console.log(`\n${name}: ${files.length} files`);
+  const args = ['--test', `--test-isolation=${isolation}`, `--test-timeout=${timeoutMs}`, '--test-reporter=tap'];
+  if (isolation === 'process') args.push(`--test-concurrency=${concurrency}`);
+  const result = spawnSync(process.execPath, [...args, ...files], {
+    encoding: 'utf8',
+    maxBuffer: 256 * 2 ** 20,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  report(result.stdout);
+  const counts = Object.fromEntries(
+    [...result.stdout.matchAll(/^# (pass|fail|skipped|cancelled) (\d+)$/gm)].map(([, key, n]) => [key, Number(n)]),
+  );
+  total.pass += counts.pass ?? 0;
+  total.skipped += counts.skipped ?? 0;
+  const failures = (counts.fail ?? 0) + (counts.cancelled ?? 0);
+  // The exit code is trusted over the counts: a late throw can fail a run that counted no failure.
+  total.fail += failures === 0 && result.status !== 0 ? 1 : failures;
+}
+
+/** Prints failures with their detail, one line a suite otherwise, and collects skip reasons. */
+function report(tap: string): void {
+  const lines = tap.split('\n');
+  for (const [index, line] of lines.entries()) {
+    const skip = /^\s*ok \d+ - (.*) # SKIP ?(.*)$/.exec(line);
+    if (skip !== null) skips.push(`${skip[1]}: ${skip[2]}`);
+    if (/^\s*not ok /.test(line)) console.log(lines.slice(index, index + 40).join('\n'));
+  }
+  console.log(lines.filter((line) => /^# (tests|pass|fail|skipped|duration_ms)/.test(line)).join('  '));
+}

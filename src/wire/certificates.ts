@@ -1,0 +1,117 @@
+import 'reflect-metadata';
+import { X509Certificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+/** A certificate with its private key, both PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+export interface CertificateRequest {
+  readonly commonName: string;
+  /** X.509 organizations; Kubernetes reads a client's groups from them. */
+  readonly organizations?: readonly string[];
+  /** Host names and IP addresses a server answers to. */
+  readonly hosts?: readonly string[];
+  readonly usage: 'client' | 'server' | 'both';
+  readonly days: number;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const dayMs = 86_400_000;
+/** Tolerates clocks that run a little behind. */
+const backdateMs = 5 * 60_000;
+
+/** A new self-signed certificate authority. */
+export async function createAuthority(commonName: string, days: number): Promise<KeyPair> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: [{ CN: [commonName] }],
+    ...validity(days),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), privateKey: await exportKey(keys.privateKey) };
+}
+
+/** A certificate signed by `authority`, with a fresh key. */
+export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const signingKey = await importKey(authority.privateKey);
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
+    issuer: issuer.subject,
+    ...validity(request.days),
+    signingAlgorithm: algorithm,
+    publicKey: keys.publicKey,
+    signingKey,
+    extensions: await leafExtensions(request, keys.publicKey, issuer.publicKey),
+  });
+  return { certificate: certificate.toString('pem'), privateKey: await exportKey(keys.privateKey) };
+}
+
+/** Whether `pem` is a certificate that is valid for at least `days` more days and covers all `hosts`. */
+export function isUsable(pem: string, days: number, hosts: readonly string[] = []): boolean {
+  try {
+    const certificate = new X509Certificate(pem);
+    if (certificate.validToDate.getTime() - Date.now() < days * dayMs) return false;
+    return hosts.every((host) => (isIp(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined);
+  } catch {
+    return false;
+  }
+}
+
+async function leafExtensions(request: CertificateRequest, publicKey: CryptoKey, issuerKey: x509.PublicKey): Promise<x509.Extension[]> {
+  const usages: string[] = [];
+  if (request.usage !== 'server') usages.push(x509.ExtendedKeyUsage.clientAuth);
+  if (request.usage !== 'client') usages.push(x509.ExtendedKeyUsage.serverAuth);
+  const hosts = request.hosts ?? [];
+  return [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension(usages),
+    await x509.AuthorityKeyIdentifierExtension.create(issuerKey),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ...(hosts.length === 0
+      ? []
+      : [
+          new x509.SubjectAlternativeNameExtension(
+            hosts.map((value) => ({ type: isIp(value) ? ('ip' as const) : ('dns' as const), value })),
+          ),
+        ]),
+  ];
+}
+
+function validity(days: number): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Date.now() - backdateMs), notAfter: new Date(Date.now() + days * dayMs) };
+}
+
+/** 16 random bytes, positive as RFC 5280 §4.1.2.2 wants. */
+function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
+  return Buffer.from(bytes).toString('hex');
+}
+
+function isIp(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(':');
+}
+
+async function exportKey(key: CryptoKey): Promise<string> {
+  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key)).toString('base64');
+  return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n') ?? ''}\n-----END PRIVATE KEY-----\n`;
+}
+
+async function importKey(pem: string): Promise<CryptoKey> {
+  const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
+  return crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
+}

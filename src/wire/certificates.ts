@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate with its private key, both PEM. */
@@ -70,7 +70,7 @@ export function isUsable(pem: string, days: number, hosts: readonly string[] = [
   }
 }
 
-async function leafExtensions(request: CertificateRequest, publicKey: CryptoKey, issuerKey: x509.PublicKey): Promise<x509.Extension[]> {
+async function leafExtensions(request: CertificateRequest, publicKey: webcrypto.CryptoKey, issuerKey: x509.PublicKey): Promise<x509.Extension[]> {
   const usages: string[] = [];
   if (request.usage !== 'server') usages.push(x509.ExtendedKeyUsage.clientAuth);
   if (request.usage !== 'client') usages.push(x509.ExtendedKeyUsage.serverAuth);
@@ -106,12 +106,12 @@ function isIp(host: string): boolean {
   return /^[\d.]+$/.test(host) || host.includes(':');
 }
 
-async function exportKey(key: CryptoKey): Promise<string> {
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key)).toString('base64');
   return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n') ?? ''}\n-----END PRIVATE KEY-----\n`;
 }
 
-async function importKey(pem: string): Promise<CryptoKey> {
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
   return crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
 }

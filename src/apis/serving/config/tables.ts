@@ -1,0 +1,194 @@
+import {
+  ConfigError,
+  duration,
+  flag,
+  float,
+  integer,
+  oneOf,
+  readConfig,
+  text,
+  type ConfigData,
+  type ConfigKey,
+  type ConfigOf,
+} from '#apis/serving/config/config-map.ts';
+
+/** config-autoscaler; durations in milliseconds. */
+export const autoscalerTable = {
+  'container-concurrency-target-percentage': float(70, { min: 0, max: 100 }),
+  'container-concurrency-target-default': float(100, { min: 0.01 }),
+  'requests-per-second-target-default': float(200, { min: 0.01 }),
+  'target-burst-capacity': float(211, { min: -1 }),
+  'stable-window': duration('60s', { min: 6000, max: 3_600_000 }),
+  'panic-window-percentage': float(10, { min: 1, max: 100 }),
+  'panic-threshold-percentage': float(200, { min: 100 }),
+  'max-scale-up-rate': float(1000, { min: 1.000001 }),
+  'max-scale-down-rate': float(2, { min: 1.000001 }),
+  'enable-scale-to-zero': flag(true),
+  'scale-to-zero-grace-period': duration('30s', { min: 0 }),
+  'scale-to-zero-pod-retention-period': duration('0s', { min: 0 }),
+  'pod-autoscaler-class': text('kpa.autoscaling.knative.dev'),
+  'activator-capacity': float(100, { min: 1 }),
+  'initial-scale': integer(1, { min: 0 }),
+  'allow-zero-initial-scale': flag(false),
+  'min-scale': integer(0, { min: 0 }),
+  'max-scale': integer(0, { min: 0 }),
+  'max-scale-limit': integer(0, { min: 0 }),
+  'scale-down-delay': duration('0s', { min: 0, max: 3_600_000 }),
+} as const;
+export type AutoscalerConfig = ConfigOf<typeof autoscalerTable>;
+
+/** config-defaults; `-1` marks keys whose default is another key's value. */
+export const defaultsTable = {
+  'revision-timeout-seconds': integer(300, { min: 0 }),
+  'max-revision-timeout-seconds': integer(600, { min: 0 }),
+  'revision-response-start-timeout-seconds': integer(-1),
+  'revision-idle-timeout-seconds': integer(0, { min: 0 }),
+  'revision-cpu-request': text(''),
+  'revision-cpu-limit': text(''),
+  'revision-memory-request': text(''),
+  'revision-memory-limit': text(''),
+  'revision-ephemeral-storage-request': text(''),
+  'revision-ephemeral-storage-limit': text(''),
+  'container-name-template': text('user-container'),
+  'init-container-name-template': text('init-container'),
+  'container-concurrency': integer(0, { min: 0 }),
+  'container-concurrency-max-limit': integer(1000, { min: 1 }),
+  'allow-container-concurrency-zero': flag(true),
+  'enable-service-links': oneOf(['true', 'false', 'default'], 'false'),
+} as const;
+export type DefaultsConfig = ConfigOf<typeof defaultsTable>;
+
+/** config-deployment. */
+export const deploymentTable = {
+  'queue-sidecar-image': text('', ['queueSidecarImage']),
+  'registries-skipping-tag-resolving': text('kind.local,ko.local,dev.local', ['registriesSkippingTagResolving']),
+  'digest-resolution-timeout': duration('10s', { min: 1 }),
+  'progress-deadline': duration('600s', { min: 1000 }),
+  'default-affinity-type': oneOf(['prefer-spread-revision-over-nodes', 'none'], 'prefer-spread-revision-over-nodes'),
+  'pod-is-always-schedulable': flag(false),
+  'runtime-class-name': text(''),
+} as const;
+export type DeploymentConfig = ConfigOf<typeof deploymentTable>;
+
+/** config-gc; `disabled` reads as Infinity. */
+const orDisabled = (key: ConfigKey<number>): ConfigKey<number> => ({
+  default: key.default,
+  read: (value, name) => (value === 'disabled' ? Infinity : key.read(value, name)),
+});
+export const gcTable = {
+  'retain-since-create-time': orDisabled(duration('48h', { min: 0 })),
+  'retain-since-last-active-time': orDisabled(duration('15h', { min: 0 })),
+  'min-non-active-revisions': integer(20, { min: 0 }),
+  'max-non-active-revisions': orDisabled(integer(1000, { min: 0 })),
+} as const;
+export type GcConfig = ConfigOf<typeof gcTable>;
+
+/** config-network. */
+export const networkTable = {
+  'ingress-class': text('dormouse.ingress.networking.knative.dev', ['ingress.class']),
+  'certificate-class': text('cert-manager.certificate.networking.knative.dev', ['certificate.class']),
+  'domain-template': text('{{.Name}}.{{.Namespace}}.{{.Domain}}', ['domainTemplate']),
+  'tag-template': text('{{.Tag}}-{{.Name}}', ['tagTemplate']),
+  'external-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
+  'cluster-local-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
+  'system-internal-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
+  'http-protocol': oneOf(['Enabled', 'Redirected', 'Disabled'], 'Enabled'),
+  'rollout-duration': integer(0, { min: 0 }),
+  'autocreate-cluster-domain-claims': flag(false),
+  'default-external-scheme': oneOf(['http', 'https'], 'http'),
+} as const;
+export type NetworkConfig = ConfigOf<typeof networkTable>;
+
+/** config-observability: what the platform reads; the rest of its keys is kept and ignored. */
+export const observabilityTable = {
+  'logging.enable-var-log-collection': flag(false),
+  'logging.revision-url-template': text('http://logging.example.com/?revisionUID=${REVISION_UID}'),
+  'logging.request-log-template': text(''),
+  'logging.enable-request-log': flag(false),
+  'logging.enable-probe-request-log': flag(false),
+} as const;
+export type ObservabilityConfig = ConfigOf<typeof observabilityTable>;
+
+type FlagState = 'Enabled' | 'Disabled' | 'Allowed';
+const off = oneOf<FlagState>(['Enabled', 'Disabled', 'Allowed'], 'Disabled');
+const on = oneOf<FlagState>(['Enabled', 'Disabled', 'Allowed'], 'Enabled');
+/** config-features. */
+export const featuresTable = {
+  'multi-container': on,
+  'multi-container-probing': off,
+  'kubernetes.podspec-volumes-emptydir': on,
+  'kubernetes.podspec-affinity': off,
+  'kubernetes.podspec-topologyspreadconstraints': off,
+  'kubernetes.podspec-hostaliases': off,
+  'kubernetes.podspec-nodeselector': off,
+  'kubernetes.podspec-tolerations': off,
+  'kubernetes.podspec-fieldref': off,
+  'kubernetes.podspec-runtimeclassname': off,
+  'kubernetes.podspec-dnspolicy': off,
+  'kubernetes.podspec-dnsconfig': off,
+  'kubernetes.podspec-securitycontext': off,
+  'kubernetes.podspec-shareprocessnamespace': off,
+  'kubernetes.podspec-hostipc': off,
+  'kubernetes.podspec-hostpid': off,
+  'kubernetes.podspec-hostnetwork': off,
+  'kubernetes.podspec-priorityclassname': off,
+  'kubernetes.podspec-schedulername': off,
+  'kubernetes.podspec-init-containers': off,
+  'kubernetes.podspec-persistent-volume-claim': off,
+  'kubernetes.podspec-persistent-volume-write': off,
+  'kubernetes.podspec-volumes-image': off,
+  'kubernetes.podspec-volumes-hostpath': off,
+  'kubernetes.podspec-volumes-ephemeral': off,
+  'kubernetes.podspec-volumes-csi': off,
+  'kubernetes.podspec-volumes-mount-propagation': off,
+  'kubernetes.containerspec-addcapabilities': off,
+  'tag-header-based-routing': off,
+  'autodetect-http2': off,
+  'queueproxy.mount-podinfo': off,
+  'queueproxy.resource-defaults': off,
+  'secure-pod-defaults': oneOf(['Disabled', 'AllowRootBounded', 'Enabled'], 'Disabled'),
+} as const;
+export type FeaturesConfig = ConfigOf<typeof featuresTable>;
+
+/** Every ConfigMap with a table, by name. */
+export const configTables = {
+  'config-autoscaler': autoscalerTable,
+  'config-defaults': defaultsTable,
+  'config-deployment': deploymentTable,
+  'config-gc': gcTable,
+  'config-network': networkTable,
+  'config-observability': observabilityTable,
+  'config-features': featuresTable,
+} as const;
+
+/** Throws ConfigError when `data` is not acceptable for the ConfigMap `name`; names without a table are free. */
+export function checkConfigMap(name: string, data: ConfigData): void {
+  const table = configTables[name as keyof typeof configTables];
+  if (table === undefined) return;
+  const values = readConfig(table, data) as Readonly<Record<string, unknown>>;
+  if (name === 'config-defaults') checkDefaults(values as unknown as DefaultsConfig);
+  if (name === 'config-autoscaler') checkAutoscaler(values as unknown as AutoscalerConfig);
+}
+
+function checkDefaults(config: DefaultsConfig): void {
+  if (config['revision-timeout-seconds'] > config['max-revision-timeout-seconds']) {
+    throw new ConfigError(
+      `revision-timeout-seconds (${config['revision-timeout-seconds']}) cannot be greater than max-revision-timeout-seconds (${config['max-revision-timeout-seconds']})`,
+    );
+  }
+  if (config['container-concurrency'] > config['container-concurrency-max-limit']) {
+    throw new ConfigError(
+      `container-concurrency (${config['container-concurrency']}) cannot be greater than container-concurrency-max-limit (${config['container-concurrency-max-limit']})`,
+    );
+  }
+}
+
+function checkAutoscaler(config: AutoscalerConfig): void {
+  const limit = config['max-scale-limit'];
+  if (limit > 0 && (config['max-scale'] > limit || config['max-scale'] === 0)) {
+    throw new ConfigError(`max-scale = ${config['max-scale']}, must be in [1, max-scale-limit(${limit})] range`);
+  }
+  if (config['initial-scale'] === 0 && !config['allow-zero-initial-scale']) {
+    throw new ConfigError('initial-scale = 0, must be at least 1 (or at least 0 when allow-zero-initial-scale is true)');
+  }
+}

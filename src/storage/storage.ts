@@ -1,6 +1,10 @@
 /**
  * A revisioned key-value log with watch: what the API server stands on. Values are opaque text (encoded JSON objects).
- * One revision counter for the whole store; every successful write gets the next one.
+ * One revision counter for the whole store, starting at 0; every successful write gets the next one.
+ *
+ * A value never holds its own revision: the revision is known only once the write has its place in the log. What is
+ * stored therefore carries no `metadata.resourceVersion`; who serves an object splices in `modRevision` (of an entry) or
+ * `revision` (of an event, deletions included).
  */
 export interface Storage extends AsyncDisposable {
   /** The last committed revision. */
@@ -11,7 +15,8 @@ export interface Storage extends AsyncDisposable {
   get(key: string): Promise<Entry | undefined>;
   /**
    * Entries whose key starts with `prefix`, in key order (bytes), as of one revision.
-   * `after` continues behind that key; `revision` reads an earlier retained state (CompactedError when it is gone).
+   * `after` continues behind that key; `revision` reads an earlier retained state (CompactedError when it is gone,
+   * FutureRevisionError when it has not happened yet). Without `limit` (at least 1) everything is returned.
    */
   list(
     prefix: string,
@@ -20,15 +25,21 @@ export interface Storage extends AsyncDisposable {
   /**
    * Writes one key. Resolves only when the change is durable (fdatasync of the log has returned).
    * `expected` 0 means the key must not exist; a positive one must equal its modRevision. A mismatch resolves
-   * `{ ok: false, current }` and writes nothing. `value` null deletes.
+   * `{ ok: false, current }` and writes nothing. `value` null deletes; deleting a missing key is a mismatch too.
+   * Reads and live watches are ahead of the answer: `get` and `list` see the change, and its event has been delivered,
+   * before the promise resolves. Rejects with StorageFailure `busy` when too many writes are waiting (nothing was
+   * written: try again), `full` when the disk is (nothing was written; works again once there is space).
    */
   write(write: Write): Promise<WriteResult>;
   /**
-   * Every committed change after `afterRevision` under `prefix`, in revision order, old ones from the log first.
-   * Events of one transaction are delivered in one call. Throws CompactedError when history no longer reaches back.
+   * Every committed change after `afterRevision` under `prefix`, each once, in revision order: history from the log
+   * first (in several calls when long), then live (one call a group commit). Resolves when the watch is live, that is after
+   * the history was delivered. Rejects with CompactedError when history no longer reaches back, with FutureRevisionError
+   * when `afterRevision` has not happened yet. The listener runs synchronously inside the commit path: a slow one must
+   * queue for itself, and one that throws ends its own watch.
    */
   watch(prefix: string, afterRevision: number, listener: (events: readonly StorageEvent[]) => void): Promise<Watch>;
-  /** Forgets history up to `revision` (current values stay). */
+  /** Forgets history before `revision` (the state at `revision` and everything after it stay readable). */
   compact(revision: number): Promise<void>;
   /** Size figures for metrics and `status`. */
   stats(): Promise<{ sizeBytes: number; keys: number }>;
@@ -42,7 +53,6 @@ export interface Entry {
 }
 export interface Write {
   readonly key: string;
-
   readonly value: string | null;
   readonly expected: number | undefined;
 }
@@ -73,9 +83,19 @@ export class CompactedError extends Error {
   }
 }
 
-/** The data directory cannot be used: damaged, full, locked, or of a newer version. The message says what to do. */
+/** The asked-for revision is newer than the last committed one (a client that followed another, or a restored, store). */
+export class FutureRevisionError extends Error {
+  readonly currentRevision: number;
+  constructor(asked: number, currentRevision: number) {
+    super(`revision ${asked} has not happened yet (current: ${currentRevision})`);
+    this.name = 'FutureRevisionError';
+    this.currentRevision = currentRevision;
+  }
+}
+
+/** The store cannot do what was asked: damaged, full, locked, of a newer version, overloaded. The message says what to do. */
 export class StorageFailure extends Error {
-  readonly code: 'damaged' | 'full' | 'locked' | 'newer' | 'closed' | 'io';
+  readonly code: 'damaged' | 'full' | 'locked' | 'newer' | 'busy' | 'closed' | 'io';
   constructor(code: StorageFailure['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'StorageFailure';

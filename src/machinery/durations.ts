@@ -1,0 +1,96 @@
+/** Go's time.Duration in text, as in metav1.Duration, Knative annotations and kubectl flags. */
+
+const unitNanos: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+const maxNanos = (1n << 63n) - 1n;
+
+/** A text that is no Go duration; the message is Go's. */
+export class DurationError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'DurationError';
+  }
+}
+
+/** Nanoseconds of a text such as `1h2m3.5s`; fractions below a nanosecond are cut. Throws DurationError. */
+export function parseGoDuration(text: string): bigint {
+  const invalid = (): DurationError => new DurationError(`time: invalid duration ${JSON.stringify(text)}`);
+  const negative = text.startsWith('-');
+  const body = negative || text.startsWith('+') ? text.slice(1) : text;
+  if (body === '0') return 0n;
+  if (body === '' || body.length > 256) throw invalid();
+  let total = 0n;
+  let at = 0;
+  const part = /(\d*)(?:\.(\d*))?([^\d.]*)/y;
+  while (at < body.length) {
+    part.lastIndex = at;
+    const [whole = '', integer = '', fraction = '', unit = ''] = part.exec(body) ?? [];
+    if (whole === '' || (integer === '' && fraction === '')) throw invalid();
+    if (unit === '') throw new DurationError(`time: missing unit in duration ${JSON.stringify(text)}`);
+    const nanos = Object.hasOwn(unitNanos, unit) ? unitNanos[unit] : undefined;
+    if (nanos === undefined) throw new DurationError(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
+    total += BigInt(integer === '' ? '0' : integer) * nanos;
+    if (fraction !== '') total += (BigInt(fraction) * nanos) / 10n ** BigInt(fraction.length);
+    if (total > maxNanos + (negative ? 1n : 0n)) throw invalid();
+    at += whole.length;
+  }
+  return negative ? -total : total;
+}
+
+/** Milliseconds of a Go duration, fractions kept. Throws DurationError. */
+export function goDurationMs(text: string): number {
+  return Number(parseGoDuration(text)) / 1e6;
+}
+
+/** Go's own form of a duration: `1h2m3.5s`, `1.5ms`, `0s`. */
+export function formatGoDuration(nanos: bigint): string {
+  if (nanos === 0n) return '0s';
+  const sign = nanos < 0n ? '-' : '';
+  const rest = nanos < 0n ? -nanos : nanos;
+  if (rest < 1_000n) return `${sign}${rest}ns`;
+  if (rest < 1_000_000n) return `${sign}${decimal(rest, 1_000n)}µs`;
+  if (rest < 1_000_000_000n) return `${sign}${decimal(rest, 1_000_000n)}ms`;
+  const minutes = rest / 60_000_000_000n;
+  const seconds = `${decimal(rest % 60_000_000_000n, 1_000_000_000n)}s`;
+  if (minutes === 0n) return sign + seconds;
+  const hours = minutes / 60n;
+  return hours === 0n ? `${sign}${minutes}m${seconds}` : `${sign}${hours}h${minutes % 60n}m${seconds}`;
+}
+
+function decimal(value: bigint, unit: bigint): string {
+  const fraction = value % unit;
+  if (fraction === 0n) return String(value / unit);
+  const digits = String(fraction).padStart(String(unit).length - 1, '0');
+  return `${value / unit}.${digits.replace(/0+$/, '')}`;
+}
+
+/** The short form of kubectl's AGE column for an age in milliseconds: `5s`, `2m30s`, `3h`, `2d4h`, `1y20d`. */
+export function humanDuration(ms: number): string {
+  const seconds = Math.trunc(ms / 1000);
+  if (seconds < -1) return '<invalid>';
+  if (seconds < 0) return '0s';
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.trunc(seconds / 60);
+  if (minutes < 10) return pair(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.trunc(minutes / 60);
+  if (hours < 8) return pair(hours, 'h', minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = Math.trunc(hours / 24);
+  if (hours < 24 * 8) return pair(days, 'd', hours % 24, 'h');
+  if (hours < 24 * 365 * 2) return `${days}d`;
+  const years = Math.trunc(days / 365);
+  return hours < 24 * 365 * 8 ? pair(years, 'y', days % 365, 'd') : `${years}y`;
+}
+
+function pair(big: number, bigUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
+}

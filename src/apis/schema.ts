@@ -47,6 +47,11 @@ export interface Schema {
   readonly [schemaName]?: string;
   /** Protobuf field numbers of `properties`, for kinds that clients send as protobuf. */
   readonly [protobufFields]?: Readonly<Record<string, number>>;
+  /**
+   * Properties that protobuf keeps in an embedded message while JSON has them inline: number of the embedded message, number
+   * inside it. `Probe.exec` is field 1 of the message in field 1 (`handler`).
+   */
+  readonly [protobufEmbedded]?: Readonly<Record<string, readonly [number, number]>>;
   /** How a scalar travels in protobuf, where its JSON type does not say. */
   readonly [protobufScalar]?: ProtobufScalar;
 }
@@ -65,6 +70,7 @@ export type ProtobufScalar = 'bytes' | 'quantity' | 'time' | 'microTime' | 'intO
 
 export const schemaName: unique symbol = Symbol('schemaName');
 export const protobufFields: unique symbol = Symbol('protobufFields');
+export const protobufEmbedded: unique symbol = Symbol('protobufEmbedded');
 export const protobufScalar: unique symbol = Symbol('protobufScalar');
 declare const typeTag: unique symbol;
 
@@ -76,9 +82,13 @@ export interface Typed<T> extends Schema {
 /** The TypeScript type of a schema's values. */
 export type Infer<S> = S extends Typed<infer T> ? T : unknown;
 
+/** Where protobuf keeps a property: its field number, or `[number of the embedded message, number inside it]`. */
+type FieldNumber = number | readonly [number, number];
 /** A property: a schema, or `[protobuf field number, schema]`. */
-export type Property = Schema | readonly [number, Schema];
-type PropertySchema<P> = P extends readonly [number, infer S] ? S : P;
+export type Property = Schema | readonly [FieldNumber, Schema];
+type PropertySchema<P> = P extends readonly [FieldNumber, infer S] ? S : P;
+/** The TypeScript type of a property's values. */
+export type InferProperty<P extends Property> = Infer<PropertySchema<P>>;
 type Required<T> = Typed<T> & { readonly requiredField: true };
 type RequiredKeys<P> = { [K in keyof P]: PropertySchema<P[K]> extends { readonly requiredField: true } ? K : never }[keyof P];
 
@@ -107,12 +117,14 @@ export function object<const P extends Readonly<Record<string, Property>>, T = I
 ): Typed<T> {
   const schemas: Record<string, Schema> = {};
   const numbers: Record<string, number> = {};
+  const embedded: Record<string, readonly [number, number]> = {};
   const needed: string[] = [];
   for (const [key, property] of Object.entries(properties)) {
     const pair = isPair(property);
     const { [requiredMark]: isRequired, ...schema } = (pair ? property[1] : property) as Schema & { [requiredMark]?: true };
     schemas[key] = schema;
-    if (pair) numbers[key] = property[0];
+    if (pair && typeof property[0] === 'number') numbers[key] = property[0];
+    else if (pair) embedded[key] = property[0] as readonly [number, number];
     if (isRequired) needed.push(key);
   }
   return {
@@ -122,10 +134,12 @@ export function object<const P extends Readonly<Record<string, Property>>, T = I
     ...extensions,
     ...(name === null ? {} : { [schemaName]: name }),
     ...(Object.keys(numbers).length === 0 ? {} : { [protobufFields]: numbers }),
+    ...(Object.keys(embedded).length === 0 ? {} : { [protobufEmbedded]: embedded }),
   };
 }
 
-function isPair(property: Property): property is readonly [number, Schema] {
+/** Tells a numbered property from a bare schema. */
+export function isPair(property: Property): property is readonly [FieldNumber, Schema] {
   return Array.isArray(property);
 }
 
@@ -195,6 +209,13 @@ export const listMap = <T>(items: Typed<T>, keys: readonly [string, ...string[]]
   'x-kubernetes-patch-strategy': 'merge',
   'x-kubernetes-patch-merge-key': keys[0],
   ...extensions,
+});
+/** A list merged by `keys` in server-side apply, but replaced as a whole by strategic merge. */
+export const listMapReplaced = <T>(items: Typed<T>, keys: readonly [string, ...string[]]): Typed<T[]> => ({
+  type: 'array',
+  items,
+  'x-kubernetes-list-type': 'map',
+  'x-kubernetes-list-map-keys': keys,
 });
 
 /** The same schema with other words; for describing a shared type at its place of use. */

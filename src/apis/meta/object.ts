@@ -77,21 +77,22 @@ export const conditionSchema = object(`${meta}.Condition`, {
 });
 export type Condition = Infer<typeof conditionSchema>;
 
+export const labelSelectorRequirementSchema = object(`${meta}.LabelSelectorRequirement`, {
+  key: [1, required(string())],
+  operator: [2, required(string())],
+  values: [3, list(string())],
+});
+export type LabelSelectorRequirement = Infer<typeof labelSelectorRequirementSchema>;
+
+export const fieldSelectorRequirementSchema = object(`${meta}.FieldSelectorRequirement`, {
+  key: [1, required(string())],
+  operator: [2, required(string())],
+  values: [3, list(string())],
+});
+
 export const labelSelectorSchema = object(
   `${meta}.LabelSelector`,
-  {
-    matchLabels: [1, map(string())],
-    matchExpressions: [
-      2,
-      list(
-        object(`${meta}.LabelSelectorRequirement`, {
-          key: [1, required(string())],
-          operator: [2, required(string())],
-          values: [3, list(string())],
-        }),
-      ),
-    ],
-  },
+  { matchLabels: [1, map(string())], matchExpressions: [2, list(labelSelectorRequirementSchema)] },
   { 'x-kubernetes-map-type': 'atomic' },
 );
 export type LabelSelector = Infer<typeof labelSelectorSchema>;

@@ -1,0 +1,19 @@
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { anything, int64, required, type Infer } from '#apis/schema.ts';
+
+const apps = 'io.k8s.api.apps.v1';
+
+export const controllerRevisionSchema = kindSchema(`${apps}.ControllerRevision`, {
+  data: [2, anything()],
+  revision: [3, required(int64({ default: 0 }))],
+});
+export interface ControllerRevision extends Infer<typeof controllerRevisionSchema> {}
+
+export const controllerRevisionDefinition = defineBuiltin<ControllerRevision>({
+  group: 'apps',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  versions: [{ name: 'v1', schema: controllerRevisionSchema, served: true }],
+});
+export const controllerRevisions = resourceOf(controllerRevisionDefinition);

@@ -1,0 +1,71 @@
+import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { boolean, enumeration, int32, int64, intOrString, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const apps = 'io.k8s.api.apps.v1';
+
+export const rollingUpdateDeploymentSchema = object(`${apps}.RollingUpdateDeployment`, {
+  maxUnavailable: [1, intOrString()],
+  maxSurge: [2, intOrString()],
+});
+export interface RollingUpdateDeployment extends Infer<typeof rollingUpdateDeploymentSchema> {}
+
+export const deploymentStrategySchema = object(`${apps}.DeploymentStrategy`, {
+  type: [1, enumeration(['Recreate', 'RollingUpdate'], { default: 'RollingUpdate' })],
+  rollingUpdate: [2, rollingUpdateDeploymentSchema],
+});
+export interface DeploymentStrategy extends Infer<typeof deploymentStrategySchema> {}
+
+export const deploymentSpecSchema = object(`${apps}.DeploymentSpec`, {
+  replicas: [1, int32({ default: 1 })],
+  selector: [2, required(labelSelectorSchema)],
+  template: [3, required({ ...podTemplateSpecSchema, default: {} })],
+  strategy: [4, { ...deploymentStrategySchema, 'x-kubernetes-patch-strategy': 'retainKeys', default: {} }],
+  minReadySeconds: [5, int32()],
+  revisionHistoryLimit: [6, int32({ default: 10 })],
+  paused: [7, boolean()],
+  progressDeadlineSeconds: [9, int32({ default: 600 })],
+});
+export interface DeploymentSpec extends Infer<typeof deploymentSpecSchema> {}
+
+export const deploymentConditionSchema = object(`${apps}.DeploymentCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  reason: [4, string()],
+  message: [5, string()],
+  lastUpdateTime: [6, time()],
+  lastTransitionTime: [7, time()],
+});
+export interface DeploymentCondition extends Infer<typeof deploymentConditionSchema> {}
+
+export const deploymentStatusSchema = object(`${apps}.DeploymentStatus`, {
+  observedGeneration: [1, int64()],
+  replicas: [2, int32()],
+  updatedReplicas: [3, int32()],
+  availableReplicas: [4, int32()],
+  unavailableReplicas: [5, int32()],
+  conditions: [6, listMap(deploymentConditionSchema, ['type'])],
+  readyReplicas: [7, int32()],
+  collisionCount: [8, int32()],
+  terminatingReplicas: [9, int32()],
+});
+export interface DeploymentStatus extends Infer<typeof deploymentStatusSchema> {}
+
+export const deploymentSchema = kindSchema(`${apps}.Deployment`, {
+  spec: [2, deploymentSpecSchema],
+  status: [3, deploymentStatusSchema],
+});
+export interface Deployment extends Infer<typeof deploymentSchema> {}
+
+export const deploymentDefinition = defineBuiltin<Deployment>({
+  group: 'apps',
+  kind: 'Deployment',
+  plural: 'deployments',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  versions: [{ name: 'v1', schema: deploymentSchema, served: true }],
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+});
+export const deployments = resourceOf(deploymentDefinition);

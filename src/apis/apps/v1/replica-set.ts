@@ -1,0 +1,52 @@
+import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { int32, int64, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const apps = 'io.k8s.api.apps.v1';
+
+export const replicaSetSpecSchema = object(`${apps}.ReplicaSetSpec`, {
+  replicas: [1, int32({ default: 1 })],
+  selector: [2, required(labelSelectorSchema)],
+  template: [3, { ...podTemplateSpecSchema, default: {} }],
+  minReadySeconds: [4, int32()],
+});
+export interface ReplicaSetSpec extends Infer<typeof replicaSetSpecSchema> {}
+
+export const replicaSetConditionSchema = object(`${apps}.ReplicaSetCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  lastTransitionTime: [3, time()],
+  reason: [4, string()],
+  message: [5, string()],
+});
+export interface ReplicaSetCondition extends Infer<typeof replicaSetConditionSchema> {}
+
+export const replicaSetStatusSchema = object(`${apps}.ReplicaSetStatus`, {
+  replicas: [1, required(int32({ default: 0 }))],
+  fullyLabeledReplicas: [2, int32()],
+  observedGeneration: [3, int64()],
+  readyReplicas: [4, int32()],
+  availableReplicas: [5, int32()],
+  conditions: [6, listMap(replicaSetConditionSchema, ['type'])],
+  terminatingReplicas: [7, int32()],
+});
+export interface ReplicaSetStatus extends Infer<typeof replicaSetStatusSchema> {}
+
+export const replicaSetSchema = kindSchema(`${apps}.ReplicaSet`, {
+  spec: [2, replicaSetSpecSchema],
+  status: [3, replicaSetStatusSchema],
+});
+export interface ReplicaSet extends Infer<typeof replicaSetSchema> {}
+
+export const replicaSetDefinition = defineBuiltin<ReplicaSet>({
+  group: 'apps',
+  kind: 'ReplicaSet',
+  plural: 'replicasets',
+  shortNames: ['rs'],
+  categories: ['all'],
+  versions: [{ name: 'v1', schema: replicaSetSchema, served: true }],
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+});
+export const replicaSets = resourceOf(replicaSetDefinition);

@@ -1,0 +1,42 @@
+import { jobTemplateSpecSchema } from '#apis/batch/v1/job-spec.ts';
+import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { boolean, enumeration, int32, int64, list, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const batch = 'io.k8s.api.batch.v1';
+
+export const cronJobSpecSchema = object(`${batch}.CronJobSpec`, {
+  schedule: [1, required(string())],
+  startingDeadlineSeconds: [2, int64()],
+  concurrencyPolicy: [3, enumeration(['Allow', 'Forbid', 'Replace'], { default: 'Allow' })],
+  suspend: [4, boolean({ default: false })],
+  jobTemplate: [5, required({ ...jobTemplateSpecSchema, default: {} })],
+  successfulJobsHistoryLimit: [6, int32({ default: 3 })],
+  failedJobsHistoryLimit: [7, int32({ default: 1 })],
+  timeZone: [8, string()],
+});
+export interface CronJobSpec extends Infer<typeof cronJobSpecSchema> {}
+
+export const cronJobStatusSchema = object(`${batch}.CronJobStatus`, {
+  active: [1, list(objectReferenceSchema)],
+  lastScheduleTime: [4, time()],
+  lastSuccessfulTime: [5, time()],
+});
+export interface CronJobStatus extends Infer<typeof cronJobStatusSchema> {}
+
+export const cronJobSchema = kindSchema(`${batch}.CronJob`, {
+  spec: [2, cronJobSpecSchema],
+  status: [3, cronJobStatusSchema],
+});
+export interface CronJob extends Infer<typeof cronJobSchema> {}
+
+export const cronJobDefinition = defineBuiltin<CronJob>({
+  group: 'batch',
+  kind: 'CronJob',
+  plural: 'cronjobs',
+  shortNames: ['cj'],
+  categories: ['all'],
+  versions: [{ name: 'v1', schema: cronJobSchema, served: true }],
+});
+export const cronJobs = resourceOf(cronJobDefinition);

@@ -1,0 +1,52 @@
+import { jobSpecSchema } from '#apis/batch/v1/job-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { int32, list, listSet, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const batch = 'io.k8s.api.batch.v1';
+
+export const jobConditionSchema = object(`${batch}.JobCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  lastProbeTime: [3, time()],
+  lastTransitionTime: [4, time()],
+  reason: [5, string()],
+  message: [6, string()],
+});
+export interface JobCondition extends Infer<typeof jobConditionSchema> {}
+
+export const uncountedTerminatedPodsSchema = object(`${batch}.UncountedTerminatedPods`, {
+  succeeded: [1, listSet(string())],
+  failed: [2, listSet(string())],
+});
+export interface UncountedTerminatedPods extends Infer<typeof uncountedTerminatedPodsSchema> {}
+
+export const jobStatusSchema = object(`${batch}.JobStatus`, {
+  conditions: [1, list(jobConditionSchema, { 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': 'type' })],
+  startTime: [2, time()],
+  completionTime: [3, time()],
+  active: [4, int32()],
+  succeeded: [5, int32()],
+  failed: [6, int32()],
+  completedIndexes: [7, string()],
+  uncountedTerminatedPods: [8, uncountedTerminatedPodsSchema],
+  ready: [9, int32()],
+  failedIndexes: [10, string()],
+  terminating: [11, int32()],
+});
+export interface JobStatus extends Infer<typeof jobStatusSchema> {}
+
+export const jobSchema = kindSchema(`${batch}.Job`, {
+  spec: [2, jobSpecSchema],
+  status: [3, jobStatusSchema],
+});
+export interface Job extends Infer<typeof jobSchema> {}
+
+export const jobDefinition = defineBuiltin<Job>({
+  group: 'batch',
+  kind: 'Job',
+  plural: 'jobs',
+  categories: ['all'],
+  versions: [{ name: 'v1', schema: jobSchema, served: true }],
+});
+export const jobs = resourceOf(jobDefinition);

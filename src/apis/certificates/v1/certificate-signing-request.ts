@@ -1,0 +1,50 @@
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { bytes, int32, list, listMapReplaced, map, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const certificates = 'io.k8s.api.certificates.v1';
+
+export const certificateSigningRequestSpecSchema = object(`${certificates}.CertificateSigningRequestSpec`, {
+  request: [1, required(bytes())],
+  username: [2, string()],
+  uid: [3, string()],
+  groups: [4, list(string())],
+  usages: [5, list(string())],
+  extra: [6, map(list(string()))],
+  signerName: [7, required(string())],
+  expirationSeconds: [8, int32()],
+});
+export interface CertificateSigningRequestSpec extends Infer<typeof certificateSigningRequestSpecSchema> {}
+
+export const certificateSigningRequestConditionSchema = object(`${certificates}.CertificateSigningRequestCondition`, {
+  type: [1, required(string())],
+  reason: [2, string()],
+  message: [3, string()],
+  lastUpdateTime: [4, time()],
+  lastTransitionTime: [5, time()],
+  status: [6, required(string())],
+});
+export interface CertificateSigningRequestCondition extends Infer<typeof certificateSigningRequestConditionSchema> {}
+
+export const certificateSigningRequestStatusSchema = object(`${certificates}.CertificateSigningRequestStatus`, {
+  conditions: [1, listMapReplaced(certificateSigningRequestConditionSchema, ['type'])],
+  certificate: [2, bytes()],
+});
+export interface CertificateSigningRequestStatus extends Infer<typeof certificateSigningRequestStatusSchema> {}
+
+export const certificateSigningRequestSchema = kindSchema(`${certificates}.CertificateSigningRequest`, {
+  spec: [2, certificateSigningRequestSpecSchema],
+  status: [3, certificateSigningRequestStatusSchema],
+});
+export interface CertificateSigningRequest extends Infer<typeof certificateSigningRequestSchema> {}
+
+export const certificateSigningRequestDefinition = defineBuiltin<CertificateSigningRequest>({
+  group: 'certificates.k8s.io',
+  kind: 'CertificateSigningRequest',
+  plural: 'certificatesigningrequests',
+  shortNames: ['csr'],
+  namespaced: false,
+  hasGeneration: false,
+  versions: [{ name: 'v1', schema: certificateSigningRequestSchema, served: true }],
+});
+export const certificateSigningRequests = resourceOf(certificateSigningRequestDefinition);

@@ -1,0 +1,51 @@
+import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { enumeration, int32, list, object, required, string, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const endpointAddressSchema = object(
+  `${core}.EndpointAddress`,
+  {
+    ip: [1, required(string())],
+    targetRef: [2, objectReferenceSchema],
+    hostname: [3, string()],
+    nodeName: [4, string()],
+  },
+  { 'x-kubernetes-map-type': 'atomic' },
+);
+export interface EndpointAddress extends Infer<typeof endpointAddressSchema> {}
+
+export const endpointPortSchema = object(
+  `${core}.EndpointPort`,
+  {
+    name: [1, string()],
+    port: [2, required(int32())],
+    protocol: [3, enumeration(['SCTP', 'TCP', 'UDP'], { default: 'TCP' })],
+    appProtocol: [4, string()],
+  },
+  { 'x-kubernetes-map-type': 'atomic' },
+);
+export interface EndpointPort extends Infer<typeof endpointPortSchema> {}
+
+export const endpointSubsetSchema = object(`${core}.EndpointSubset`, {
+  addresses: [1, list(endpointAddressSchema)],
+  notReadyAddresses: [2, list(endpointAddressSchema)],
+  ports: [3, list(endpointPortSchema)],
+});
+export interface EndpointSubset extends Infer<typeof endpointSubsetSchema> {}
+
+export const endpointsSchema = kindSchema(`${core}.Endpoints`, {
+  subsets: [2, list(endpointSubsetSchema)],
+});
+export interface Endpoints extends Infer<typeof endpointsSchema> {}
+
+export const endpointsDefinition = defineBuiltin<Endpoints>({
+  group: '',
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  shortNames: ['ep'],
+  versions: [{ name: 'v1', schema: endpointsSchema, served: true }],
+});
+export const endpoints = resourceOf(endpointsDefinition);

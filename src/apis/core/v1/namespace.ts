@@ -1,0 +1,42 @@
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { enumeration, list, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const namespaceSpecSchema = object(`${core}.NamespaceSpec`, {
+  finalizers: [1, list(string())],
+});
+export interface NamespaceSpec extends Infer<typeof namespaceSpecSchema> {}
+
+export const namespaceConditionSchema = object(`${core}.NamespaceCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  lastTransitionTime: [4, time()],
+  reason: [5, string()],
+  message: [6, string()],
+});
+export interface NamespaceCondition extends Infer<typeof namespaceConditionSchema> {}
+
+export const namespaceStatusSchema = object(`${core}.NamespaceStatus`, {
+  phase: [1, enumeration(['Active', 'Terminating'])],
+  conditions: [2, listMap(namespaceConditionSchema, ['type'])],
+});
+export interface NamespaceStatus extends Infer<typeof namespaceStatusSchema> {}
+
+export const namespaceSchema = kindSchema(`${core}.Namespace`, {
+  spec: [2, namespaceSpecSchema],
+  status: [3, namespaceStatusSchema],
+});
+export interface Namespace extends Infer<typeof namespaceSchema> {}
+
+export const namespaceDefinition = defineBuiltin<Namespace>({
+  group: '',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  shortNames: ['ns'],
+  namespaced: false,
+  hasGeneration: false,
+  versions: [{ name: 'v1', schema: namespaceSchema, served: true }],
+});
+export const namespaces = resourceOf(namespaceDefinition);

@@ -1,0 +1,50 @@
+import { persistentVolumeClaimSpecSchema } from '#apis/core/v1/persistent-volume-claim-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { enumeration, list, listMap, map, object, quantity, required, string, time, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const persistentVolumeClaimConditionSchema = object(`${core}.PersistentVolumeClaimCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  lastProbeTime: [3, time()],
+  lastTransitionTime: [4, time()],
+  reason: [5, string()],
+  message: [6, string()],
+});
+export interface PersistentVolumeClaimCondition extends Infer<typeof persistentVolumeClaimConditionSchema> {}
+
+export const modifyVolumeStatusSchema = object(`${core}.ModifyVolumeStatus`, {
+  targetVolumeAttributesClassName: [1, string()],
+  status: [2, required(string({ default: '' }))],
+});
+export interface ModifyVolumeStatus extends Infer<typeof modifyVolumeStatusSchema> {}
+
+export const persistentVolumeClaimStatusSchema = object(`${core}.PersistentVolumeClaimStatus`, {
+  phase: [1, enumeration(['Bound', 'Lost', 'Pending'], { default: 'Pending' })],
+  accessModes: [2, list(string())],
+  capacity: [3, map(quantity())],
+  conditions: [4, listMap(persistentVolumeClaimConditionSchema, ['type'])],
+  allocatedResources: [5, map(quantity())],
+  allocatedResourceStatuses: [7, map(string(), { 'x-kubernetes-map-type': 'granular' })],
+  currentVolumeAttributesClassName: [8, string()],
+  modifyVolumeStatus: [9, modifyVolumeStatusSchema],
+});
+export interface PersistentVolumeClaimStatus extends Infer<typeof persistentVolumeClaimStatusSchema> {}
+
+export const persistentVolumeClaimSchema = kindSchema(`${core}.PersistentVolumeClaim`, {
+  spec: [2, persistentVolumeClaimSpecSchema],
+  status: [3, persistentVolumeClaimStatusSchema],
+});
+export interface PersistentVolumeClaim extends Infer<typeof persistentVolumeClaimSchema> {}
+
+export const persistentVolumeClaimDefinition = defineBuiltin<PersistentVolumeClaim>({
+  group: '',
+  kind: 'PersistentVolumeClaim',
+  plural: 'persistentvolumeclaims',
+  shortNames: ['pvc'],
+  hasGeneration: false,
+  versions: [{ name: 'v1', schema: persistentVolumeClaimSchema, served: true }],
+});
+export const persistentVolumeClaims = resourceOf(persistentVolumeClaimDefinition);

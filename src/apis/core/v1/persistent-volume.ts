@@ -1,0 +1,98 @@
+import {
+  azureFilePersistentVolumeSourceSchema,
+  cephFSPersistentVolumeSourceSchema,
+  cinderPersistentVolumeSourceSchema,
+  csiPersistentVolumeSourceSchema,
+  flexPersistentVolumeSourceSchema,
+  glusterfsPersistentVolumeSourceSchema,
+  iscsiPersistentVolumeSourceSchema,
+  rbdPersistentVolumeSourceSchema,
+  scaleIOPersistentVolumeSourceSchema,
+  storageOSPersistentVolumeSourceSchema,
+} from '#apis/core/v1/persistent-volume-sources.ts';
+import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { nodeSelectorSchema } from '#apis/core/v1/scheduling.ts';
+import {
+  awsElasticBlockStoreVolumeSourceSchema,
+  azureDiskVolumeSourceSchema,
+  fcVolumeSourceSchema,
+  flockerVolumeSourceSchema,
+  gcePersistentDiskVolumeSourceSchema,
+  hostPathVolumeSourceSchema,
+  localVolumeSourceSchema,
+  nfsVolumeSourceSchema,
+  photonPersistentDiskVolumeSourceSchema,
+  portworxVolumeSourceSchema,
+  quobyteVolumeSourceSchema,
+  vsphereVirtualDiskVolumeSourceSchema,
+} from '#apis/core/v1/volume-sources.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { enumeration, list, map, object, quantity, string, time, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const volumeNodeAffinitySchema = object(`${core}.VolumeNodeAffinity`, {
+  required: [1, nodeSelectorSchema],
+});
+export interface VolumeNodeAffinity extends Infer<typeof volumeNodeAffinitySchema> {}
+
+export const persistentVolumeSpecSchema = object(`${core}.PersistentVolumeSpec`, {
+  capacity: [1, map(quantity())],
+  accessModes: [3, list(string())],
+  claimRef: [4, { ...objectReferenceSchema, 'x-kubernetes-map-type': 'granular' }],
+  persistentVolumeReclaimPolicy: [5, enumeration(['Delete', 'Recycle', 'Retain'], { default: 'Retain' })],
+  storageClassName: [6, string()],
+  mountOptions: [7, list(string())],
+  volumeMode: [8, enumeration(['Block', 'Filesystem'], { default: 'Filesystem' })],
+  nodeAffinity: [9, volumeNodeAffinitySchema],
+  volumeAttributesClassName: [10, string()],
+  awsElasticBlockStore: [[2, 2], awsElasticBlockStoreVolumeSourceSchema],
+  azureDisk: [[2, 16], azureDiskVolumeSourceSchema],
+  azureFile: [[2, 13], azureFilePersistentVolumeSourceSchema],
+  cephfs: [[2, 9], cephFSPersistentVolumeSourceSchema],
+  cinder: [[2, 8], cinderPersistentVolumeSourceSchema],
+  csi: [[2, 22], csiPersistentVolumeSourceSchema],
+  fc: [[2, 10], fcVolumeSourceSchema],
+  flexVolume: [[2, 12], flexPersistentVolumeSourceSchema],
+  flocker: [[2, 11], flockerVolumeSourceSchema],
+  gcePersistentDisk: [[2, 1], gcePersistentDiskVolumeSourceSchema],
+  glusterfs: [[2, 4], glusterfsPersistentVolumeSourceSchema],
+  hostPath: [[2, 3], hostPathVolumeSourceSchema],
+  iscsi: [[2, 7], iscsiPersistentVolumeSourceSchema],
+  local: [[2, 20], localVolumeSourceSchema],
+  nfs: [[2, 5], nfsVolumeSourceSchema],
+  photonPersistentDisk: [[2, 17], photonPersistentDiskVolumeSourceSchema],
+  portworxVolume: [[2, 18], portworxVolumeSourceSchema],
+  quobyte: [[2, 15], quobyteVolumeSourceSchema],
+  rbd: [[2, 6], rbdPersistentVolumeSourceSchema],
+  scaleIO: [[2, 19], scaleIOPersistentVolumeSourceSchema],
+  storageos: [[2, 21], storageOSPersistentVolumeSourceSchema],
+  vsphereVolume: [[2, 14], vsphereVirtualDiskVolumeSourceSchema],
+});
+export interface PersistentVolumeSpec extends Infer<typeof persistentVolumeSpecSchema> {}
+
+export const persistentVolumeStatusSchema = object(`${core}.PersistentVolumeStatus`, {
+  phase: [1, enumeration(['Available', 'Bound', 'Failed', 'Pending', 'Released'], { default: 'Pending' })],
+  message: [2, string()],
+  reason: [3, string()],
+  lastPhaseTransitionTime: [4, time()],
+});
+export interface PersistentVolumeStatus extends Infer<typeof persistentVolumeStatusSchema> {}
+
+export const persistentVolumeSchema = kindSchema(`${core}.PersistentVolume`, {
+  spec: [2, persistentVolumeSpecSchema],
+  status: [3, persistentVolumeStatusSchema],
+});
+export interface PersistentVolume extends Infer<typeof persistentVolumeSchema> {}
+
+export const persistentVolumeDefinition = defineBuiltin<PersistentVolume>({
+  group: '',
+  kind: 'PersistentVolume',
+  plural: 'persistentvolumes',
+  shortNames: ['pv'],
+  namespaced: false,
+  hasGeneration: false,
+  versions: [{ name: 'v1', schema: persistentVolumeSchema, served: true }],
+});
+export const persistentVolumes = resourceOf(persistentVolumeDefinition);

@@ -1,0 +1,19 @@
+import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { required, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const podTemplateSchema = kindSchema(`${core}.PodTemplate`, {
+  template: [2, required({ ...podTemplateSpecSchema, default: {} })],
+});
+export interface PodTemplate extends Infer<typeof podTemplateSchema> {}
+
+export const podTemplateDefinition = defineBuiltin<PodTemplate>({
+  group: '',
+  kind: 'PodTemplate',
+  plural: 'podtemplates',
+  versions: [{ name: 'v1', schema: podTemplateSchema, served: true }],
+});
+export const podTemplates = resourceOf(podTemplateDefinition);

@@ -1,0 +1,50 @@
+import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { int32, int64, listMap, map, object, required, string, time, type Infer } from '#apis/schema.ts';
+
+const core = 'io.k8s.api.core.v1';
+
+export const replicationControllerSpecSchema = object(`${core}.ReplicationControllerSpec`, {
+  replicas: [1, int32({ default: 1 })],
+  selector: [2, map(string(), { 'x-kubernetes-map-type': 'atomic' })],
+  template: [3, podTemplateSpecSchema],
+  minReadySeconds: [4, int32()],
+});
+export interface ReplicationControllerSpec extends Infer<typeof replicationControllerSpecSchema> {}
+
+export const replicationControllerConditionSchema = object(`${core}.ReplicationControllerCondition`, {
+  type: [1, required(string())],
+  status: [2, required(string())],
+  lastTransitionTime: [3, time()],
+  reason: [4, string()],
+  message: [5, string()],
+});
+export interface ReplicationControllerCondition extends Infer<typeof replicationControllerConditionSchema> {}
+
+export const replicationControllerStatusSchema = object(`${core}.ReplicationControllerStatus`, {
+  replicas: [1, required(int32({ default: 0 }))],
+  fullyLabeledReplicas: [2, int32()],
+  observedGeneration: [3, int64()],
+  readyReplicas: [4, int32()],
+  availableReplicas: [5, int32()],
+  conditions: [6, listMap(replicationControllerConditionSchema, ['type'])],
+});
+export interface ReplicationControllerStatus extends Infer<typeof replicationControllerStatusSchema> {}
+
+export const replicationControllerSchema = kindSchema(`${core}.ReplicationController`, {
+  spec: [2, replicationControllerSpecSchema],
+  status: [3, replicationControllerStatusSchema],
+});
+export interface ReplicationController extends Infer<typeof replicationControllerSchema> {}
+
+export const replicationControllerDefinition = defineBuiltin<ReplicationController>({
+  group: '',
+  kind: 'ReplicationController',
+  plural: 'replicationcontrollers',
+  shortNames: ['rc'],
+  categories: ['all'],
+  versions: [{ name: 'v1', schema: replicationControllerSchema, served: true }],
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+});
+export const replicationControllers = resourceOf(replicationControllerDefinition);

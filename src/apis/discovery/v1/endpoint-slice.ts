@@ -1,0 +1,68 @@
+import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { boolean, enumeration, int32, list, listSet, map, object, required, string, type Infer } from '#apis/schema.ts';
+
+const discovery = 'io.k8s.api.discovery.v1';
+
+export const endpointConditionsSchema = object(`${discovery}.EndpointConditions`, {
+  ready: [1, boolean()],
+  serving: [2, boolean()],
+  terminating: [3, boolean()],
+});
+export interface EndpointConditions extends Infer<typeof endpointConditionsSchema> {}
+
+export const forZoneSchema = object(`${discovery}.ForZone`, {
+  name: [1, required(string())],
+});
+export interface ForZone extends Infer<typeof forZoneSchema> {}
+
+export const forNodeSchema = object(`${discovery}.ForNode`, {
+  name: [1, required(string())],
+});
+export interface ForNode extends Infer<typeof forNodeSchema> {}
+
+export const endpointHintsSchema = object(`${discovery}.EndpointHints`, {
+  forZones: [1, list(forZoneSchema)],
+  forNodes: [2, list(forNodeSchema)],
+});
+export interface EndpointHints extends Infer<typeof endpointHintsSchema> {}
+
+export const endpointSchema = object(`${discovery}.Endpoint`, {
+  addresses: [1, required(listSet(string()))],
+  conditions: [2, endpointConditionsSchema],
+  hostname: [3, string()],
+  targetRef: [4, objectReferenceSchema],
+  deprecatedTopology: [5, map(string())],
+  nodeName: [6, string()],
+  zone: [7, string()],
+  hints: [8, endpointHintsSchema],
+});
+export interface Endpoint extends Infer<typeof endpointSchema> {}
+
+export const endpointPortSchema = object(
+  `${discovery}.EndpointPort`,
+  {
+    name: [1, string({ default: '' })],
+    protocol: [2, enumeration(['SCTP', 'TCP', 'UDP'], { default: 'TCP' })],
+    port: [3, int32()],
+    appProtocol: [4, string()],
+  },
+  { 'x-kubernetes-map-type': 'atomic' },
+);
+export interface EndpointPort extends Infer<typeof endpointPortSchema> {}
+
+export const endpointSliceSchema = kindSchema(`${discovery}.EndpointSlice`, {
+  endpoints: [2, list(endpointSchema)],
+  ports: [3, list(endpointPortSchema)],
+  addressType: [4, required(enumeration(['FQDN', 'IPv4', 'IPv6']))],
+});
+export interface EndpointSlice extends Infer<typeof endpointSliceSchema> {}
+
+export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
+  group: 'discovery.k8s.io',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  versions: [{ name: 'v1', schema: endpointSliceSchema, served: true }],
+});
+export const endpointSlices = resourceOf(endpointSliceDefinition);

@@ -1,0 +1,40 @@
+import { eventSourceSchema } from '#apis/core/v1/event.ts';
+import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { int32, microTime, object, string, time, type Infer } from '#apis/schema.ts';
+
+const eventsGroup = 'io.k8s.api.events.v1';
+
+export const eventSeriesSchema = object(`${eventsGroup}.EventSeries`, {
+  count: [1, int32()],
+  lastObservedTime: [2, microTime()],
+});
+export interface EventSeries extends Infer<typeof eventSeriesSchema> {}
+
+export const eventSchema = kindSchema(`${eventsGroup}.Event`, {
+  eventTime: [2, microTime()],
+  series: [3, eventSeriesSchema],
+  reportingController: [4, string()],
+  reportingInstance: [5, string()],
+  action: [6, string()],
+  reason: [7, string()],
+  regarding: [8, objectReferenceSchema],
+  related: [9, objectReferenceSchema],
+  note: [10, string()],
+  type: [11, string()],
+  deprecatedSource: [12, eventSourceSchema],
+  deprecatedFirstTimestamp: [13, time()],
+  deprecatedLastTimestamp: [14, time()],
+  deprecatedCount: [15, int32()],
+});
+export interface Event extends Infer<typeof eventSchema> {}
+
+export const eventDefinition = defineBuiltin<Event>({
+  group: 'events.k8s.io',
+  kind: 'Event',
+  plural: 'events',
+  shortNames: ['ev'],
+  versions: [{ name: 'v1', schema: eventSchema, served: true }],
+});
+export const events = resourceOf(eventDefinition);

@@ -1,0 +1,62 @@
+import { defineKind, type KindDefinition, type KindInput } from '#apis/definition.ts';
+import { objectMetaSchema, type KubeObject } from '#apis/meta/object.ts';
+import { isPair, object, string, type InferObject, type InferProperty, type Property, type Schema, type Typed } from '#apis/schema.ts';
+
+/** A kind's object type: `spec` is always there, as Kubernetes fills it with its zero value. */
+type KindObject<P> = KubeObject & InferObject<Omit<P, 'spec'>> & SpecOf<P>;
+type SpecOf<P> = P extends { readonly spec: infer S extends Property } ? { spec: InferProperty<S> } : unknown;
+
+/** The schema of a built-in kind: its own properties after `apiVersion`, `kind` and `metadata`. */
+export function kindSchema<const P extends Readonly<Record<string, Property>>>(name: string, properties: P): Typed<KindObject<P>> {
+  const { spec, ...others } = properties as Readonly<Record<string, Property>>;
+  return object(name, {
+    apiVersion: string(),
+    kind: string(),
+    metadata: [1, objectMetaSchema],
+    ...(spec === undefined ? {} : { spec: filled(spec) }),
+    ...others,
+  }) as Typed<KindObject<P>>;
+}
+
+/** The zero value of a struct is an empty object. */
+function filled(property: Property): Property {
+  if (!isPair(property)) return { ...property, default: {} };
+  return [property[0], { ...property[1], default: {} }];
+}
+
+/** A definition whose objects are first cleaned of values that mean "not given" to Kubernetes' own types. */
+export function defineBuiltin<T extends KubeObject>(input: KindInput<T>): KindDefinition<T> {
+  const schema = input.versions[0]?.schema ?? {};
+  return defineKind<T>({
+    ...input,
+    prepare(object, context) {
+      dropUnset(object, schema);
+      input.prepare?.(object, context);
+    },
+  });
+}
+
+/**
+ * Removes what Kubernetes' decoding into Go structs does not tell from an absent field: null everywhere, and the empty
+ * string where a value of an enumeration or a default is expected. Values of a wrong type are left for validation.
+ */
+export function dropUnset(value: unknown, schema: Schema): void {
+  if (Array.isArray(value)) {
+    if (schema.items !== undefined) for (const item of value) dropUnset(item, schema.items);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  const { properties, additionalProperties } = schema;
+  const record = value as Record<string, unknown>;
+  for (const [key, child] of Object.entries(record)) {
+    const childSchema = properties?.[key] ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+    if (childSchema === undefined) continue;
+    if (isUnset(child, childSchema)) delete record[key];
+    else dropUnset(child, childSchema);
+  }
+}
+
+function isUnset(value: unknown, schema: Schema): boolean {
+  if (value === null) return true;
+  return value === '' && ((schema.enum !== undefined && !schema.enum.includes('')) || schema.default !== undefined);
+}

@@ -1,0 +1,21 @@
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { aggregationRuleSchema, policyRuleSchema } from '#apis/rbac/v1/policy-rule.ts';
+import { list, type Infer } from '#apis/schema.ts';
+
+const rbac = 'io.k8s.api.rbac.v1';
+
+export const clusterRoleSchema = kindSchema(`${rbac}.ClusterRole`, {
+  rules: [2, list(policyRuleSchema)],
+  aggregationRule: [3, aggregationRuleSchema],
+});
+export interface ClusterRole extends Infer<typeof clusterRoleSchema> {}
+
+export const clusterRoleDefinition = defineBuiltin<ClusterRole>({
+  group: 'rbac.authorization.k8s.io',
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  namespaced: false,
+  versions: [{ name: 'v1', schema: clusterRoleSchema, served: true }],
+});
+export const clusterRoles = resourceOf(clusterRoleDefinition);

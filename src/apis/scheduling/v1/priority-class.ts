@@ -1,0 +1,23 @@
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { boolean, enumeration, int32, string, type Infer } from '#apis/schema.ts';
+
+const scheduling = 'io.k8s.api.scheduling.v1';
+
+export const priorityClassSchema = kindSchema(`${scheduling}.PriorityClass`, {
+  value: [2, int32({ default: 0 })],
+  globalDefault: [3, boolean()],
+  description: [4, string()],
+  preemptionPolicy: [5, enumeration(['Never', 'PreemptLowerPriority'], { default: 'PreemptLowerPriority' })],
+});
+export interface PriorityClass extends Infer<typeof priorityClassSchema> {}
+
+export const priorityClassDefinition = defineBuiltin<PriorityClass>({
+  group: 'scheduling.k8s.io',
+  kind: 'PriorityClass',
+  plural: 'priorityclasses',
+  shortNames: ['pc'],
+  namespaced: false,
+  versions: [{ name: 'v1', schema: priorityClassSchema, served: true }],
+});
+export const priorityClasses = resourceOf(priorityClassDefinition);

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+
+export const servingGroup = 'serving.knative.dev';
+
+/** Labels Knative puts on objects, and that tests and clients select by. */
+export const labels = {
+  service: 'serving.knative.dev/service',
+  serviceUid: 'serving.knative.dev/serviceUID',
+  configuration: 'serving.knative.dev/configuration',
+  configurationUid: 'serving.knative.dev/configurationUID',
+  configurationGeneration: 'serving.knative.dev/configurationGeneration',
+  revision: 'serving.knative.dev/revision',
+  revisionUid: 'serving.knative.dev/revisionUID',
+  route: 'serving.knative.dev/route',
+  routeNamespace: 'serving.knative.dev/routeNamespace',
+  routingState: 'serving.knative.dev/routingState',
+  visibility: 'networking.knative.dev/visibility',
+  serverlessService: 'networking.internal.knative.dev/serverlessservice',
+  serviceType: 'networking.internal.knative.dev/serviceType',
+} as const;
+
+export const annotations = {
+  creator: 'serving.knative.dev/creator',
+  lastModifier: 'serving.knative.dev/lastModifier',
+  routes: 'serving.knative.dev/routes',
+  routingStateModified: 'serving.knative.dev/routingStateModified',
+  noGc: 'serving.knative.dev/no-gc',
+  rolloutDuration: 'serving.knative.dev/rollout-duration',
+  progressDeadline: 'serving.knative.dev/progress-deadline',
+  lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
+  ingressClass: 'networking.knative.dev/ingress-class',
+  httpProtocol: 'networking.knative.dev/http-protocol',
+} as const;
+
+export type RoutingState = 'pending' | 'active' | 'reserve';
+
+/**
+ * The name of a child object: `parent + suffix` where it fits in 63 characters, else a prefix, the md5 of the parent and
+ * the suffix (knative.dev/pkg/kmeta.ChildName).
+ */
+export function childName(parent: string, suffix: string): string {
+  if (parent.length + suffix.length <= 63) return parent + suffix;
+  const hash = createHash('md5');
+  if (suffix.length < 31) return `${parent.slice(0, 31 - suffix.length)}${hash.update(parent).digest('hex')}${suffix}`;
+  return `${parent.slice(0, 31)}${hash.update(parent + suffix).digest('hex')}`;
+}
+
+export const revisionName = (configuration: string, generation: number): string =>
+  childName(configuration, `-${String(generation).padStart(5, '0')}`);
+export const deploymentName = (revision: string): string => childName(revision, '-deployment');
+export const privateServiceName = (revision: string): string => childName(revision, '-private');
+export const imageCacheName = (revision: string, container: string): string => childName(`${revision}-cache-${container}`, '');

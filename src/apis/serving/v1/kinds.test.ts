@@ -254,7 +254,11 @@ describe('shapes of 0.8', () => {
     });
     fc.assert(
       fc.property(spec, (value) => {
-        const object = { apiVersion: 'serving.knative.dev/v1', metadata: { name: 'x' }, spec: value } as KubeObject;
+        const object = structuredClone({
+          apiVersion: 'serving.knative.dev/v1',
+          metadata: { name: 'x' },
+          spec: value,
+        }) as unknown as KubeObject;
         const there = serviceDefinition.convert?.(object, 'v1', 'v1alpha1') as KubeObject;
         assert.deepEqual(serviceDefinition.convert?.(there, 'v1alpha1', 'v1'), object);
       }),

@@ -1,0 +1,96 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { UserError } from '#core/errors.ts';
+import type { Command, Invocation, Option } from '#cli/command.ts';
+import { helpText } from '#cli/help.ts';
+
+type Surroundings = Pick<Invocation, 'environment' | 'stdout' | 'stderr' | 'signal'>;
+
+/** Options every command has. */
+export const globalOptions: readonly Option[] = [{ name: 'help', short: 'h', type: 'boolean', summary: 'Show this help' }];
+
+/** Finds the command, reads its arguments and runs it. UserErrors are printed without a stack; the exit code comes back. */
+export async function runCommand(root: Command, words: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { path, rest } = findCommand(root, words);
+  const command = path.at(-1) ?? root;
+  try {
+    if (command.run === undefined) {
+      const unknown = rest.find((word) => !word.startsWith('-'));
+      if (unknown !== undefined) throw unknownCommand(path, unknown);
+      surroundings.stdout.write(helpText(path));
+      return rest.length === 0 || rest.some((word) => word === '--help' || word === '-h') ? 0 : 2;
+    }
+    const invocation = parse(command, rest, surroundings);
+    if (invocation.options['help'] === true) {
+      surroundings.stdout.write(helpText(path));
+      return 0;
+    }
+    checkPositionals(command, invocation);
+    return (await command.run(invocation)) ?? 0;
+  } catch (error) {
+    return report(error, path, surroundings);
+  }
+}
+
+function findCommand(root: Command, words: readonly string[]): { path: Command[]; rest: string[] } {
+  const path = [root];
+  let rest = [...words];
+  for (;;) {
+    const [word, ...more] = rest;
+    const next = path.at(-1)?.commands?.find(({ name, aliases = [] }) => name === word || aliases.includes(word ?? ''));
+    if (next === undefined) return { path, rest };
+    path.push(next);
+    rest = more;
+  }
+}
+
+function parse(command: Command, words: readonly string[], surroundings: Surroundings): Invocation {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const { name, short, type, multiple, default: fallback } of [...(command.options ?? []), ...globalOptions]) {
+    options[name] = {
+      type,
+      ...(short === undefined ? {} : { short }),
+      ...(multiple === true ? { multiple: true } : {}),
+      ...(fallback === undefined ? {} : { default: multiple === true ? [fallback] : fallback }),
+    };
+  }
+  const { values, positionals } = read(words, options);
+  for (const { name, choices } of command.options ?? []) {
+    const value = values[name];
+    if (choices !== undefined && typeof value === 'string' && !choices.includes(value)) {
+      throw new UserError(`--${name}: ${JSON.stringify(value)} is not one of ${choices.join(', ')}`);
+    }
+  }
+  return { options: values as Invocation['options'], positionals, ...surroundings };
+}
+
+function read(words: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UserError((error as Error).message.split('. ')[0] ?? 'bad arguments', { cause: undefined });
+  }
+}
+
+function checkPositionals(command: Command, { positionals }: Invocation): void {
+  const expected = command.positionals ?? [];
+  const missing = expected.filter(({ optional, rest }) => optional !== true && rest !== true)[positionals.length];
+  if (missing !== undefined) throw new UserError(`missing argument ${missing.name.toUpperCase()}: ${missing.summary}`);
+  if (positionals.length > expected.length && expected.at(-1)?.rest !== true) {
+    throw new UserError(`unexpected argument ${JSON.stringify(positionals[expected.length])}`);
+  }
+}
+
+function unknownCommand(path: readonly Command[], word: string): UserError {
+  const known = (path.at(-1)?.commands ?? []).filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+  return new UserError(`unknown command ${JSON.stringify(word)}`, { hint: `Commands: ${known.join(', ')}` });
+}
+
+function report(error: unknown, path: readonly Command[], { stderr }: Surroundings): number {
+  const name = path.map((command) => command.name).join(' ');
+  if (error instanceof UserError) {
+    stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    return 1;
+  }
+  stderr.write(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 70;
+}

@@ -1,3 +1,4 @@
+import { formatLabelSelector } from '#apis/meta/columns.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
 import { enumeration, list, object, required, string, type Infer } from '#apis/schema.ts';
 
@@ -61,3 +62,10 @@ export const variableSchema = object(
   { 'x-kubernetes-map-type': 'atomic' },
 );
 export interface Variable extends Infer<typeof variableSchema> {}
+
+/** PARAMREF of a policy binding: `namespace/name`, or the selector. */
+export function paramRefText(reference: ParamRef | undefined): string {
+  if (reference === undefined) return '<unset>';
+  const subject = reference.name ?? formatLabelSelector(reference.selector);
+  return reference.namespace === undefined ? subject : `${reference.namespace}/${subject}`;
+}

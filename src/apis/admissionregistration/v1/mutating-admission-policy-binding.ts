@@ -1,4 +1,5 @@
-import { matchResourcesSchema, paramRefSchema } from '#apis/admissionregistration/v1/match-resources.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { matchResourcesSchema, paramRefSchema, paramRefText } from '#apis/admissionregistration/v1/match-resources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { object, string, type Infer } from '#apis/schema.ts';
@@ -23,6 +24,17 @@ export const mutatingAdmissionPolicyBindingDefinition = defineBuiltin<MutatingAd
   plural: 'mutatingadmissionpolicybindings',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: mutatingAdmissionPolicyBindingSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: mutatingAdmissionPolicyBindingSchema,
+      served: true,
+      columns: [
+        column<MutatingAdmissionPolicyBinding>('PolicyName', ({ spec }) => spec.policyName ?? ''),
+        column<MutatingAdmissionPolicyBinding>('ParamRef', ({ spec }) => paramRefText(spec.paramRef)),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const mutatingAdmissionPolicyBindings = resourceOf(mutatingAdmissionPolicyBindingDefinition);

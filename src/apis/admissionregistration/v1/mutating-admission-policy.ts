@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchResourcesSchema, paramKindSchema, variableSchema } from '#apis/admissionregistration/v1/match-resources.ts';
 import { matchConditionSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -45,6 +46,19 @@ export const mutatingAdmissionPolicyDefinition = defineBuiltin<MutatingAdmission
   plural: 'mutatingadmissionpolicies',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: mutatingAdmissionPolicySchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: mutatingAdmissionPolicySchema,
+      served: true,
+      columns: [
+        column<MutatingAdmissionPolicy>('Mutations', ({ spec }) => spec.mutations?.length ?? 0, 'integer'),
+        column<MutatingAdmissionPolicy>('ParamKind', ({ spec }) =>
+          spec.paramKind === undefined ? '<unset>' : `${spec.paramKind.apiVersion}/${spec.paramKind.kind}`,
+        ),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const mutatingAdmissionPolicies = resourceOf(mutatingAdmissionPolicyDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -33,6 +34,13 @@ export const mutatingWebhookConfigurationDefinition = defineBuiltin<MutatingWebh
   plural: 'mutatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: mutatingWebhookConfigurationSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: mutatingWebhookConfigurationSchema,
+      served: true,
+      columns: [column<MutatingWebhookConfiguration>('Webhooks', ({ webhooks }) => webhooks?.length ?? 0, 'integer'), ageColumn],
+    },
+  ],
 });
 export const mutatingWebhookConfigurations = resourceOf(mutatingWebhookConfigurationDefinition);

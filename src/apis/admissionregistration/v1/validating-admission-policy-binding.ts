@@ -1,4 +1,5 @@
-import { matchResourcesSchema, paramRefSchema } from '#apis/admissionregistration/v1/match-resources.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { matchResourcesSchema, paramRefSchema, paramRefText } from '#apis/admissionregistration/v1/match-resources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { listSet, object, required, string, type Infer } from '#apis/schema.ts';
@@ -24,6 +25,17 @@ export const validatingAdmissionPolicyBindingDefinition = defineBuiltin<Validati
   plural: 'validatingadmissionpolicybindings',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: validatingAdmissionPolicyBindingSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: validatingAdmissionPolicyBindingSchema,
+      served: true,
+      columns: [
+        column<ValidatingAdmissionPolicyBinding>('PolicyName', ({ spec }) => spec.policyName ?? ''),
+        column<ValidatingAdmissionPolicyBinding>('ParamRef', ({ spec }) => paramRefText(spec.paramRef)),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const validatingAdmissionPolicyBindings = resourceOf(validatingAdmissionPolicyBindingDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchResourcesSchema, paramKindSchema, variableSchema } from '#apis/admissionregistration/v1/match-resources.ts';
 import { matchConditionSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -62,6 +63,19 @@ export const validatingAdmissionPolicyDefinition = defineBuiltin<ValidatingAdmis
   plural: 'validatingadmissionpolicies',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: validatingAdmissionPolicySchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: validatingAdmissionPolicySchema,
+      served: true,
+      columns: [
+        column<ValidatingAdmissionPolicy>('Validations', ({ spec }) => spec.validations?.length ?? 0, 'integer'),
+        column<ValidatingAdmissionPolicy>('ParamKind', ({ spec }) =>
+          spec.paramKind === undefined ? '<unset>' : `${spec.paramKind.apiVersion}/${spec.paramKind.kind}`,
+        ),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const validatingAdmissionPolicies = resourceOf(validatingAdmissionPolicyDefinition);

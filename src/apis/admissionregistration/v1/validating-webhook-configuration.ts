@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -32,6 +33,13 @@ export const validatingWebhookConfigurationDefinition = defineBuiltin<Validating
   plural: 'validatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: validatingWebhookConfigurationSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: validatingWebhookConfigurationSchema,
+      served: true,
+      columns: [column<ValidatingWebhookConfiguration>('Webhooks', ({ webhooks }) => webhooks?.length ?? 0, 'integer'), ageColumn],
+    },
+  ],
 });
 export const validatingWebhookConfigurations = resourceOf(validatingWebhookConfigurationDefinition);

@@ -1,3 +1,4 @@
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import { jsonSchemaPropsSchema } from '#apis/apiextensions/v1/json-schema-props.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -145,6 +146,6 @@ export const customResourceDefinitionDefinition = defineBuiltin<CustomResourceDe
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: customResourceDefinitionSchema, served: true }],
+  versions: [{ name: 'v1', schema: customResourceDefinitionSchema, served: true, columns: [createdAtColumn] }],
 });
 export const customResourceDefinitions = resourceOf(customResourceDefinitionDefinition);

@@ -1,3 +1,5 @@
+import { controllerOf } from '#apis/meta/object.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { anything, int64, required, type Infer } from '#apis/schema.ts';
@@ -10,10 +12,29 @@ export const controllerRevisionSchema = kindSchema(`${apps}.ControllerRevision`,
 });
 export interface ControllerRevision extends Infer<typeof controllerRevisionSchema> {}
 
+/** `statefulset.apps/web` */
+function controllerText(object: ControllerRevision): string {
+  const owner = controllerOf(object);
+  if (owner === undefined) return '<none>';
+  const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : '';
+  return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+}
+
 export const controllerRevisionDefinition = defineBuiltin<ControllerRevision>({
   group: 'apps',
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
-  versions: [{ name: 'v1', schema: controllerRevisionSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: controllerRevisionSchema,
+      served: true,
+      columns: [
+        column('Controller', controllerText),
+        column<ControllerRevision>('Revision', ({ revision }) => revision, 'integer'),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const controllerRevisions = resourceOf(controllerRevisionDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, formatLabelSelector, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -62,6 +63,25 @@ export const daemonSetDefinition = defineBuiltin<DaemonSet>({
   plural: 'daemonsets',
   shortNames: ['ds'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: daemonSetSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: daemonSetSchema,
+      served: true,
+      columns: [
+        column<DaemonSet>('Desired', ({ status }) => status?.desiredNumberScheduled ?? 0, 'integer'),
+        column<DaemonSet>('Current', ({ status }) => status?.currentNumberScheduled ?? 0, 'integer'),
+        column<DaemonSet>('Ready', ({ status }) => status?.numberReady ?? 0, 'integer'),
+        column<DaemonSet>('Up-to-date', ({ status }) => status?.updatedNumberScheduled ?? 0, 'integer'),
+        column<DaemonSet>('Available', ({ status }) => status?.numberAvailable ?? 0, 'integer'),
+        column<DaemonSet>('Node Selector', ({ spec }) => formatLabels(spec.template.spec.nodeSelector)),
+        ageColumn,
+        ...workloadColumns<DaemonSet>(
+          ({ spec }) => spec.template,
+          ({ spec }) => formatLabelSelector(spec.selector),
+        ),
+      ],
+    },
+  ],
 });
 export const daemonSets = resourceOf(daemonSetDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -65,7 +66,23 @@ export const deploymentDefinition = defineBuiltin<Deployment>({
   plural: 'deployments',
   shortNames: ['deploy'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: deploymentSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: deploymentSchema,
+      served: true,
+      columns: [
+        column<Deployment>('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
+        column<Deployment>('Up-to-date', ({ status }) => status?.updatedReplicas ?? 0),
+        column<Deployment>('Available', ({ status }) => status?.availableReplicas ?? 0),
+        ageColumn,
+        ...workloadColumns<Deployment>(
+          ({ spec }) => spec.template,
+          ({ spec }) => formatLabelSelector(spec.selector),
+        ),
+      ],
+    },
+  ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
 });
 export const deployments = resourceOf(deploymentDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -46,7 +47,23 @@ export const replicaSetDefinition = defineBuiltin<ReplicaSet>({
   plural: 'replicasets',
   shortNames: ['rs'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: replicaSetSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: replicaSetSchema,
+      served: true,
+      columns: [
+        column<ReplicaSet>('Desired', ({ spec }) => spec.replicas ?? 0, 'integer'),
+        column<ReplicaSet>('Current', ({ status }) => status?.replicas ?? 0, 'integer'),
+        column<ReplicaSet>('Ready', ({ status }) => status?.readyReplicas ?? 0, 'integer'),
+        ageColumn,
+        ...workloadColumns<ReplicaSet>(
+          ({ spec }) => spec.template,
+          ({ spec }) => formatLabelSelector(spec.selector),
+        ),
+      ],
+    },
+  ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
 });
 export const replicaSets = resourceOf(replicaSetDefinition);

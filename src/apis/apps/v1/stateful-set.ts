@@ -1,3 +1,4 @@
+import { ageColumn, column, workloadColumns } from '#apis/meta/columns.ts';
 import { persistentVolumeClaimSchema } from '#apis/core/v1/persistent-volume-claim.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -82,7 +83,18 @@ export const statefulSetDefinition = defineBuiltin<StatefulSet>({
   plural: 'statefulsets',
   shortNames: ['sts'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: statefulSetSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: statefulSetSchema,
+      served: true,
+      columns: [
+        column<StatefulSet>('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
+        ageColumn,
+        ...workloadColumns<StatefulSet>(({ spec }) => spec.template),
+      ],
+    },
+  ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
 });
 export const statefulSets = resourceOf(statefulSetDefinition);

@@ -1,3 +1,5 @@
+import { timeSince } from '#apis/meta/human-duration.ts';
+import { ageColumn, column, formatLabelSelector, optionalBoolean, workloadColumns } from '#apis/meta/columns.ts';
 import { jobTemplateSpecSchema } from '#apis/batch/v1/job-spec.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -37,6 +39,26 @@ export const cronJobDefinition = defineBuiltin<CronJob>({
   plural: 'cronjobs',
   shortNames: ['cj'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: cronJobSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: cronJobSchema,
+      served: true,
+      columns: [
+        column<CronJob>('Schedule', ({ spec }) => spec.schedule),
+        column<CronJob>('Timezone', ({ spec }) => spec.timeZone ?? '<none>'),
+        column<CronJob>('Suspend', ({ spec }) => optionalBoolean(spec.suspend)),
+        column<CronJob>('Active', ({ status }) => status?.active?.length ?? 0, 'integer'),
+        column<CronJob>('Last Schedule', ({ status }, now) =>
+          status?.lastScheduleTime === undefined ? '<none>' : timeSince(status.lastScheduleTime, now),
+        ),
+        ageColumn,
+        ...workloadColumns<CronJob>(
+          ({ spec }) => spec.jobTemplate.spec?.template,
+          ({ spec }) => formatLabelSelector(spec.jobTemplate.spec?.selector),
+        ),
+      ],
+    },
+  ],
 });
 export const cronJobs = resourceOf(cronJobDefinition);

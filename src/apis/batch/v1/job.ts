@@ -1,3 +1,5 @@
+import { completionsText, durationText, statusText } from '#apis/batch/v1/job-cells.ts';
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { jobSpecSchema } from '#apis/batch/v1/job-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -47,6 +49,22 @@ export const jobDefinition = defineBuiltin<Job>({
   kind: 'Job',
   plural: 'jobs',
   categories: ['all'],
-  versions: [{ name: 'v1', schema: jobSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: jobSchema,
+      served: true,
+      columns: [
+        column('Status', statusText),
+        column('Completions', completionsText),
+        column('Duration', durationText),
+        ageColumn,
+        ...workloadColumns<Job>(
+          ({ spec }) => spec.template,
+          ({ spec }) => formatLabelSelector(spec.selector),
+        ),
+      ],
+    },
+  ],
 });
 export const jobs = resourceOf(jobDefinition);

@@ -1,3 +1,5 @@
+import { humanDuration } from '#apis/meta/human-duration.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { bytes, int32, list, listMapReplaced, map, object, required, string, time, type Infer } from '#apis/schema.ts';
@@ -38,6 +40,15 @@ export const certificateSigningRequestSchema = kindSchema(`${certificates}.Certi
 });
 export interface CertificateSigningRequest extends Infer<typeof certificateSigningRequestSchema> {}
 
+/** `Approved,Issued`, `Denied`, `Pending` … */
+function conditionText({ status }: CertificateSigningRequest): string {
+  const has = (type: string) => status?.conditions?.some((condition) => condition.type === type) ?? false;
+  const words = [has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending'];
+  if (has('Failed')) words.push('Failed');
+  if (status?.certificate !== undefined && status.certificate !== '') words.push('Issued');
+  return words.join(',');
+}
+
 export const certificateSigningRequestDefinition = defineBuiltin<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
   kind: 'CertificateSigningRequest',
@@ -45,6 +56,21 @@ export const certificateSigningRequestDefinition = defineBuiltin<CertificateSign
   shortNames: ['csr'],
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: certificateSigningRequestSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: certificateSigningRequestSchema,
+      served: true,
+      columns: [
+        ageColumn,
+        column<CertificateSigningRequest>('SignerName', ({ spec }) => spec.signerName),
+        column<CertificateSigningRequest>('Requestor', ({ spec }) => spec.username ?? ''),
+        column<CertificateSigningRequest>('RequestedDuration', ({ spec }) =>
+          spec.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
+        ),
+        column('Condition', conditionText),
+      ],
+    },
+  ],
 });
 export const certificateSigningRequests = resourceOf(certificateSigningRequestDefinition);

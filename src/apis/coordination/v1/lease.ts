@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { int32, microTime, object, string, type Infer } from '#apis/schema.ts';
@@ -25,6 +26,13 @@ export const leaseDefinition = defineBuiltin<Lease>({
   kind: 'Lease',
   plural: 'leases',
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: leaseSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: leaseSchema,
+      served: true,
+      columns: [column<Lease>('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],
+    },
+  ],
 });
 export const leases = resourceOf(leaseDefinition);

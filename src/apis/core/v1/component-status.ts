@@ -1,3 +1,4 @@
+import { column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { listMap, object, required, string, type Infer } from '#apis/schema.ts';
@@ -17,6 +18,8 @@ export const componentStatusSchema = kindSchema(`${core}.ComponentStatus`, {
 });
 export interface ComponentStatus extends Infer<typeof componentStatusSchema> {}
 
+const healthy = (conditions: ComponentStatus['conditions']) => conditions?.find(({ type }) => type === 'Healthy');
+
 export const componentStatusDefinition = defineBuiltin<ComponentStatus>({
   group: '',
   kind: 'ComponentStatus',
@@ -24,6 +27,19 @@ export const componentStatusDefinition = defineBuiltin<ComponentStatus>({
   shortNames: ['cs'],
   namespaced: false,
   verbs: ['get', 'list'],
-  versions: [{ name: 'v1', schema: componentStatusSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: componentStatusSchema,
+      served: true,
+      columns: [
+        column<ComponentStatus>('Status', ({ conditions }) =>
+          healthy(conditions)?.status === 'True' ? 'Healthy' : healthy(conditions)?.status === 'False' ? 'Unhealthy' : 'Unknown',
+        ),
+        column<ComponentStatus>('Message', ({ conditions }) => healthy(conditions)?.message ?? ''),
+        column<ComponentStatus>('Error', ({ conditions }) => healthy(conditions)?.error ?? ''),
+      ],
+    },
+  ],
 });
 export const componentStatuses = resourceOf(componentStatusDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { boolean, bytes, map, string, type Infer } from '#apis/schema.ts';
@@ -16,6 +17,20 @@ export const configMapDefinition = defineBuiltin<ConfigMap>({
   kind: 'ConfigMap',
   plural: 'configmaps',
   shortNames: ['cm'],
-  versions: [{ name: 'v1', schema: configMapSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: configMapSchema,
+      served: true,
+      columns: [
+        column<ConfigMap>(
+          'Data',
+          ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+          'integer',
+        ),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const configMaps = resourceOf(configMapDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -41,11 +42,20 @@ export const endpointsSchema = kindSchema(`${core}.Endpoints`, {
 });
 export interface Endpoints extends Infer<typeof endpointsSchema> {}
 
+/** Up to three `ip:port` pairs of ready addresses; the address alone where a subset has no ports. */
+function formatEndpoints({ subsets = [] }: Endpoints): string {
+  const pairs = subsets.flatMap(({ addresses = [], ports = [] }) => {
+    if (ports.length === 0) return addresses.map(({ ip }) => ip);
+    return ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
+  });
+  return firstThree(pairs, '<none>');
+}
+
 export const endpointsDefinition = defineBuiltin<Endpoints>({
   group: '',
   kind: 'Endpoints',
   plural: 'endpoints',
   shortNames: ['ep'],
-  versions: [{ name: 'v1', schema: endpointsSchema, served: true }],
+  versions: [{ name: 'v1', schema: endpointsSchema, served: true, columns: [column('Endpoints', formatEndpoints), ageColumn] }],
 });
 export const endpoints = resourceOf(endpointsDefinition);

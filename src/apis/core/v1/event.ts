@@ -1,3 +1,4 @@
+import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -40,6 +41,18 @@ export const eventDefinition = defineBuiltin<Event>({
   kind: 'Event',
   plural: 'events',
   shortNames: ['ev'],
-  versions: [{ name: 'v1', schema: eventSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: eventSchema,
+      served: true,
+      columns: eventColumns<Event>((event) => ({
+        ...event,
+        object: event.involvedObject,
+        component: event.source?.component || event.reportingComponent,
+        instance: event.source?.host || event.reportingInstance,
+      })),
+    },
+  ],
 });
 export const events = resourceOf(eventDefinition);

@@ -1,3 +1,4 @@
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
@@ -30,6 +31,6 @@ export const limitRangeDefinition = defineBuiltin<LimitRange>({
   plural: 'limitranges',
   shortNames: ['limits'],
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: limitRangeSchema, served: true }],
+  versions: [{ name: 'v1', schema: limitRangeSchema, served: true, columns: [createdAtColumn] }],
 });
 export const limitRanges = resourceOf(limitRangeDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { enumeration, list, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
@@ -37,6 +38,13 @@ export const namespaceDefinition = defineBuiltin<Namespace>({
   shortNames: ['ns'],
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: namespaceSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: namespaceSchema,
+      served: true,
+      columns: [column<Namespace>('Status', ({ status }) => status?.phase ?? ''), ageColumn],
+    },
+  ],
 });
 export const namespaces = resourceOf(namespaceDefinition);

@@ -1,3 +1,4 @@
+import { nodeColumns } from '#apis/core/v1/node-columns.ts';
 import { nodeConfigSourceSchema, nodeStatusSchema } from '#apis/core/v1/node-status.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -37,6 +38,6 @@ export const nodeDefinition = defineBuiltin<Node>({
   shortNames: ['no'],
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: nodeSchema, served: true }],
+  versions: [{ name: 'v1', schema: nodeSchema, served: true, columns: nodeColumns }],
 });
 export const nodes = resourceOf(nodeDefinition);

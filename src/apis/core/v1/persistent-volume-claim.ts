@@ -1,3 +1,5 @@
+import { formatAccessModes } from '#apis/core/v1/access-modes.ts';
+import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
 import { persistentVolumeClaimSpecSchema } from '#apis/core/v1/persistent-volume-claim-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -39,12 +41,36 @@ export const persistentVolumeClaimSchema = kindSchema(`${core}.PersistentVolumeC
 });
 export interface PersistentVolumeClaim extends Infer<typeof persistentVolumeClaimSchema> {}
 
+const isGiven = (text: string | undefined): boolean => text !== undefined && text !== '';
+
 export const persistentVolumeClaimDefinition = defineBuiltin<PersistentVolumeClaim>({
   group: '',
   kind: 'PersistentVolumeClaim',
   plural: 'persistentvolumeclaims',
   shortNames: ['pvc'],
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: persistentVolumeClaimSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: persistentVolumeClaimSchema,
+      served: true,
+      columns: [
+        column<PersistentVolumeClaim>('Status', ({ metadata, status }) =>
+          metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+        ),
+        column<PersistentVolumeClaim>('Volume', ({ spec }) => spec.volumeName ?? ''),
+        column<PersistentVolumeClaim>('Capacity', ({ spec, status }) =>
+          isGiven(spec.volumeName) ? String(status?.capacity?.['storage'] ?? '') : '',
+        ),
+        column<PersistentVolumeClaim>('Access Modes', ({ spec, status }) =>
+          isGiven(spec.volumeName) ? formatAccessModes(status?.accessModes) : '',
+        ),
+        column<PersistentVolumeClaim>('StorageClass', ({ spec }) => spec.storageClassName ?? ''),
+        column<PersistentVolumeClaim>('VolumeAttributesClass', ({ spec }) => spec.volumeAttributesClassName ?? '<unset>'),
+        ageColumn,
+        wideColumn<PersistentVolumeClaim>('VolumeMode', ({ spec }) => spec.volumeMode ?? '<unset>'),
+      ],
+    },
+  ],
 });
 export const persistentVolumeClaims = resourceOf(persistentVolumeClaimDefinition);

@@ -1,3 +1,5 @@
+import { formatAccessModes } from '#apis/core/v1/access-modes.ts';
+import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
 import {
   azureFilePersistentVolumeSourceSchema,
   cephFSPersistentVolumeSourceSchema,
@@ -93,6 +95,28 @@ export const persistentVolumeDefinition = defineBuiltin<PersistentVolume>({
   shortNames: ['pv'],
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: persistentVolumeSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: persistentVolumeSchema,
+      served: true,
+      columns: [
+        column<PersistentVolume>('Capacity', ({ spec }) => String(spec.capacity?.['storage'] ?? '')),
+        column<PersistentVolume>('Access Modes', ({ spec }) => formatAccessModes(spec.accessModes)),
+        column<PersistentVolume>('Reclaim Policy', ({ spec }) => spec.persistentVolumeReclaimPolicy ?? ''),
+        column<PersistentVolume>('Status', ({ metadata, status }) =>
+          metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+        ),
+        column<PersistentVolume>('Claim', ({ spec }) =>
+          spec.claimRef === undefined ? '' : `${spec.claimRef.namespace}/${spec.claimRef.name}`,
+        ),
+        column<PersistentVolume>('StorageClass', ({ spec }) => spec.storageClassName ?? ''),
+        column<PersistentVolume>('VolumeAttributesClass', ({ spec }) => spec.volumeAttributesClassName ?? '<unset>'),
+        column<PersistentVolume>('Reason', ({ status }) => status?.reason ?? ''),
+        ageColumn,
+        wideColumn<PersistentVolume>('VolumeMode', ({ spec }) => spec.volumeMode ?? '<unset>'),
+      ],
+    },
+  ],
 });
 export const persistentVolumes = resourceOf(persistentVolumeDefinition);

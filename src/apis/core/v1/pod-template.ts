@@ -1,3 +1,4 @@
+import { column, formatLabels } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -14,6 +15,17 @@ export const podTemplateDefinition = defineBuiltin<PodTemplate>({
   group: '',
   kind: 'PodTemplate',
   plural: 'podtemplates',
-  versions: [{ name: 'v1', schema: podTemplateSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: podTemplateSchema,
+      served: true,
+      columns: [
+        column<PodTemplate>('Containers', ({ template }) => (template.spec?.containers ?? []).map(({ name }) => name).join(',')),
+        column<PodTemplate>('Images', ({ template }) => (template.spec?.containers ?? []).map(({ image = '' }) => image).join(',')),
+        column<PodTemplate>('Pod Labels', ({ template }) => formatLabels(template.metadata?.labels)),
+      ],
+    },
+  ],
 });
 export const podTemplates = resourceOf(podTemplateDefinition);

@@ -1,3 +1,4 @@
+import { podColumns } from '#apis/core/v1/pod-columns.ts';
 import { podSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { podStatusSchema } from '#apis/core/v1/pod-status.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -18,7 +19,7 @@ export const podDefinition = defineBuiltin<Pod>({
   plural: 'pods',
   shortNames: ['po'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: podSchema, served: true }],
+  versions: [{ name: 'v1', schema: podSchema, served: true, columns: podColumns }],
 });
 export const pods = resourceOf(podDefinition);
 

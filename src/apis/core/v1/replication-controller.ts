@@ -1,3 +1,4 @@
+import { ageColumn, column, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -44,7 +45,23 @@ export const replicationControllerDefinition = defineBuiltin<ReplicationControll
   plural: 'replicationcontrollers',
   shortNames: ['rc'],
   categories: ['all'],
-  versions: [{ name: 'v1', schema: replicationControllerSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: replicationControllerSchema,
+      served: true,
+      columns: [
+        column<ReplicationController>('Desired', ({ spec }) => spec.replicas ?? 0, 'integer'),
+        column<ReplicationController>('Current', ({ status }) => status?.replicas ?? 0, 'integer'),
+        column<ReplicationController>('Ready', ({ status }) => status?.readyReplicas ?? 0, 'integer'),
+        ageColumn,
+        ...workloadColumns<ReplicationController>(
+          ({ spec }) => spec.template,
+          ({ spec }) => formatLabels(spec.selector),
+        ),
+      ],
+    },
+  ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
 });
 export const replicationControllers = resourceOf(replicationControllerDefinition);

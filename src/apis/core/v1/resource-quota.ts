@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
@@ -39,12 +40,31 @@ export const resourceQuotaSchema = kindSchema(`${core}.ResourceQuota`, {
 });
 export interface ResourceQuota extends Infer<typeof resourceQuotaSchema> {}
 
+/** `requests.cpu: 1/2, pods: 3/10`, or those of limits. */
+function usage({ status }: ResourceQuota, limits: boolean): string {
+  const names = Object.keys(status?.hard ?? {})
+    .filter((name) => name.startsWith('limits.') === limits)
+    .sort();
+  return names.map((name) => `${name}: ${status?.used?.[name] ?? 0}/${status?.hard?.[name]}`).join(', ');
+}
+
 export const resourceQuotaDefinition = defineBuiltin<ResourceQuota>({
   group: '',
   kind: 'ResourceQuota',
   plural: 'resourcequotas',
   shortNames: ['quota'],
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: resourceQuotaSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: resourceQuotaSchema,
+      served: true,
+      columns: [
+        column<ResourceQuota>('Request', (quota) => usage(quota, false)),
+        column<ResourceQuota>('Limit', (quota) => usage(quota, true)),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const resourceQuotas = resourceOf(resourceQuotaDefinition);

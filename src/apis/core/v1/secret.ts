@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { boolean, bytes, map, string, type Infer } from '#apis/schema.ts';
@@ -16,6 +17,17 @@ export const secretDefinition = defineBuiltin<Secret>({
   group: '',
   kind: 'Secret',
   plural: 'secrets',
-  versions: [{ name: 'v1', schema: secretSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: secretSchema,
+      served: true,
+      columns: [
+        column<Secret>('Type', ({ type }) => type ?? ''),
+        column<Secret>('Data', ({ data }) => Object.keys(data ?? {}).length, 'integer'),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const secrets = resourceOf(secretDefinition);

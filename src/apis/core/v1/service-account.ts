@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { localObjectReferenceSchema, objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -17,6 +18,13 @@ export const serviceAccountDefinition = defineBuiltin<ServiceAccount>({
   kind: 'ServiceAccount',
   plural: 'serviceaccounts',
   shortNames: ['sa'],
-  versions: [{ name: 'v1', schema: serviceAccountSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: serviceAccountSchema,
+      served: true,
+      columns: [column<ServiceAccount>('Secrets', ({ secrets }) => secrets?.length ?? 0, 'integer'), ageColumn],
+    },
+  ],
 });
 export const serviceAccounts = resourceOf(serviceAccountDefinition);

@@ -1,3 +1,4 @@
+import { serviceColumns } from '#apis/core/v1/service-columns.ts';
 import { loadBalancerStatusSchema } from '#apis/core/v1/load-balancer.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -69,6 +70,6 @@ export const serviceDefinition = defineBuiltin<Service>({
   shortNames: ['svc'],
   categories: ['all'],
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: serviceSchema, served: true }],
+  versions: [{ name: 'v1', schema: serviceSchema, served: true, columns: serviceColumns }],
 });
 export const services = resourceOf(serviceDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -63,6 +64,28 @@ export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
   group: 'discovery.k8s.io',
   kind: 'EndpointSlice',
   plural: 'endpointslices',
-  versions: [{ name: 'v1', schema: endpointSliceSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: endpointSliceSchema,
+      served: true,
+      columns: [
+        column<EndpointSlice>('AddressType', ({ addressType }) => addressType),
+        column<EndpointSlice>('Ports', ({ ports = [] }) =>
+          firstThree(
+            ports.map(({ port, name }) => String(port ?? (name || '*'))),
+            '<unset>',
+          ),
+        ),
+        column<EndpointSlice>('Endpoints', ({ endpoints = [] }) =>
+          firstThree(
+            endpoints.flatMap(({ addresses }) => addresses),
+            '<unset>',
+          ),
+        ),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const endpointSlices = resourceOf(endpointSliceDefinition);

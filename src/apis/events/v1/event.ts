@@ -1,3 +1,4 @@
+import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { eventSourceSchema } from '#apis/core/v1/event.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -35,6 +36,22 @@ export const eventDefinition = defineBuiltin<Event>({
   kind: 'Event',
   plural: 'events',
   shortNames: ['ev'],
-  versions: [{ name: 'v1', schema: eventSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: eventSchema,
+      served: true,
+      columns: eventColumns<Event>((event) => ({
+        ...event,
+        object: event.regarding,
+        message: event.note,
+        count: event.deprecatedCount,
+        firstTimestamp: event.deprecatedFirstTimestamp,
+        lastTimestamp: event.deprecatedLastTimestamp,
+        component: event.deprecatedSource?.component || event.reportingController,
+        instance: event.deprecatedSource?.host || event.reportingInstance,
+      })),
+    },
+  ],
 });
 export const events = resourceOf(eventDefinition);

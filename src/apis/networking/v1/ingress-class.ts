@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { object, required, string, type Infer } from '#apis/schema.ts';
@@ -24,11 +25,24 @@ export const ingressClassSchema = kindSchema(`${networking}.IngressClass`, {
 });
 export interface IngressClass extends Infer<typeof ingressClassSchema> {}
 
+function parametersText({ spec: { parameters } }: IngressClass): string {
+  if (parameters === undefined) return '<none>';
+  const group = parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`;
+  return `${parameters.kind}${group}/${parameters.name}`;
+}
+
 export const ingressClassDefinition = defineBuiltin<IngressClass>({
   group: 'networking.k8s.io',
   kind: 'IngressClass',
   plural: 'ingressclasses',
   namespaced: false,
-  versions: [{ name: 'v1', schema: ingressClassSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: ingressClassSchema,
+      served: true,
+      columns: [column<IngressClass>('Controller', ({ spec }) => spec.controller ?? ''), column('Parameters', parametersText), ageColumn],
+    },
+  ],
 });
 export const ingressClasses = resourceOf(ingressClassDefinition);

@@ -1,3 +1,5 @@
+import { loadBalancerAddresses } from '#apis/core/v1/service-columns.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { typedLocalObjectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -89,11 +91,31 @@ export const ingressSchema = kindSchema(`${networking}.Ingress`, {
 });
 export interface Ingress extends Infer<typeof ingressSchema> {}
 
+function hostsText({ spec }: Ingress): string {
+  const hosts = (spec.rules ?? []).slice(0, 3).flatMap(({ host = '' }) => (host === '' ? [] : host));
+  if (hosts.length === 0) return '*';
+  const more = (spec.rules ?? []).length - 3;
+  return more > 0 ? `${hosts.join(',')} + ${more} more...` : hosts.join(',');
+}
+
 export const ingressDefinition = defineBuiltin<Ingress>({
   group: 'networking.k8s.io',
   kind: 'Ingress',
   plural: 'ingresses',
   shortNames: ['ing'],
-  versions: [{ name: 'v1', schema: ingressSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: ingressSchema,
+      served: true,
+      columns: [
+        column<Ingress>('Class', ({ spec }) => spec.ingressClassName ?? '<none>'),
+        column('Hosts', hostsText),
+        column<Ingress>('Address', ({ status }) => loadBalancerAddresses(status?.loadBalancer).join(',')),
+        column<Ingress>('Ports', ({ spec }) => (spec.tls === undefined || spec.tls.length === 0 ? '80' : '80, 443')),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const ingresses = resourceOf(ingressDefinition);

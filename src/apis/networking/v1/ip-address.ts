@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { object, required, string, type Infer } from '#apis/schema.ts';
@@ -22,6 +23,13 @@ export const ipAddressSchema = kindSchema(`${networking}.IPAddress`, {
 });
 export interface IPAddress extends Infer<typeof ipAddressSchema> {}
 
+/** `services/default/kubernetes` */
+function parentText({ spec: { parentRef } }: IPAddress): string {
+  const { group = '', resource, namespace = '', name } = parentRef;
+  const qualified = group === '' ? resource : `${resource}.${group}`;
+  return namespace === '' ? `${qualified}/${name}` : `${qualified}/${namespace}/${name}`;
+}
+
 export const ipAddressDefinition = defineBuiltin<IPAddress>({
   group: 'networking.k8s.io',
   kind: 'IPAddress',
@@ -29,6 +37,6 @@ export const ipAddressDefinition = defineBuiltin<IPAddress>({
   shortNames: ['ip'],
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: ipAddressSchema, served: true }],
+  versions: [{ name: 'v1', schema: ipAddressSchema, served: true, columns: [column('ParentRef', parentText), ageColumn] }],
 });
 export const ipAddresses = resourceOf(ipAddressDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, formatLabelSelector } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
@@ -55,6 +56,13 @@ export const networkPolicyDefinition = defineBuiltin<NetworkPolicy>({
   kind: 'NetworkPolicy',
   plural: 'networkpolicies',
   shortNames: ['netpol'],
-  versions: [{ name: 'v1', schema: networkPolicySchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: networkPolicySchema,
+      served: true,
+      columns: [column<NetworkPolicy>('Pod-Selector', ({ spec }) => formatLabelSelector(spec.podSelector)), ageColumn],
+    },
+  ],
 });
 export const networkPolicies = resourceOf(networkPolicyDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { conditionSchema } from '#apis/meta/object.ts';
@@ -27,6 +28,13 @@ export const serviceCIDRDefinition = defineBuiltin<ServiceCIDR>({
   plural: 'servicecidrs',
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: serviceCIDRSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: serviceCIDRSchema,
+      served: true,
+      columns: [column<ServiceCIDR>('CIDRs', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],
+    },
+  ],
 });
 export const serviceCIDRs = resourceOf(serviceCIDRDefinition);

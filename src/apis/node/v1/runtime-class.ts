@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { tolerationSchema } from '#apis/core/v1/scheduling.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -28,6 +29,13 @@ export const runtimeClassDefinition = defineBuiltin<RuntimeClass>({
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
   namespaced: false,
-  versions: [{ name: 'v1', schema: runtimeClassSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: runtimeClassSchema,
+      served: true,
+      columns: [column<RuntimeClass>('Handler', ({ handler }) => handler), ageColumn],
+    },
+  ],
 });
 export const runtimeClasses = resourceOf(runtimeClassDefinition);

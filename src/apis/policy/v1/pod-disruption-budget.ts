@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { conditionSchema, labelSelectorSchema } from '#apis/meta/object.ts';
@@ -35,6 +36,18 @@ export const podDisruptionBudgetDefinition = defineBuiltin<PodDisruptionBudget>(
   kind: 'PodDisruptionBudget',
   plural: 'poddisruptionbudgets',
   shortNames: ['pdb'],
-  versions: [{ name: 'v1', schema: podDisruptionBudgetSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: podDisruptionBudgetSchema,
+      served: true,
+      columns: [
+        column<PodDisruptionBudget>('Min Available', ({ spec }) => String(spec.minAvailable ?? 'N/A')),
+        column<PodDisruptionBudget>('Max Unavailable', ({ spec }) => String(spec.maxUnavailable ?? 'N/A')),
+        column<PodDisruptionBudget>('Allowed Disruptions', ({ status }) => status?.disruptionsAllowed ?? 0, 'integer'),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const podDisruptionBudgets = resourceOf(podDisruptionBudgetDefinition);

@@ -1,3 +1,4 @@
+import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { roleRefSchema, subjectSchema } from '#apis/rbac/v1/policy-rule.ts';
@@ -16,6 +17,6 @@ export const clusterRoleBindingDefinition = defineBuiltin<ClusterRoleBinding>({
   kind: 'ClusterRoleBinding',
   plural: 'clusterrolebindings',
   namespaced: false,
-  versions: [{ name: 'v1', schema: clusterRoleBindingSchema, served: true }],
+  versions: [{ name: 'v1', schema: clusterRoleBindingSchema, served: true, columns: bindingColumns }],
 });
 export const clusterRoleBindings = resourceOf(clusterRoleBindingDefinition);

@@ -1,3 +1,4 @@
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { aggregationRuleSchema, policyRuleSchema } from '#apis/rbac/v1/policy-rule.ts';
@@ -16,6 +17,6 @@ export const clusterRoleDefinition = defineBuiltin<ClusterRole>({
   kind: 'ClusterRole',
   plural: 'clusterroles',
   namespaced: false,
-  versions: [{ name: 'v1', schema: clusterRoleSchema, served: true }],
+  versions: [{ name: 'v1', schema: clusterRoleSchema, served: true, columns: [createdAtColumn] }],
 });
 export const clusterRoles = resourceOf(clusterRoleDefinition);

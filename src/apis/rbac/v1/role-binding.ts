@@ -1,3 +1,4 @@
+import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { roleRefSchema, subjectSchema } from '#apis/rbac/v1/policy-rule.ts';
@@ -15,6 +16,6 @@ export const roleBindingDefinition = defineBuiltin<RoleBinding>({
   group: 'rbac.authorization.k8s.io',
   kind: 'RoleBinding',
   plural: 'rolebindings',
-  versions: [{ name: 'v1', schema: roleBindingSchema, served: true }],
+  versions: [{ name: 'v1', schema: roleBindingSchema, served: true, columns: bindingColumns }],
 });
 export const roleBindings = resourceOf(roleBindingDefinition);

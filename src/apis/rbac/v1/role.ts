@@ -1,3 +1,4 @@
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { policyRuleSchema } from '#apis/rbac/v1/policy-rule.ts';
@@ -14,6 +15,6 @@ export const roleDefinition = defineBuiltin<Role>({
   group: 'rbac.authorization.k8s.io',
   kind: 'Role',
   plural: 'roles',
-  versions: [{ name: 'v1', schema: roleSchema, served: true }],
+  versions: [{ name: 'v1', schema: roleSchema, served: true, columns: [createdAtColumn] }],
 });
 export const roles = resourceOf(roleDefinition);

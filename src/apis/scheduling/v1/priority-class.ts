@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { boolean, enumeration, int32, string, type Infer } from '#apis/schema.ts';
@@ -18,6 +19,18 @@ export const priorityClassDefinition = defineBuiltin<PriorityClass>({
   plural: 'priorityclasses',
   shortNames: ['pc'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: priorityClassSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: priorityClassSchema,
+      served: true,
+      columns: [
+        column<PriorityClass>('Value', ({ value }) => value ?? 0, 'integer'),
+        column<PriorityClass>('Global-Default', ({ globalDefault }) => globalDefault ?? false, 'boolean'),
+        ageColumn,
+        column<PriorityClass>('PreemptionPolicy', ({ preemptionPolicy }) => preemptionPolicy ?? ''),
+      ],
+    },
+  ],
 });
 export const priorityClasses = resourceOf(priorityClassDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { boolean, enumeration, int64, list, listSet, object, required, string, type Infer } from '#apis/schema.ts';
@@ -36,6 +37,21 @@ export const csiDriverDefinition = defineBuiltin<CSIDriver>({
   plural: 'csidrivers',
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: csiDriverSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: csiDriverSchema,
+      served: true,
+      columns: [
+        column<CSIDriver>('AttachRequired', ({ spec }) => spec.attachRequired ?? true, 'boolean'),
+        column<CSIDriver>('PodInfoOnMount', ({ spec }) => spec.podInfoOnMount ?? false, 'boolean'),
+        column<CSIDriver>('StorageCapacity', ({ spec }) => spec.storageCapacity ?? false, 'boolean'),
+        column<CSIDriver>('TokenRequests', ({ spec }) => (spec.tokenRequests ?? []).map(({ audience }) => audience).join(',') || '<unset>'),
+        column<CSIDriver>('RequiresRepublish', ({ spec }) => spec.requiresRepublish ?? false, 'boolean'),
+        column<CSIDriver>('Modes', ({ spec }) => (spec.volumeLifecycleModes ?? []).join(',') || '<none>'),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const csiDrivers = resourceOf(csiDriverDefinition);

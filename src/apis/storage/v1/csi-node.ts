@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { int32, list, listMap, object, required, string, type Infer } from '#apis/schema.ts';
@@ -33,6 +34,13 @@ export const csiNodeDefinition = defineBuiltin<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: csiNodeSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: csiNodeSchema,
+      served: true,
+      columns: [column<CSINode>('Drivers', ({ spec }) => spec.drivers?.length ?? 0, 'integer'), ageColumn],
+    },
+  ],
 });
 export const csiNodes = resourceOf(csiNodeDefinition);

@@ -1,3 +1,4 @@
+import { column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
@@ -17,6 +18,16 @@ export const csiStorageCapacityDefinition = defineBuiltin<CSIStorageCapacity>({
   group: 'storage.k8s.io',
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
-  versions: [{ name: 'v1', schema: csiStorageCapacitySchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: csiStorageCapacitySchema,
+      served: true,
+      columns: [
+        column<CSIStorageCapacity>('StorageClassName', ({ storageClassName }) => storageClassName),
+        column<CSIStorageCapacity>('Capacity', ({ capacity }) => (capacity === undefined ? '<unset>' : String(capacity))),
+      ],
+    },
+  ],
 });
 export const csiStorageCapacities = resourceOf(csiStorageCapacityDefinition);

@@ -1,3 +1,4 @@
+import { ageColumn, column, nameColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { boolean, enumeration, list, map, object, required, string, type Infer } from '#apis/schema.ts';
@@ -37,6 +38,24 @@ export const storageClassDefinition = defineBuiltin<StorageClass>({
   plural: 'storageclasses',
   shortNames: ['sc'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: storageClassSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: storageClassSchema,
+      served: true,
+      columns: [
+        nameColumn<StorageClass>(({ metadata }) =>
+          metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true'
+            ? `${metadata.name} (default)`
+            : (metadata.name ?? ''),
+        ),
+        column<StorageClass>('Provisioner', ({ provisioner }) => provisioner),
+        column<StorageClass>('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
+        column<StorageClass>('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate'),
+        column<StorageClass>('AllowVolumeExpansion', ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const storageClasses = resourceOf(storageClassDefinition);

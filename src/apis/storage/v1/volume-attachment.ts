@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { persistentVolumeSpecSchema } from '#apis/core/v1/persistent-volume.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -45,6 +46,19 @@ export const volumeAttachmentDefinition = defineBuiltin<VolumeAttachment>({
   plural: 'volumeattachments',
   namespaced: false,
   hasGeneration: false,
-  versions: [{ name: 'v1', schema: volumeAttachmentSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: volumeAttachmentSchema,
+      served: true,
+      columns: [
+        column<VolumeAttachment>('Attacher', ({ spec }) => spec.attacher),
+        column<VolumeAttachment>('PV', ({ spec }) => spec.source.persistentVolumeName ?? ''),
+        column<VolumeAttachment>('Node', ({ spec }) => spec.nodeName),
+        column<VolumeAttachment>('Attached', ({ status }) => status?.attached ?? false, 'boolean'),
+        ageColumn,
+      ],
+    },
+  ],
 });
 export const volumeAttachments = resourceOf(volumeAttachmentDefinition);

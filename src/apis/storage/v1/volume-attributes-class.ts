@@ -1,3 +1,4 @@
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { map, required, string, type Infer } from '#apis/schema.ts';
@@ -16,6 +17,13 @@ export const volumeAttributesClassDefinition = defineBuiltin<VolumeAttributesCla
   plural: 'volumeattributesclasses',
   shortNames: ['vac'],
   namespaced: false,
-  versions: [{ name: 'v1', schema: volumeAttributesClassSchema, served: true }],
+  versions: [
+    {
+      name: 'v1',
+      schema: volumeAttributesClassSchema,
+      served: true,
+      columns: [column<VolumeAttributesClass>('DriverName', ({ driverName }) => driverName), ageColumn],
+    },
+  ],
 });
 export const volumeAttributesClasses = resourceOf(volumeAttributesClassDefinition);

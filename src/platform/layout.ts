@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where things are in a data directory, and the short-lived files that go with it. */
+export interface Layout {
+  readonly dataDir: string;
+  /** Six hex digits that tell this platform's host-wide names from another's. */
+  readonly id: string;
+  /** Short, because a unix socket's path ends at 107 bytes. */
+  readonly runDir: string;
+  readonly database: string;
+  readonly kubeconfig: string;
+  readonly pkiDir: string;
+  readonly imagesDir: string;
+  readonly nodeDir: string;
+  readonly gatewayDir: string;
+  readonly logsDir: string;
+  readonly configFile: string;
+  /** Ports chosen last time, so that URLs stay the same. */
+  readonly stateFile: string;
+  /** Names the format of the directory. */
+  readonly versionFile: string;
+  readonly supervisorSocket: string;
+}
+
+export function layoutOf(dataDir: string): Layout {
+  const id = createHash('sha256').update(dataDir).digest('hex').slice(0, 6);
+  const runDir = join(runBase(), `dormouse-${id}`);
+  return {
+    dataDir,
+    id,
+    runDir,
+    database: join(dataDir, 'state.db'),
+    kubeconfig: join(dataDir, 'kubeconfig'),
+    pkiDir: join(dataDir, 'pki'),
+    imagesDir: join(dataDir, 'images'),
+    nodeDir: join(dataDir, 'node'),
+    gatewayDir: join(dataDir, 'gateway'),
+    logsDir: join(dataDir, 'logs'),
+    configFile: join(dataDir, 'config.yaml'),
+    stateFile: join(dataDir, 'ports.json'),
+    versionFile: join(dataDir, 'version'),
+    supervisorSocket: join(runDir, 'supervisor.sock'),
+  };
+}
+
+/** Creates the directories, readable by their owner alone. */
+export function createDirectories(layout: Layout): void {
+  for (const directory of [
+    layout.dataDir,
+    layout.runDir,
+    layout.pkiDir,
+    layout.imagesDir,
+    layout.nodeDir,
+    layout.gatewayDir,
+    layout.logsDir,
+  ]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+  chmodSync(layout.dataDir, 0o700);
+  chmodSync(layout.runDir, 0o700);
+}
+
+function runBase(): string {
+  if (process.getuid?.() === 0) return '/run';
+  const own = process.env['XDG_RUNTIME_DIR'];
+  return own !== undefined && own !== '' && own.length < 40 ? own : `/tmp`;
+}

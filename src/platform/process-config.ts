@@ -1,0 +1,28 @@
+import type { Layout } from '#platform/layout.ts';
+import type { Ports } from '#platform/ports.ts';
+import type { PlatformSettings } from '#platform/settings.ts';
+
+export const roles = ['control', 'gateway', 'node'] as const;
+export type Role = (typeof roles)[number];
+
+/** What the supervisor hands to each of its processes: plain data, no secrets (those are files in the data directory). */
+export interface ProcessConfig {
+  readonly role: Role;
+  readonly version: string;
+  readonly settings: PlatformSettings;
+  readonly layout: Layout;
+  readonly ports: Ports;
+}
+
+/** Environment variable that carries the ProcessConfig as JSON. */
+export const configVariable = 'DORMOUSE_PROCESS';
+
+/** Supervisor → process. */
+export type ToProcess = {
+  readonly type: 'stop';
+  /** Remove what outlives the process: containers, mounts, namespaces. */ readonly cleanUp: boolean;
+};
+/** Process → supervisor. */
+export type FromProcess =
+  | { readonly type: 'ready'; readonly details: Readonly<Record<string, unknown>> }
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,67 @@
+import { enableCompileCache } from 'node:module';
+import { jsonLogger, type Logger } from '#core/logger.ts';
+import { errorText } from '#core/errors.ts';
+import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
+
+export interface ProcessContext {
+  readonly config: ProcessConfig;
+  readonly logger: Logger;
+  /** Aborts when the process is to end. */
+  readonly signal: AbortSignal;
+}
+
+/** A started process: says what it is ready with, and how to end it. */
+export interface Started {
+  readonly details: Readonly<Record<string, unknown>>;
+  stop(cleanUp: boolean): Promise<void>;
+}
+
+const stopWithinMs = 40_000;
+
+/**
+ * The frame of every process of the platform: reads its configuration, logs JSON lines to stderr, tells the supervisor when
+ * it is ready, and ends in order on SIGTERM, on the supervisor's word, or when the supervisor is gone.
+ */
+export function runProcess(start: (context: ProcessContext) => Promise<Started>): void {
+  enableCompileCache();
+  const config = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
+  const logger = jsonLogger((line) => process.stderr.write(line), config.settings.logLevel, { component: config.role });
+  const controller = new AbortController();
+  let started: Started | undefined;
+  let stopping = false;
+  const stop = (cleanUp: boolean) => {
+    if (stopping) return;
+    stopping = true;
+    const late = setTimeout(() => {
+      logger.error('process did not stop in time', { withinMs: stopWithinMs });
+      process.exit(1);
+    }, stopWithinMs);
+    late.unref();
+    controller.abort(new Error('the process is stopping'));
+    Promise.resolve(started?.stop(cleanUp))
+      .catch((error: unknown) => logger.error('stop failed', { error }))
+      .finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', () => stop(false));
+  // Ctrl-C reaches the whole process group; the supervisor decides the order in which its processes end.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => stop(false));
+  process.on('message', (message: ToProcess) => {
+    if (message.type === 'stop') stop(message.cleanUp);
+  });
+  process.on('unhandledRejection', (error) => logger.error('unhandled rejection', { error }));
+  start({ config, logger, signal: controller.signal })
+    .then((value) => {
+      started = value;
+      tell({ type: 'ready', details: value.details });
+    })
+    .catch((error: unknown) => {
+      logger.error('start failed', { error });
+      tell({ type: 'failed', message: errorText(error) });
+      process.exit(1);
+    });
+}
+
+function tell(message: FromProcess): void {
+  if (process.connected) process.send?.(message);
+}

@@ -1,0 +1,110 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { backoffMs, deferred } from '#core/async.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
+
+export interface ChildStatus {
+  readonly role: string;
+  readonly pid: number | undefined;
+  readonly state: 'starting' | 'ready' | 'waiting' | 'stopped';
+  readonly restarts: number;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+const stableAfterMs = 30_000;
+const killAfterMs = 45_000;
+
+/** One process of the platform: started, restarted with back-off (200 ms to 10 s) when it ends on its own, stopped on request. */
+export class Child {
+  readonly #config: ProcessConfig;
+  readonly #entry: URL;
+  readonly #logFile: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #ready = deferred<void>();
+  #process: ChildProcess | undefined;
+  #state: ChildStatus['state'] = 'waiting';
+  #details: Readonly<Record<string, unknown>> = {};
+  #restarts = 0;
+  #failures = 0;
+  #stopping = false;
+
+  constructor(options: { config: ProcessConfig; entry: URL; logFile: string; clock: Clock; logger: Logger }) {
+    this.#config = options.config;
+    this.#entry = options.entry;
+    this.#logFile = options.logFile;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** Starts it; resolves when it is ready for the first time, rejects when its first start fails. */
+  start(): Promise<void> {
+    this.#launch();
+    return this.#ready.promise;
+  }
+
+  status(): ChildStatus {
+    return { role: this.#config.role, pid: this.#process?.pid, state: this.#state, restarts: this.#restarts, details: this.#details };
+  }
+
+  /** Asks it to end; killed when it does not within 45 s. Resolves when it has ended. */
+  async stop(cleanUp: boolean): Promise<void> {
+    this.#stopping = true;
+    const running = this.#process;
+    if (running === undefined || running.exitCode !== null) {
+      this.#state = 'stopped';
+      return;
+    }
+    const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()));
+    const message: ToProcess = { type: 'stop', cleanUp };
+    if (running.connected) running.send(message);
+    else running.kill('SIGTERM');
+    const cancel = this.#clock.after(killAfterMs, () => running.kill('SIGKILL'));
+    await ended;
+    cancel();
+    this.#state = 'stopped';
+  }
+
+  #launch(): void {
+    const startedAt = this.#clock.monotonic();
+    const log = openSync(this.#logFile, 'a', 0o600);
+    this.#state = 'starting';
+    const child = fork(this.#entry, [], {
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, [configVariable]: JSON.stringify(this.#config) },
+      execArgv: [],
+      serialization: 'json',
+    });
+    closeSync(log);
+    this.#process = child;
+    child.on('message', (message: FromProcess) => this.#hear(message));
+    child.on('error', (error) => this.#logger.error('process could not be started', { role: this.#config.role, error }));
+    child.on('exit', (code, signal) => this.#ended(code, signal, this.#clock.monotonic() - startedAt));
+  }
+
+  #hear(message: FromProcess): void {
+    if (message.type === 'failed') {
+      this.#ready.reject(new Error(`${this.#config.role}: ${message.message}`));
+      return;
+    }
+    this.#state = 'ready';
+    this.#details = message.details;
+    this.#ready.resolve();
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null, livedMs: number): void {
+    if (this.#stopping) return;
+    this.#failures = livedMs > stableAfterMs ? 0 : this.#failures + 1;
+    this.#state = 'waiting';
+    const delayMs = backoffMs(Math.max(0, this.#failures - 1), 200, 10_000);
+    this.#logger.warn('process ended and will be started again', { role: this.#config.role, code, signal, delayMs });
+    this.#clock.after(delayMs, () => {
+      if (this.#stopping) return;
+      this.#restarts += 1;
+      this.#launch();
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import { rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { UserError } from '#core/errors.ts';
+
+const maxMessageBytes = 64 * 1024;
+
+/** A request to a running supervisor; one JSON line each way. */
+export type SupervisorRequest = { readonly command: 'status' } | { readonly command: 'down' };
+
+/**
+ * Listens on the supervisor's socket, which is at the same time the lock of the data directory: whoever listens owns it.
+ * Throws UserError when another supervisor does.
+ */
+export async function listen(path: string, dataDir: string, answer: (request: SupervisorRequest) => Promise<unknown>): Promise<Server> {
+  const server = createServer((socket) => serve(socket, answer));
+  if (await tryListen(server, path)) return server;
+  if ((await ask(path, { command: 'status' })) !== undefined) {
+    throw new UserError(`a platform is already running on ${dataDir}`, {
+      hint: 'See it with "dormouse status", stop it with "dormouse down", or give another --data-dir.',
+    });
+  }
+  rmSync(path, { force: true });
+  if (await tryListen(server, path)) return server;
+  throw new UserError(`cannot listen on ${path}`, { hint: 'Is the directory writable?' });
+}
+
+/** The answer of the supervisor behind `path`, or undefined when none is running. */
+export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('the platform did not answer in time')));
+    socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+    readLine(socket, (line) => {
+      socket.end();
+      resolve(JSON.parse(line));
+    });
+    socket.once('close', () => resolve(undefined));
+  });
+}
+
+function serve(socket: Socket, answer: (request: SupervisorRequest) => Promise<unknown>): void {
+  socket.on('error', () => socket.destroy());
+  readLine(socket, (line) => {
+    Promise.resolve()
+      .then(() => answer(JSON.parse(line) as SupervisorRequest))
+      .then(
+        (result) => socket.end(`${JSON.stringify(result ?? {})}\n`),
+        (error: unknown) => socket.end(`${JSON.stringify({ error: (error as Error).message })}\n`),
+      );
+  });
+}
+
+function readLine(socket: Socket, done: (line: string) => void): void {
+  let text = '';
+  socket.setEncoding('utf8');
+  const onData = (chunk: string) => {
+    text += chunk;
+    const end = text.indexOf('\n');
+    if (end >= 0) {
+      socket.off('data', onData);
+      done(text.slice(0, end));
+    } else if (text.length > maxMessageBytes) socket.destroy();
+  };
+  socket.on('data', onData);
+}
+
+function tryListen(server: Server, path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(path, () => resolve(true));
+  });
+}

@@ -1,0 +1,148 @@
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deferred } from '#core/async.ts';
+import type { Clock } from '#core/clock.ts';
+import { UserError } from '#core/errors.ts';
+import type { Resolved } from '#core/config.ts';
+import type { Logger } from '#core/logger.ts';
+import { createDirectories, layoutOf, type Layout } from '#platform/layout.ts';
+import { ensurePki } from '#platform/pki.ts';
+import { choosePorts, type Ports } from '#platform/ports.ts';
+import { roles, type ProcessConfig, type Role } from '#platform/process-config.ts';
+import type { settings } from '#platform/settings.ts';
+import { Child, type ChildStatus } from '#platform/supervisor/child.ts';
+import { listen, type SupervisorRequest } from '#platform/supervisor/socket.ts';
+import { writeKubeconfig } from '#platform/kubeconfig.ts';
+import { dataVersion, version } from '#platform/version.ts';
+
+export interface PlatformStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  readonly kubeconfig: string;
+  readonly listen: string;
+  readonly domain: string;
+  readonly ports: Ports;
+  readonly processes: readonly ChildStatus[];
+}
+
+export interface Supervisor {
+  status(): PlatformStatus;
+  /** Stops everything. `cleanUp` also ends the containers and removes what they left. */
+  stop(cleanUp: boolean): Promise<void>;
+  /** Resolves when somebody asked for the end through the socket. */
+  readonly downRequested: Promise<void>;
+}
+
+const logLimitBytes = 10 * 2 ** 20;
+const logCheckMs = 60_000;
+
+/** Brings the platform up on a data directory; resolves when every process is ready. */
+export async function startSupervisor(
+  { values, origins }: Resolved<typeof settings>,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): Promise<Supervisor> {
+  const layout = layoutOf(values.dataDir);
+  checkVersion(layout);
+  createDirectories(layout);
+  const down = deferred<void>();
+  let status: () => PlatformStatus = () => starting(layout, values.listen, values.domain);
+  const ended = deferred<void>();
+  const socket = await listen(layout.supervisorSocket, layout.dataDir, async (request: SupervisorRequest) => {
+    if (request.command === 'status') return status();
+    down.resolve();
+    await ended.promise;
+    return {};
+  });
+  try {
+    writeFileSync(layout.versionFile, `${dataVersion}\n`);
+    const ports = await choosePorts(values, origins, layout.stateFile);
+    await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
+    writeKubeconfig(layout, values.listen, ports.apiPort);
+    const children = startChildren({ role: 'control', version, settings: values, layout, ports }, clock, logger);
+    status = () => ({
+      ...starting(layout, values.listen, values.domain),
+      ports,
+      processes: [...children.values()].map((child) => child.status()),
+    });
+    const cancelRotation = rotateLogs(layout, clock);
+    const stop = async (cleanUp: boolean) => {
+      cancelRotation();
+      for (const role of ['gateway', 'node', 'control'] as const) await children.get(role)?.stop(cleanUp);
+      if (cleanUp) rmSync(layout.runDir, { recursive: true, force: true });
+      ended.resolve();
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    };
+    try {
+      await Promise.all([...children.values()].map((child) => child.start()));
+    } catch (error) {
+      await stop(true);
+      throw new UserError(`the platform could not start: ${(error as Error).message}`, { hint: `Its logs are in ${layout.logsDir}.` });
+    }
+    return { status, stop, downRequested: down.promise };
+  } catch (error) {
+    ended.resolve();
+    socket.close();
+    throw error;
+  }
+}
+
+function startChildren(base: ProcessConfig, clock: Clock, logger: Logger): Map<Role, Child> {
+  return new Map(
+    roles.map((role) => {
+      const logFile = join(base.layout.logsDir, `${role}.log`);
+      return [role, new Child({ config: { ...base, role }, entry: entryOf(role), logFile, clock, logger })] as const;
+    }),
+  );
+}
+
+/** The module a process runs: a source file beside this one, or a bundle beside the bundled program. */
+function entryOf(role: Role): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? `../${role}/main.ts` : `./process-${role}.js`, import.meta.url);
+}
+
+/** Hosts that the API's and the agent's certificates answer to, besides the pod network's, which are not known yet. */
+function certificateHosts(listenAddress: string): { api: string[]; kubelet: string[] } {
+  const local = ['localhost', '127.0.0.1', ...(['127.0.0.1', '0.0.0.0', '::'].includes(listenAddress) ? [] : [listenAddress])];
+  const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', '10.96.0.1'];
+  return { api: [...local, ...names], kubelet: local };
+}
+
+function starting(layout: Layout, listenAddress: string, domain: string): PlatformStatus {
+  return {
+    version,
+    pid: process.pid,
+    dataDir: layout.dataDir,
+    kubeconfig: layout.kubeconfig,
+    listen: listenAddress,
+    domain,
+    ports: {} as Ports,
+    processes: [],
+  };
+}
+
+/** A data directory of a newer format is refused; older ones are migrated by the parts that own the files. */
+function checkVersion(layout: Layout): void {
+  if (!existsSync(layout.versionFile)) return;
+  const found = Number(readFileSync(layout.versionFile, 'utf8'));
+  if (found <= dataVersion) return;
+  throw new UserError(`${layout.dataDir} was written by a newer dormouse (format ${found}, this one knows ${dataVersion})`, {
+    hint: 'Use the newer version again, or another --data-dir.',
+  });
+}
+
+/** Keeps one old log beside each log. The writers append, so that the file can be cut under them. */
+function rotateLogs(layout: Layout, clock: Clock): () => void {
+  let cancel = () => {};
+  const check = () => {
+    for (const role of roles) {
+      const file = join(layout.logsDir, `${role}.log`);
+      if (!existsSync(file) || statSync(file).size < logLimitBytes) continue;
+      copyFileSync(file, `${file}.1`);
+      truncateSync(file, 0);
+    }
+    cancel = clock.after(logCheckMs, check);
+  };
+  check();
+  return () => cancel();
+}

@@ -22,11 +22,12 @@ export function semanticEqual(a: unknown, b: unknown, schema?: Schema): boolean 
   return true;
 }
 
+/** Nothing, or a list or object that holds nothing but such. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null) return true;
-  if (typeof value !== 'object') return false;
   if (Array.isArray(value)) return value.length === 0;
-  for (const _ in value) return false;
+  if (!isObject(value)) return false;
+  for (const key of Object.keys(value)) if (!isEmpty(value[key])) return false;
   return true;
 }
 

@@ -1,5 +1,6 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject, ObjectList } from '#apis/meta/object.ts';
+import type { TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
 
 /**
  * The only way to the API for everything above it: controllers, gateway, node agent, CLI. Two transports stand behind it,
@@ -10,6 +11,8 @@ export interface Client {
   of<T extends KubeObject>(resource: Resource<T>): ResourceClient<T>;
   /** A raw request, for streams' hand-shakes, discovery and the like. `path` starts with `/`. */
   raw(request: RawRequest): Promise<RawResponse>;
+  /** An answer read while it comes (logs), to a request body that may still be written meanwhile. Any status is returned. */
+  stream(request: TransportStreamRequest): Promise<TransportStreamResponse>;
 }
 
 export interface RawRequest {

@@ -1,0 +1,178 @@
+import { objectKey, type KubeObject } from '#apis/meta/object.ts';
+import type { Resource } from '#apis/definition.ts';
+import type { Client, WatchEvent } from '#client/client.ts';
+import type { Informer, InformerEvent, Informers } from '#client/informer-types.ts';
+import { ObjectCache } from '#client/object-cache.ts';
+import { Reflector, type Mirror, type ReflectorOptions } from '#client/reflector.ts';
+import { deferred } from '#core/async.ts';
+import { systemClock, type Clock } from '#core/clock.ts';
+import { silentLogger, type Logger } from '#core/logger.ts';
+
+export interface InformerOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly random?: () => number;
+}
+
+/**
+ * Informers over any client: one list and watch for each resource and selector, shared by everybody who asks. When the server is
+ * away they go on serving what they know and catch up later; a deletion missed meanwhile is reported when it is found out.
+ */
+export function createInformers(client: Client, options: InformerOptions = {}): Informers {
+  return new SharedInformers(client, options);
+}
+
+type Selector = NonNullable<Parameters<Informers['of']>[1]>;
+
+class SharedInformers implements Informers {
+  readonly #client: Client;
+  readonly #options: Required<InformerOptions>;
+  readonly #informers = new Map<string, SharedInformer<KubeObject>>();
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(client: Client, options: InformerOptions) {
+    this.#client = client;
+    this.#options = { clock: systemClock, logger: silentLogger, random: Math.random, ...options };
+  }
+
+  of<T extends KubeObject>(resource: Resource<T>, selector: Selector = {}): Informer<T> {
+    const { namespace = '', fieldSelector = '', labelSelector = '' } = selector;
+    const key = JSON.stringify([resource.group, resource.version, resource.plural, namespace, fieldSelector, labelSelector]);
+    let informer = this.#informers.get(key);
+    if (informer === undefined) {
+      informer = new SharedInformer<KubeObject>(this.#client, resource, selector, this.#options);
+      this.#informers.set(key, informer);
+    }
+    return informer as unknown as Informer<T>;
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    const life = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    life.throwIfAborted();
+    const all = [...this.#informers.values()];
+    for (const informer of all) {
+      if (informer.started) continue;
+      const run = informer.run(life);
+      this.#running.add(run);
+      void run.finally(() => this.#running.delete(run));
+    }
+    await Promise.all(all.map((informer) => informer.whenSynced(life)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new DOMException('the informers have been stopped', 'AbortError'));
+    await Promise.all(this.#running);
+  }
+}
+
+class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
+  readonly resource: Resource<T>;
+  readonly #cache = new ObjectCache<T>();
+  readonly #reflector: Reflector<T>;
+  readonly #logger: Logger;
+  readonly #handlers = new Set<(event: InformerEvent<T>) => void>();
+  readonly #firstList = deferred<void>();
+  started = false;
+  synced = false;
+
+  constructor(client: Client, resource: Resource<T>, selector: Selector, options: ReflectorOptions) {
+    this.resource = resource;
+    this.#logger = options.logger.child({ component: 'informer', resource: resource.plural, group: resource.group });
+    this.#reflector = new Reflector(client.of(resource), selector, this, { ...options, logger: this.#logger });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    this.started = true;
+    return this.#reflector.run(signal);
+  }
+
+  async whenSynced(signal?: AbortSignal): Promise<void> {
+    if (this.synced) return;
+    if (signal === undefined) return this.#firstList.promise;
+    signal.throwIfAborted();
+    const aborted = deferred<never>();
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([this.#firstList.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  get(namespace: string | undefined, name: string): T | undefined {
+    return this.#cache.get(namespace, name);
+  }
+
+  list(namespace?: string): readonly T[] {
+    return this.#cache.list(namespace);
+  }
+
+  byIndex(index: string, value: string): readonly T[] {
+    return this.#cache.byIndex(index, value);
+  }
+
+  addIndex(name: string, values: (object: T) => readonly string[]): void {
+    this.#cache.addIndex(name, (object) => {
+      try {
+        return values(object);
+      } catch (error) {
+        this.#logger.error('an index function failed', { index: name, key: objectKey(object), error });
+        return [];
+      }
+    });
+  }
+
+  on(handler: (event: InformerEvent<T>) => void): () => void {
+    // A wrapper, so that one function registered twice is two registrations.
+    const registered = (event: InformerEvent<T>) => handler(event);
+    this.#handlers.add(registered);
+    for (const object of this.#cache.list()) this.#deliver(registered, { type: 'added', object });
+    return () => this.#handlers.delete(registered);
+  }
+
+  replace(objects: readonly T[]): void {
+    const gone = new Set(this.#cache.keys());
+    for (const object of objects) {
+      gone.delete(objectKey(object));
+      this.#put(object);
+    }
+    for (const key of gone) this.#remove(key);
+    if (this.synced) return;
+    this.synced = true;
+    this.#firstList.resolve();
+  }
+
+  change(event: WatchEvent<T>): void {
+    if (event.type === 'DELETED') this.#remove(objectKey(event.object), event.object);
+    else if (event.type !== 'BOOKMARK') this.#put(event.object);
+  }
+
+  #put(object: T): void {
+    const known = this.#cache.byKey(objectKey(object));
+    if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    // Same name, other object: whoever knew the first one must hear that it is gone.
+    if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(objectKey(known));
+    const old = this.#cache.set(object);
+    this.#tell(old === undefined ? { type: 'added', object } : { type: 'updated', object, old });
+  }
+
+  /** `last` is the object's final state, when the server told. */
+  #remove(key: string, last?: T): void {
+    const known = this.#cache.delete(key);
+    if (known !== undefined) this.#tell({ type: 'deleted', object: last ?? known });
+  }
+
+  #tell(event: InformerEvent<T>): void {
+    for (const handler of this.#handlers) this.#deliver(handler, event);
+  }
+
+  #deliver(handler: (event: InformerEvent<T>) => void, event: InformerEvent<T>): void {
+    try {
+      handler(event);
+    } catch (error) {
+      this.#logger.error('an informer handler failed', { event: event.type, key: objectKey(event.object), error });
+    }
+  }
+}

@@ -8,9 +8,17 @@ export interface Retention {
   readonly maxBytes: number;
   /** The newest revisions are kept whatever their age, so that a quiet store can still be resumed. */
   readonly minRevisions: number;
+  /** How often old history is looked for. */
+  readonly checkEveryMs: number;
 }
 
-export const defaultRetention: Retention = { keepMs: 10 * 60_000, maxRevisions: 20_000, maxBytes: 256 * 2 ** 20, minRevisions: 1000 };
+export const defaultRetention: Retention = {
+  keepMs: 10 * 60_000,
+  maxRevisions: 20_000,
+  maxBytes: 256 * 2 ** 20,
+  minRevisions: 1000,
+  checkEveryMs: 5000,
+};
 
 /** At most one mark in this time, so a busy store remembers a few hundred of them. */
 const markEveryMs = 2000;

@@ -22,7 +22,7 @@ const messages = {
 } satisfies Record<StorageFailure['code'], (file: string, detail: string) => string>;
 
 export function storageFailure(code: StorageFailure['code'], file: string, detail = '', cause?: unknown): StorageFailure {
-  return new StorageFailure(code, messages[code](file, detail), cause);
+  return new StorageFailure(code, messages[code](file, detail.replaceAll(/\s+/g, ' ')), cause);
 }
 
 /** The failure an error thrown by `node:sqlite` (or by a file call around it) stands for. */

@@ -64,8 +64,9 @@ export function openForWriting(file: string, steps: readonly Migration[] = migra
   const sizeBytes = statSync(file).size;
   const db = new DatabaseSync(file, { timeout: 5000 });
   try {
+    // Only possible before the first table, and a write each time it is said.
+    if (sizeBytes === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
     db.exec(`
-      PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA fullfsync = ON;

@@ -15,7 +15,6 @@ const groupMax = { writes: 1000, characters: 8 * 2 ** 20 };
 const stepAfterCommits = 16;
 const sweepRows = 200;
 const vacuumPages = 200;
-const retentionCheckMs = 5000;
 /** After these the file is as it was before: the disk is full, or someone's SQLite shell holds the write lock. */
 const recoverable: readonly StorageFailure['code'][] = ['full', 'locked'];
 
@@ -42,8 +41,11 @@ class Writer {
     this.#lock = lockFile(file);
     this.#log = openLog(file, this.#lock);
     this.#policy = new RetentionPolicy(retention, this.#log.revision, performance.now());
-    this.#timer = setInterval(() => this.#forget(), retentionCheckMs);
-    port.on('message', (request: Request) => this.#receive(request));
+    this.#timer = setInterval(() => this.#forget(), retention.checkEveryMs);
+  }
+
+  start(): void {
+    this.#port.on('message', (request: Request) => this.#receive(request));
     this.#reply({ type: 'opened', revision: this.#log.revision, compacted: this.#log.compacted });
     this.#startHousekeeping();
   }
@@ -138,6 +140,7 @@ class Writer {
   }
 
   #reply(reply: Reply): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has no origin
     this.#port.postMessage(reply);
   }
 }
@@ -189,7 +192,7 @@ function backup({ file, toFile }: ThreadTask & { task: 'backup' }): void {
 
 function run(port: MessagePort, task: ThreadTask): void {
   try {
-    if (task.task === 'write') new Writer(port, task);
+    if (task.task === 'write') new Writer(port, task).start();
     else backup(task);
   } catch (error) {
     const { code, message } = toStorageFailure(error, task.task === 'backup' ? task.toFile : task.file);

@@ -96,6 +96,7 @@ export class SqliteWriter {
   }
 
   #send(request: Request): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a Worker has no origin
     this.#worker.postMessage(request);
   }
 

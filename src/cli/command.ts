@@ -58,3 +58,8 @@ export function listOption(invocation: Invocation, name: string): readonly strin
 export function flagOption(invocation: Invocation, name: string): boolean {
   return invocation.options[name] === true;
 }
+
+/** Loads a command's code only when the command runs. */
+export function lazy(load: () => Promise<(invocation: Invocation) => Promise<number | void>>): NonNullable<Command['run']> {
+  return async (invocation) => (await load())(invocation);
+}

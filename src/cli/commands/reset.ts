@@ -1,0 +1,37 @@
+import { existsSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { UserError } from '#core/errors.ts';
+import { flagOption, type Invocation } from '#cli/command.ts';
+import { layoutFor } from '#cli/platform.ts';
+import { ask } from '#platform/supervisor/socket.ts';
+
+/** `dormouse reset`: asks first, unless told not to. Refuses a directory that is not a platform's. */
+export async function reset(invocation: Invocation): Promise<number> {
+  const layout = await layoutFor(invocation);
+  if (!existsSync(layout.dataDir)) {
+    invocation.stdout.write(`There is no data in ${layout.dataDir}.\n`);
+    return 0;
+  }
+  if (!existsSync(layout.versionFile)) {
+    throw new UserError(`${layout.dataDir} does not look like a platform's data directory (no file "version")`, {
+      hint: 'Nothing was deleted.',
+    });
+  }
+  if (!flagOption(invocation, 'yes') && !(await confirmed(`Delete everything in ${layout.dataDir}? [y/N] `))) {
+    invocation.stdout.write('Nothing was deleted.\n');
+    return 1;
+  }
+  await ask(layout.supervisorSocket, { command: 'down' }, 120_000);
+  rmSync(layout.dataDir, { recursive: true, force: true });
+  rmSync(layout.runDir, { recursive: true, force: true });
+  invocation.stdout.write(`Deleted ${layout.dataDir}.\n`);
+  return 0;
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new UserError('reset needs a confirmation', { hint: 'Give --yes when no terminal is there.' });
+  const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await prompt.question(question);
+  prompt.close();
+  return /^y(es)?$/i.test(answer.trim());
+}

@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '#core/clock.ts';
+import { UserError } from '#core/errors.ts';
+import { jsonLogger } from '#core/logger.ts';
+import { flagOption, type Invocation } from '#cli/command.ts';
+import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { layoutOf } from '#platform/layout.ts';
+import { startSupervisor, type PlatformStatus } from '#platform/supervisor/supervisor.ts';
+
+const detachedStartMs = 90_000;
+
+/** `dormouse up`: in the foreground the supervisor itself; detached a supervisor of its own session. */
+export async function up(invocation: Invocation): Promise<number> {
+  const resolved = await resolveSettings(invocation);
+  if (flagOption(invocation, 'detach')) return upDetached(invocation, resolved.values.dataDir);
+  const startedAt = performance.now();
+  const logger = jsonLogger((line) => invocation.stderr.write(line), resolved.values.logLevel, { component: 'supervisor' });
+  const supervisor = await startSupervisor(resolved, { clock: systemClock, logger });
+  invocation.stdout.write(greeting(supervisor.status(), performance.now() - startedAt));
+  await Promise.race([
+    supervisor.downRequested,
+    new Promise<void>((resolve) => invocation.signal.addEventListener('abort', () => resolve(), { once: true })),
+  ]);
+  invocation.stdout.write('\nStopping …\n');
+  await supervisor.stop(true);
+  return 0;
+}
+
+/** Where things are and how to use them. */
+export function greeting(status: PlatformStatus, tookMs: number): string {
+  const { ports, listen, domain } = status;
+  const port = ports.httpPort === 80 ? '' : `:${ports.httpPort}`;
+  return [
+    `Dormouse ${status.version} is up (${(tookMs / 1000).toFixed(2)} s).`,
+    ``,
+    `  services    http://<name>.<namespace>.${domain}${port}   (curl -H "Host: <name>.<namespace>.${domain}" http://${listen}:${ports.httpPort})`,
+    `  Kubernetes  https://${listen}:${ports.apiPort}   (export KUBECONFIG=${status.kubeconfig})`,
+    `  registry    localhost:${ports.registryPort}   (docker push localhost:${ports.registryPort}/NAME)`,
+    `  data        ${status.dataDir}`,
+    ``,
+    `Try: kubectl get pods -A, dormouse status, dormouse --help. Stop with ${process.stdin.isTTY ? 'Ctrl-C or ' : ''}"dormouse down".`,
+    ``,
+  ].join('\n');
+}
+
+/** Starts a supervisor that outlives this command and waits until it answers that all is ready. */
+export async function upDetached(invocation: Invocation, dataDir: string): Promise<number> {
+  const layout = layoutOf(dataDir);
+  const startedAt = performance.now();
+  if ((await runningStatus(layout)) !== undefined) {
+    throw new UserError(`a platform is already running on ${dataDir}`, {
+      hint: 'See it with "dormouse status", stop it with "dormouse down".',
+    });
+  }
+  mkdirSync(layout.logsDir, { recursive: true, mode: 0o700 });
+  const logFile = join(layout.logsDir, 'supervisor.log');
+  const log = openSync(logFile, 'a', 0o600);
+  const from = statSync(logFile).size;
+  const flags = Object.entries(invocation.options).flatMap(([name, value]) =>
+    typeof value === 'string' && name !== 'source' ? [`--${name}=${value}`] : [],
+  );
+  const child = spawn(process.execPath, [process.argv[1] ?? '', 'up', ...flags], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: process.env,
+  });
+  closeSync(log);
+  child.unref();
+  let exited = false;
+  child.on('exit', () => (exited = true));
+  child.on('error', () => (exited = true));
+  while (performance.now() - startedAt < detachedStartMs) {
+    const status = exited ? undefined : await runningStatus(layout);
+    if (status !== undefined && status.processes.length > 0 && status.processes.every(({ state }) => state === 'ready')) {
+      invocation.stdout.write(greeting(status, performance.now() - startedAt));
+      return 0;
+    }
+    if (exited) {
+      const said = readFileSync(logFile).subarray(from).toString('utf8').trimEnd();
+      throw new UserError(`the platform did not start`, {
+        hint: said === '' ? `See ${logFile}.` : said.split('\n').slice(-12).join('\n  '),
+      });
+    }
+    await delay(50, undefined, { signal: invocation.signal });
+  }
+  throw new UserError(`the platform is not ready after ${detachedStartMs / 1000} s`, {
+    hint: `See the logs in ${layout.logsDir}; "dormouse down" stops it.`,
+  });
+}

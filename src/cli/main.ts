@@ -1,0 +1,21 @@
+import { rootCommand } from '#cli/root.ts';
+import { runCommand } from '#cli/run-command.ts';
+
+const controller = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Error(name));
+  });
+}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+});
+process.exitCode = await runCommand(rootCommand, process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: controller.signal,
+});
+// Sockets of the platform's own client may still idle: the command is done.
+process.exit();

@@ -1,0 +1,22 @@
+import type { Writable } from 'node:stream';
+
+/** Columns padded to their widest cell, two blanks apart; the last column is not padded. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => (column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Writes a value as JSON or YAML. */
+export async function printData(stdout: Writable, form: string, value: unknown): Promise<void> {
+  if (form === 'yaml') {
+    const { stringify } = await import('yaml');
+    stdout.write(stringify(value));
+  } else stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

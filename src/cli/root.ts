@@ -1,0 +1,75 @@
+import { lazy, type Command } from '#cli/command.ts';
+import { dataDirOption, upOptions } from '#cli/settings-options.ts';
+
+const output = {
+  name: 'output',
+  short: 'o',
+  type: 'string',
+  choices: ['table', 'json', 'yaml'],
+  default: 'table',
+  summary: 'Form of the output',
+} as const;
+
+/** Every command. A command's code is loaded when it runs, so that each costs only itself. */
+export const rootCommand: Command = {
+  name: 'dormouse',
+  summary: 'A serverless container platform: give it an image or source, it gives you a URL.',
+  commands: [
+    {
+      name: 'up',
+      summary: 'Start the platform',
+      description: 'Starts the platform and stays in the foreground; Ctrl-C stops it. Safe to run where it ran before: nothing is lost.',
+      options: [
+        ...upOptions,
+        { name: 'detach', short: 'd', type: 'boolean', summary: 'Return when it is ready; it goes on in the background' },
+      ],
+      examples: ['dormouse up', 'dormouse up --detach --http-port 8080', 'dormouse up --domain example.com'],
+      run: lazy(async () => (await import('#cli/commands/up.ts')).up),
+    },
+    {
+      name: 'down',
+      summary: 'Stop the platform and its containers; data stays',
+      options: [dataDirOption],
+      run: lazy(async () => (await import('#cli/commands/down.ts')).down),
+    },
+    {
+      name: 'status',
+      summary: 'Show what runs, where it listens and what isolation this machine gives',
+      options: [dataDirOption, output],
+      run: lazy(async () => (await import('#cli/commands/status.ts')).status),
+    },
+    {
+      name: 'kubeconfig',
+      summary: "Print the admin's kubeconfig",
+      options: [
+        dataDirOption,
+        { name: 'merge', type: 'boolean', summary: 'Put it into ~/.kube/config (or $KUBECONFIG) as context "dormouse" instead' },
+      ],
+      examples: ['export KUBECONFIG=$(mktemp) && dormouse kubeconfig > $KUBECONFIG', 'dormouse kubeconfig --merge'],
+      run: lazy(async () => (await import('#cli/commands/kubeconfig.ts')).kubeconfig),
+    },
+    {
+      name: 'reset',
+      summary: 'Stop the platform and delete all of its data',
+      options: [dataDirOption, { name: 'yes', short: 'y', type: 'boolean', summary: 'Do not ask' }],
+      run: lazy(async () => (await import('#cli/commands/reset.ts')).reset),
+    },
+    {
+      name: 'config',
+      summary: 'Look at the configuration',
+      commands: [
+        {
+          name: 'show',
+          summary: 'Print every setting',
+          options: [...upOptions, { name: 'origin', type: 'boolean', summary: 'Also where each value comes from' }],
+          run: lazy(async () => (await import('#cli/commands/config-show.ts')).configShow),
+        },
+      ],
+    },
+    {
+      name: 'version',
+      summary: 'Print the version',
+      run: lazy(async () => (await import('#cli/commands/version.ts')).printVersion),
+    },
+  ],
+};

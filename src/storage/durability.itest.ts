@@ -24,15 +24,21 @@ interface Run {
   readonly lines: string[];
   readonly pid: number;
   kill(): void;
-  readonly ended: Promise<void>;
+  /** Resolves with what ended it, once everything it wrote has been read. */
+  readonly ended: Promise<NodeJS.Signals | null>;
 }
 
 function startChild(args: readonly (string | number)[], onLine: (line: string, run: Run) => void): Run {
   const process_ = spawn(process.execPath, [child, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
   const reader = createInterface(process_.stdout);
-  // 'close' of the reader comes after everything the child wrote before it died has been read.
-  const ended = new Promise<void>((resolve) => reader.on('close', resolve));
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => {
+    reader.on('close', () =>
+      process_.exitCode === null && process_.signalCode === null
+        ? process_.on('exit', (_, signal) => resolve(signal))
+        : resolve(process_.signalCode),
+    );
+  });
   const run: Run = { lines, pid: process_.pid ?? 0, kill: () => void process_.kill('SIGKILL'), ended };
   reader.on('line', (line) => {
     lines.push(line);
@@ -101,7 +107,7 @@ describe('durability', () => {
         started ||= line !== 'ready';
       });
       if (anywhere) killLater(run);
-      await run.ended;
+      assert.equal(await run.ended, 'SIGKILL', 'it did not end by itself');
       assert.ok(!run.lines.includes('finished'));
       acknowledged.note(run.lines.filter((line) => line !== 'ready'));
       if (!existsSync(file)) continue;

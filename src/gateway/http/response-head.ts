@@ -1,0 +1,122 @@
+import { CR, LF, equalsIgnoreCase, fieldByte, latin1 } from '#gateway/http/bytes.ts';
+import {
+  Head,
+  dropNamed,
+  incomplete,
+  interestTable,
+  malformed,
+  parseFields,
+  readConnection,
+  readContentLength,
+  readTransferEncoding,
+} from '#gateway/http/head.ts';
+
+export class ResponseHead extends Head {
+  status = 0;
+  /** `timeout` of the app's Keep-Alive field in milliseconds, or -1: after that it may close an idle connection. */
+  keepAliveMs = -1;
+  /** The line `Transfer-Encoding: chunked`, for taking it away from an HTTP/1.0 client. */
+  codingStart = 0;
+  codingEnd = 0;
+}
+
+const connection = latin1('connection');
+const contentLength = latin1('content-length');
+const transferEncoding = latin1('transfer-encoding');
+const keepAlive = latin1('keep-alive');
+const proxyConnection = latin1('proxy-connection');
+const upgrade = latin1('upgrade');
+const interest = interestTable(['connection', 'content-length', 'transfer-encoding', 'keep-alive', 'proxy-connection', 'upgrade']);
+
+/** Parses a response head strictly; hop-by-hop fields are in the head's drops. */
+export function parseResponseHead(bytes: Buffer, at: number, end: number, head: ResponseHead): number {
+  if (end - at < 13) return incomplete;
+  const isHttp =
+    bytes[at] === 72 &&
+    bytes[at + 1] === 84 &&
+    bytes[at + 2] === 84 &&
+    bytes[at + 3] === 80 &&
+    bytes[at + 4] === 47 &&
+    bytes[at + 5] === 49;
+  const minor = (bytes[at + 7] as number) - 48;
+  if (!isHttp || bytes[at + 6] !== 46 || bytes[at + 8] !== 32 || minor < 0 || minor > 1) return malformed;
+  const status = threeDigits(bytes, at + 9);
+  if (status < 100) return malformed;
+  let index = at + 12;
+  if (bytes[index] !== 32 && bytes[index] !== CR) return malformed;
+  while (index < end && fieldByte[bytes[index] as number] === 1) index++;
+  if (index + 1 >= end) return incomplete;
+  if (bytes[index] !== CR || bytes[index + 1] !== LF) return malformed;
+  head.minor = minor;
+  head.close = minor === 0;
+  head.status = status;
+  head.keepAliveMs = -1;
+  head.reset(index + 2);
+  const result = parseFields(bytes, index + 2, end, head, interest, classifyResponseField);
+  if (result > 0 && head.nominated !== null) dropNamed(bytes, head, head.nominated);
+  return result;
+}
+
+function threeDigits(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let index = at; index < at + 3; index++) {
+    const digit = (bytes[index] as number) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function classifyResponseField(
+  bytes: Buffer,
+  start: number,
+  nameEnd: number,
+  from: number,
+  to: number,
+  lineEnd: number,
+  head: ResponseHead,
+): number {
+  const is = (name: Buffer) => equalsIgnoreCase(bytes, start, name);
+  switch (nameEnd - start) {
+    case 7:
+      if (is(upgrade)) {
+        head.upgradeStart = from;
+        head.upgradeEnd = to;
+        head.drop(start, lineEnd);
+      }
+      return 0;
+    case 10:
+      if (is(connection)) {
+        head.drop(start, lineEnd);
+        readConnection(bytes, from, to, head);
+      } else if (is(keepAlive)) {
+        head.drop(start, lineEnd);
+        head.keepAliveMs = keepAliveTimeout(bytes.toString('latin1', from, to));
+      }
+      return 0;
+    case 14:
+      return is(contentLength) ? readContentLength(bytes, from, to, head) : 0;
+    case 16:
+      if (is(proxyConnection)) head.drop(start, lineEnd);
+      return 0;
+    case 17:
+      if (!is(transferEncoding)) return 0;
+      head.codingStart = start;
+      head.codingEnd = lineEnd;
+      return readTransferEncoding(bytes, from, to, head);
+    default:
+      return 0;
+  }
+}
+
+const timeouts = new Map<string, number>();
+
+/** Apps say the same thing in every response, so the few values seen are remembered. */
+function keepAliveTimeout(value: string): number {
+  const known = timeouts.get(value);
+  if (known !== undefined) return known;
+  const seconds = /(?:^|[,;\s])timeout=(\d{1,6})/i.exec(value)?.[1];
+  const result = seconds === undefined ? -1 : Number(seconds) * 1000;
+  if (timeouts.size < 100) timeouts.set(value, result);
+  return result;
+}

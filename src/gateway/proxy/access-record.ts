@@ -1,0 +1,18 @@
+import { fieldValue } from '#gateway/http/head.ts';
+import type { RequestHead } from '#gateway/http/request-head.ts';
+import type { AccessRecord } from '#gateway/proxy/context.ts';
+
+export type RequestDescription = Pick<AccessRecord, 'remote' | 'method' | 'target' | 'host' | 'userAgent' | 'requestId' | 'traceId'>;
+
+/** What the access log says about a request. Costs strings, so it is only called when there is a log. */
+export function describeRequest(bytes: Buffer, head: RequestHead, remote: string): RequestDescription {
+  return {
+    remote,
+    method: bytes.toString('latin1', head.start, head.methodEnd),
+    target: bytes.toString('latin1', head.targetStart, head.targetEnd),
+    host: head.hostStart < 0 ? '' : bytes.toString('latin1', head.hostStart, head.hostEnd),
+    userAgent: fieldValue(bytes, head, 'user-agent') ?? '',
+    requestId: fieldValue(bytes, head, 'x-request-id') ?? '',
+    traceId: fieldValue(bytes, head, 'traceparent')?.split('-')[1] ?? '',
+  };
+}

@@ -1,0 +1,113 @@
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import type { ForwardedLines } from '#gateway/proxy/compose.ts';
+import type { ClientConnection } from '#gateway/proxy/client-connection.ts';
+import { Deadlines, type DeadlineList } from '#gateway/proxy/deadlines.ts';
+import type { Visibility } from '#gateway/routes/route-config.ts';
+import { emptyRouteTable, type RouteTable } from '#gateway/routes/route-table.ts';
+import type { Transport } from '#gateway/transport/transport.ts';
+
+/** The gateway's own bounds. Durations in milliseconds; those of a revision come with its backend. */
+export interface ProxyLimits {
+  /** Connections of clients, all listeners together. Beyond: 503 and close. */
+  readonly maxConnections: number;
+  /** Request or response head, request line included. */
+  readonly maxHeadBytes: number;
+  /** Request bytes kept for one connection while its request waits or an earlier one runs; then reading stops. */
+  readonly maxHeldBytes: number;
+  /** The same for all connections together; then 503. */
+  readonly maxTotalHeldBytes: number;
+  /** Unread request content that is thrown away after an early response before the connection is given up. */
+  readonly maxDiscardedBytes: number;
+  readonly idleMs: number;
+  readonly headMs: number;
+  readonly bodyMs: number;
+  /** A client that takes no byte for so long is cut off. */
+  readonly writeMs: number;
+  readonly lingerMs: number;
+  readonly connectMs: number;
+  /** Refused connections are tried again for so long. */
+  readonly connectTotalMs: number;
+  /** Unused connections to containers are kept so long, or a little less than the container announces. */
+  readonly upstreamIdleMs: number;
+  /** Wait for a slot at most, besides the revision's own timeout. 0: only that. */
+  readonly queueMs: number;
+}
+
+export const defaultLimits: ProxyLimits = {
+  maxConnections: 50_000,
+  maxHeadBytes: 32 * 1024,
+  maxHeldBytes: 64 * 1024,
+  maxTotalHeldBytes: 64 * 1024 * 1024,
+  maxDiscardedBytes: 256 * 1024,
+  idleMs: 120_000,
+  headMs: 10_000,
+  bodyMs: 60_000,
+  writeMs: 60_000,
+  lingerMs: 2000,
+  connectMs: 2000,
+  connectTotalMs: 10_000,
+  upstreamIdleMs: 30_000,
+  queueMs: 0,
+};
+
+/** One finished request, for the access log. */
+export interface AccessRecord {
+  readonly time: number;
+  readonly remote: string;
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly responseBytes: number;
+  readonly namespace: string;
+  readonly revision: string;
+  readonly pod: string;
+}
+
+/** How the clients of one listener are treated. */
+export interface Side {
+  readonly visibility: Visibility;
+  readonly scheme: 'http' | 'https';
+  /** Forwarding fields of these clients are believed and extended. */
+  readonly trusted: boolean;
+  readonly lines: Map<string, ForwardedLines>;
+}
+
+/** What all connections of one proxy share. */
+export class ProxyContext {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: ProxyLimits;
+  readonly deadlines: Deadlines;
+  readonly idle: DeadlineList;
+  readonly head: DeadlineList;
+  readonly body: DeadlineList;
+  readonly write: DeadlineList;
+  readonly linger: DeadlineList;
+  readonly clients = new Set<ClientConnection>();
+  table: RouteTable = emptyRouteTable;
+  draining = false;
+  heldBytes = 0;
+  /** Answers given without a container, by status. */
+  readonly ownAnswers = new Map<number, number>();
+  accessLog: ((record: AccessRecord) => void) | undefined;
+
+  constructor(transport: Transport, clock: Clock, logger: Logger, limits: ProxyLimits) {
+    this.transport = transport;
+    this.clock = clock;
+    this.logger = logger;
+    this.limits = limits;
+    this.deadlines = new Deadlines(clock);
+    this.idle = this.deadlines.of(limits.idleMs);
+    this.head = this.deadlines.of(limits.headMs);
+    this.body = this.deadlines.of(limits.bodyMs);
+    this.write = this.deadlines.of(limits.writeMs);
+    this.linger = this.deadlines.of(limits.lingerMs);
+  }
+}

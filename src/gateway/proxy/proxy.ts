@@ -1,0 +1,152 @@
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import { answers } from '#gateway/errors.ts';
+import { ClientConnection } from '#gateway/proxy/client-connection.ts';
+import { defaultLimits, ProxyContext, type AccessRecord, type ProxyLimits, type Side } from '#gateway/proxy/context.ts';
+import { composeAnswer } from '#gateway/proxy/reply.ts';
+import { compileRoutes, type RouteTable } from '#gateway/routes/route-table.ts';
+import type { BackendConfig, RouteConfig, RuleConfig, Visibility } from '#gateway/routes/route-config.ts';
+import { Backend, type BackendEvents } from '#gateway/slots/backend.ts';
+import type { ListenOptions, Transport, WireListener } from '#gateway/transport/transport.ts';
+
+export interface ProxyOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: BackendEvents;
+  readonly limits?: Partial<ProxyLimits>;
+  /** Called for every request that reached a route. Absent: no access log and no cost. */
+  readonly accessLog?: (record: AccessRecord) => void;
+}
+
+export interface ProxyListenOptions extends ListenOptions {
+  readonly visibility: Visibility;
+  readonly trusted?: boolean;
+}
+
+/**
+ * The data plane without any knowledge of Kubernetes: listeners, routes, backends. Routes and backends may change at any moment;
+ * requests in progress go on with what they started with.
+ */
+export class Proxy {
+  readonly #context: ProxyContext;
+  readonly #events: BackendEvents;
+  readonly #backends = new Map<string, Backend>();
+  readonly #listeners: WireListener[] = [];
+  #rules: readonly RuleConfig[] = [];
+
+  constructor(options: ProxyOptions) {
+    const limits = { ...defaultLimits, ...options.limits };
+    this.#context = new ProxyContext(options.transport, options.clock, options.logger, limits);
+    this.#context.accessLog = options.accessLog;
+    this.#events = options.events;
+  }
+
+  /** Accepts clients; resolves when it listens. */
+  async listen(options: ProxyListenOptions): Promise<WireListener> {
+    const context = this.#context;
+    const side: Side = {
+      visibility: options.visibility,
+      scheme: options.tls === undefined ? 'http' : 'https',
+      trusted: options.trusted ?? false,
+      lines: new Map(),
+    };
+    const listener = await context.transport.listen(options, (wire) => {
+      if (context.clients.size < context.limits.maxConnections) {
+        void new ClientConnection(context, side, wire);
+        return;
+      }
+      wire.write(composeAnswer(answers.tooManyConnections, true, false));
+      wire.close();
+    });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** Replaces everything. */
+  apply(config: RouteConfig): void {
+    const wanted = new Set(config.backends.map(({ key }) => key));
+    for (const backend of config.backends) this.setBackend(backend);
+    this.setRules(config.rules);
+    for (const key of [...this.#backends.keys()]) if (!wanted.has(key)) this.removeBackend(key);
+  }
+
+  /** Swaps in a new table; backends that rules name must be known. */
+  setRules(rules: readonly RuleConfig[]): void {
+    this.#rules = rules;
+    this.#context.table = compileRoutes(rules, (key) => this.#backend(key), this.#context.table);
+  }
+
+  /** Adds a backend or changes its pods and settings, effective for the next request. */
+  setBackend(config: BackendConfig): Backend {
+    const known = this.#backends.get(config.key);
+    if (known !== undefined) {
+      known.update(config);
+      return known;
+    }
+    const backend = new Backend(config, this.#context.clock, this.#events);
+    this.#backends.set(config.key, backend);
+    return backend;
+  }
+
+  removeBackend(key: string): void {
+    const backend = this.#backends.get(key);
+    if (backend === undefined) return;
+    this.#backends.delete(key);
+    backend.update({ ...backend.config, pods: [] });
+  }
+
+  #backend(key: string): Backend {
+    const backend = this.#backends.get(key);
+    if (backend === undefined) throw new Error(`rule names unknown backend ${key}`);
+    return backend;
+  }
+
+  get backends(): ReadonlyMap<string, Backend> {
+    return this.#backends;
+  }
+  get rules(): readonly RuleConfig[] {
+    return this.#rules;
+  }
+  get table(): RouteTable {
+    return this.#context.table;
+  }
+  get connections(): number {
+    return this.#context.clients.size;
+  }
+  get draining(): boolean {
+    return this.#context.draining;
+  }
+  /** Answers given without a container, by status. */
+  get ownAnswers(): ReadonlyMap<number, number> {
+    return this.#context.ownAnswers;
+  }
+
+  /**
+   * Stops accepting, lets requests finish for at most `deadlineMs`, then closes what is left. Idle connections are kept for
+   * `idleGraceMs`, so that a client just sending its next request still gets an answer (with `Connection: close`).
+   */
+  async drain(deadlineMs: number, idleGraceMs = 1000): Promise<void> {
+    const context = this.#context;
+    context.draining = true;
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const started = context.clock.monotonic();
+    const look = () => {
+      const passed = context.clock.monotonic() - started;
+      for (const client of context.clients) {
+        if (passed >= deadlineMs || (passed >= idleGraceMs && client.idle)) client.destroy();
+      }
+      if (context.clients.size === 0) resolve();
+      else context.clock.after(50, look);
+    };
+    look();
+    await promise;
+    for (const backend of this.#backends.values()) for (const pod of backend.pods) pod.discardIdle();
+  }
+
+  /** Closes everything at once. */
+  async close(): Promise<void> {
+    await this.drain(0, 0);
+  }
+}

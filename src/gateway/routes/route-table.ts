@@ -1,0 +1,129 @@
+import { latin1 } from '#gateway/http/bytes.ts';
+import { fieldValue } from '#gateway/http/head.ts';
+import type { RequestHead } from '#gateway/http/request-head.ts';
+import { Deck } from '#gateway/routes/deck.ts';
+import type { PathConfig, RuleConfig } from '#gateway/routes/route-config.ts';
+import type { Backend } from '#gateway/slots/backend.ts';
+
+/** One destination of a rule, with the header lines to send along. */
+export interface Target {
+  readonly backend: Backend;
+  /** Field lines, each with its CRLF. */
+  readonly appendLines: Buffer;
+  /** Names (lower case) whose incoming lines give way to ours. */
+  readonly overrides: readonly string[];
+}
+
+export interface PathRule {
+  readonly path: Buffer;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly rewriteHost: string | undefined;
+  readonly targets: readonly Target[];
+  readonly deck: Deck | undefined;
+  /** Equal for rules that split alike; the deck goes on through an update. */
+  readonly identity: string;
+}
+
+/** What one host name leads to on one listener. */
+export interface HostRoutes {
+  readonly host: string;
+  readonly redirectToHttps: boolean;
+  readonly probeHash: string;
+  /** Longest path first; among equals the most header matches. */
+  readonly rules: readonly PathRule[];
+}
+
+/** Immutable: an update makes a new one and swaps it in, so a request sees the routes of one moment. */
+export interface RouteTable {
+  readonly external: ReadonlyMap<string, HostRoutes>;
+  readonly local: ReadonlyMap<string, HostRoutes>;
+}
+
+export const emptyRouteTable: RouteTable = { external: new Map(), local: new Map() };
+
+/** Fields that say which revision a request goes to: the container must not see them (Knative's header pruning). */
+const revisionHeaders = new Set(['knative-serving-revision', 'knative-serving-namespace']);
+
+/**
+ * Compiles rules to a table. Rules of the same host and visibility are merged. Splits whose backend is unknown are an error of
+ * the caller. Decks of `previous` go on where the same rule splits in the same way.
+ */
+export function compileRoutes(
+  rules: readonly RuleConfig[],
+  backends: (key: string) => Backend,
+  previous: RouteTable = emptyRouteTable,
+): RouteTable {
+  const table = { external: new Map<string, HostRoutes>(), local: new Map<string, HostRoutes>() };
+  for (const rule of rules) {
+    const hosts = table[rule.visibility];
+    for (const host of rule.hosts) {
+      const known = hosts.get(host);
+      const old = previous[rule.visibility].get(host);
+      const compiled = rule.paths.map((path) => compilePath(path, backends, old));
+      hosts.set(host, {
+        host,
+        redirectToHttps: rule.redirectToHttps ?? known?.redirectToHttps ?? false,
+        probeHash: rule.probeHash ?? known?.probeHash ?? '',
+        rules: [...(known?.rules ?? []), ...compiled].sort(moreSpecificFirst),
+      });
+    }
+  }
+  return table;
+}
+
+function moreSpecificFirst(a: PathRule, b: PathRule): number {
+  return b.path.length - a.path.length || b.headers.length - a.headers.length;
+}
+
+function compilePath(config: PathConfig, backends: (key: string) => Backend, old: HostRoutes | undefined): PathRule {
+  const splits = config.splits.filter((split) => split.percent > 0);
+  const headers = Object.entries(config.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const identity = JSON.stringify([config.path, headers, splits.map((split) => [split.backend, split.percent])]);
+  const kept = old?.rules.find((rule) => rule.identity === identity)?.deck;
+  return {
+    path: latin1(config.path === '/' ? '' : (config.path ?? '')),
+    headers,
+    rewriteHost: config.rewriteHost,
+    targets: splits.map((split) => ({
+      backend: backends(split.backend),
+      ...appended({ ...config.appendHeaders, ...split.appendHeaders }),
+    })),
+    deck: splits.length > 1 ? (kept ?? new Deck(splits.map((split) => split.percent))) : undefined,
+    identity,
+  };
+}
+
+function appended(headers: Readonly<Record<string, string>>): Pick<Target, 'appendLines' | 'overrides'> {
+  const sent = Object.entries(headers).filter(([name]) => !revisionHeaders.has(name.toLowerCase()));
+  return {
+    appendLines: latin1(sent.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+    // K-* and Knative-* from outside are dropped anyway.
+    overrides: sent.map(([name]) => name.toLowerCase()).filter((name) => !/^k(native)?-/.test(name)),
+  };
+}
+
+/** Host names compare without case, port and trailing dot. */
+export function normalizeHost(host: string): string {
+  const lower = host.toLowerCase();
+  const end = lower.startsWith('[') ? lower.indexOf(']') + 1 : lower.indexOf(':');
+  const name = end > 0 ? lower.slice(0, end) : lower;
+  return name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+/** The rule for an accepted request head, or undefined. */
+export function matchRule(routes: HostRoutes, bytes: Buffer, head: RequestHead): PathRule | undefined {
+  for (const rule of routes.rules) {
+    if (startsWith(bytes, head.targetStart, head.targetEnd, rule.path) && headersMatch(rule, bytes, head)) return rule;
+  }
+  return undefined;
+}
+
+function startsWith(bytes: Buffer, from: number, to: number, prefix: Buffer): boolean {
+  if (to - from < prefix.length) return false;
+  for (let index = 0; index < prefix.length; index++) if (bytes[from + index] !== prefix[index]) return false;
+  return true;
+}
+
+function headersMatch(rule: PathRule, bytes: Buffer, head: RequestHead): boolean {
+  return rule.headers.every(([name, value]) => fieldValue(bytes, head, name) === value);
+}

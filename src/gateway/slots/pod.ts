@@ -1,0 +1,33 @@
+import type { DialTarget } from '#gateway/transport/transport.ts';
+
+/** A kept connection to a container, as the pod sees it. */
+export interface PooledConnection {
+  readonly idleSince: number;
+  discard(): void;
+}
+
+/** One container that can take requests. `running` is its part of the slots: it never exceeds the limit. */
+export class Pod {
+  readonly key: string;
+  readonly target: DialTarget;
+  frozen: boolean;
+  /** Gone from the endpoints: finishes what it has, gets nothing new. */
+  draining = false;
+  running = 0;
+  requests = 0;
+  /** Refused the last connection; not tried again before this time (monotonic). */
+  downUntil = 0;
+  failures = 0;
+  /** Kept connections, the most recently used last. */
+  readonly idle: PooledConnection[] = [];
+
+  constructor(key: string, target: DialTarget, frozen: boolean) {
+    this.key = key;
+    this.target = target;
+    this.frozen = frozen;
+  }
+
+  discardIdle(): void {
+    for (const connection of this.idle.splice(0)) connection.discard();
+  }
+}

@@ -1,0 +1,97 @@
+import type { Server } from 'node:net';
+
+/** The part of Node's internal libuv bindings that the raw transport uses. Everything about them that is not public API is here. */
+export interface StreamHandle {
+  wire: { received(count: number): Buffer | undefined } | undefined;
+  onread: (this: StreamHandle) => Buffer | undefined;
+  useUserBuffer(buffer: Buffer): void;
+  readStart(): number;
+  readStop(): number;
+  writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  shutdown(request: ShutdownRequest): number;
+  close(): void;
+  setNoDelay?(on: boolean): number;
+  getpeername?(result: { address?: string }): number;
+}
+export interface WriteRequest {
+  handle?: StreamHandle;
+  oncomplete?: (this: WriteRequest, status: number) => void;
+  /** Keeps the memory alive while the kernel has not taken it. */
+  bytes?: Buffer | undefined;
+}
+export interface ConnectRequest {
+  oncomplete: (status: number) => void;
+}
+export interface ShutdownRequest {
+  oncomplete?: () => void;
+}
+interface TcpHandle extends StreamHandle {
+  connect(request: ConnectRequest, host: string, port: number): number;
+  connect6(request: ConnectRequest, host: string, port: number): number;
+}
+interface PipeHandle extends StreamHandle {
+  connect(request: ConnectRequest, path: string): number | undefined;
+}
+export interface Bindings {
+  newTcp(): TcpHandle;
+  newPipe(): PipeHandle;
+  newTcpConnect(): ConnectRequest;
+  newPipeConnect(): ConnectRequest;
+  newWrite(): WriteRequest;
+  newShutdown(): ShutdownRequest;
+  /** Of the read or write call just made. */
+  readBytesOrError(): number;
+  lastWriteWasAsync(): boolean;
+  readonly endOfFile: number;
+}
+
+interface TcpWrap {
+  TCP: new (type: number) => TcpHandle;
+  TCPConnectWrap: new () => ConnectRequest;
+  constants: { SOCKET: number };
+}
+interface PipeWrap {
+  Pipe: new (type: number) => PipeHandle;
+  PipeConnectWrap: new () => ConnectRequest;
+  constants: { SOCKET: number };
+}
+interface StreamWrap {
+  WriteWrap: new () => WriteRequest;
+  ShutdownWrap: new () => ShutdownRequest;
+  streamBaseState: Int32Array;
+  kReadBytesOrError: number;
+  kLastWriteWasAsync: number;
+}
+
+/** Throws when this Node does not offer the bindings in the expected shape. */
+export function loadBindings(): Bindings {
+  const load = (process as unknown as { binding(name: string): unknown }).binding;
+  const tcp = load.call(process, 'tcp_wrap') as TcpWrap;
+  const pipe = load.call(process, 'pipe_wrap') as PipeWrap;
+  const stream = load.call(process, 'stream_wrap') as StreamWrap;
+  const { streamBaseState: state, kReadBytesOrError, kLastWriteWasAsync } = stream;
+  if (typeof kReadBytesOrError !== 'number' || typeof kLastWriteWasAsync !== 'number') throw new Error('stream_wrap has another shape');
+  for (const method of ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'shutdown']) {
+    if (!(method in tcp.TCP.prototype) || !(method in pipe.Pipe.prototype)) throw new Error(`stream handles have no ${method}`);
+  }
+  return {
+    newTcp: () => new tcp.TCP(tcp.constants.SOCKET),
+    newPipe: () => new pipe.Pipe(pipe.constants.SOCKET),
+    newTcpConnect: () => new tcp.TCPConnectWrap(),
+    newPipeConnect: () => new pipe.PipeConnectWrap(),
+    newWrite: () => new stream.WriteWrap(),
+    newShutdown: () => new stream.ShutdownWrap(),
+    readBytesOrError: () => state[kReadBytesOrError] as number,
+    lastWriteWasAsync: () => state[kLastWriteWasAsync] !== 0,
+    endOfFile: -4095,
+  };
+}
+
+/** Takes accepted connections of a listening server before node:net makes sockets of them. */
+export function takeConnections(server: Server, onHandle: (handle: StreamHandle) => void): void {
+  const handle = (server as unknown as { _handle: { onconnection: (error: number, client?: StreamHandle) => void } | null })._handle;
+  if (handle === null || typeof handle.onconnection !== 'function') throw new Error('the listening handle has another shape');
+  handle.onconnection = (error, client) => {
+    if (error === 0 && client !== undefined) onHandle(client);
+  };
+}

@@ -1,0 +1,177 @@
+import net from 'node:net';
+import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
+import {
+  nobody,
+  type DialTarget,
+  type ListenOptions,
+  type TlsOptions,
+  type Transport,
+  type Wire,
+  type WireListener,
+  type WireOwner,
+} from '#gateway/transport/transport.ts';
+
+/** Transport on public node:net and node:tls alone. */
+export function netTransport(): Transport {
+  return {
+    name: 'net',
+    async listen(options, onWire) {
+      const { server, listener } = await openServer(options);
+      const accept = (socket: net.Socket) => {
+        const wire = new NetWire(socket);
+        socket.on('data', (bytes: Buffer) => wire.received(bytes, bytes.length));
+        wire.pause();
+        onWire(wire);
+      };
+      server.on(options.tls === undefined ? 'connection' : 'secureConnection', accept);
+      // A failed handshake is the client's affair; the socket is already destroyed.
+      server.on('tlsClientError', () => {});
+      return listener;
+    },
+    connect,
+  };
+}
+
+/** Opens a listening server; `takeConnections` or 'connection' brings its connections. */
+export async function openServer(options: ListenOptions): Promise<{ server: net.Server; listener: WireListener }> {
+  const { tls } = options;
+  const server = tls === undefined ? net.createServer({ noDelay: true, allowHalfOpen: true }) : await tlsServer(tls);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const address =
+      options.fd === undefined
+        ? { port: options.port, host: options.host ?? '127.0.0.1', ...(options.reusePort === true ? { reusePort: true } : {}) }
+        : { fd: options.fd };
+    server.listen({ ...address, backlog: options.backlog ?? 1024 }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address() as net.AddressInfo;
+  const listener: WireListener = {
+    host: address.address,
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close();
+        // Its connections are not waited for: the proxy drains them.
+        setImmediate(resolve);
+      }),
+  };
+  return { server, listener };
+}
+
+async function tlsServer(options: TlsOptions): Promise<net.Server> {
+  const { createServer } = await import('node:tls');
+  return createServer({
+    allowHalfOpen: true,
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: 10_000,
+    minVersion: 'TLSv1.2',
+    SNICallback: (name, callback) => {
+      const context = options.contextFor(name.toLowerCase());
+      if (context === undefined) callback(new Error(`no certificate for ${name}`));
+      else callback(null, context);
+    },
+  });
+}
+
+class NetWire implements Wire {
+  owner: WireOwner = nobody;
+  pending = false;
+  closed = false;
+  readonly #socket: net.Socket;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on('error', () => {});
+    socket.on('close', () => this.#ended(false));
+    socket.on('end', () => this.#ended(true));
+  }
+
+  #ended(clean: boolean): void {
+    if (!this.closed) this.owner.onEnd(clean);
+  }
+
+  received(bytes: Buffer, count: number): void {
+    if (!this.closed) this.owner.onData(bytes, 0, count);
+  }
+
+  resume(): void {
+    if (!this.closed) this.#socket.resume();
+  }
+  pause(): void {
+    if (!this.closed) this.#socket.pause();
+  }
+  rest(): void {}
+
+  write(bytes: Buffer): boolean {
+    if (this.closed) return true;
+    const data = bytes.buffer === sharedReadBuffer.buffer ? scratchCopy(bytes) : bytes;
+    this.#socket.write(data);
+    if (this.#socket.writableLength === 0) return true;
+    keepScratch(data);
+    if (!this.pending) {
+      this.pending = true;
+      this.#waitForDrain();
+    }
+    return false;
+  }
+
+  #waitForDrain(): void {
+    this.#socket.write(nothing, () => {
+      this.pending = this.#socket.writableLength > 0;
+      if (this.closed) return;
+      if (this.pending) this.#waitForDrain();
+      else this.owner.onDrain();
+    });
+  }
+
+  end(): void {
+    if (!this.closed) this.#socket.end();
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#socket.destroy();
+  }
+
+  remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+}
+
+const nothing = Buffer.alloc(0);
+
+function connect(target: DialTarget, callback: (wire: Wire | undefined) => void): () => void {
+  let wire: NetWire | undefined;
+  let over = false;
+  const socket = net.connect({
+    ...target,
+    noDelay: true,
+    onread: {
+      buffer: sharedReadBuffer,
+      callback(count, bytes) {
+        wire?.received(bytes as Buffer, count);
+        return true;
+      },
+    },
+  });
+  const finish = (result: NetWire | undefined) => {
+    if (over) return;
+    over = true;
+    callback(result);
+  };
+  socket.once('error', () => finish(undefined));
+  socket.once('connect', () => {
+    if (over) return;
+    wire = new NetWire(socket);
+    wire.pause();
+    finish(wire);
+  });
+  return () => {
+    over = true;
+    socket.destroy();
+  };
+}

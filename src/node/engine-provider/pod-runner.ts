@@ -1,0 +1,384 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Container } from '#apis/core/v1/container.ts';
+import type { PodStatus } from '#apis/core/v1/pod-status.ts';
+import type { Pod } from '#apis/core/v1/pod.ts';
+import type { ContainerState as EngineState, SandboxState } from '#apis/runtime/engine.ts';
+import type { LocalImage } from '#apis/runtime/image-service.ts';
+import { backoffMs } from '#core/async.ts';
+import { sleep } from '#core/clock.ts';
+import { errorText } from '#core/errors.ts';
+import { probeTarget, terminationMessage } from '#node/engine-provider/container-access.ts';
+import { buildContainerSpec, buildSandboxSpec } from '#node/engine-provider/container-spec.ts';
+import { ContainerSupervisor } from '#node/engine-provider/container-supervisor.ts';
+import type { ContainerRole } from '#node/engine-provider/container-view.ts';
+import type { RunnerDependencies } from '#node/engine-provider/dependencies.ts';
+import { ImagePuller } from '#node/engine-provider/image-puller.ts';
+import { PodDirectory, type PodRecord } from '#node/engine-provider/pod-directory.ts';
+import { containerHistory, withoutSandbox, type PodPast } from '#node/engine-provider/pod-history.ts';
+import { buildPodStatus } from '#node/engine-provider/pod-status.ts';
+import type { SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
+import { resolveEnvironment } from '#node/environment/resolve.ts';
+import { aggressiveProbeAnnotation } from '#node/names.ts';
+import { LocalPodVolumes } from '#node/volumes/local-pod-volumes.ts';
+import type { PodVolumes } from '#node/volumes/pod-volumes.ts';
+
+/** How long after its grace period a container may take to be reported dead before the sandbox is torn down anyway. */
+const stuckAfterMs = 10_000;
+
+/**
+ * Runs one pod from sandbox to end: volumes, init containers one after the other, then the app containers side by side,
+ * until all have ended for good or the pod is stopped. One instance per pod uid; its methods may be called in any order.
+ */
+export class PodRunner {
+  readonly directory: PodDirectory;
+  readonly #deps: RunnerDependencies;
+  readonly #past: PodPast;
+  readonly #puller: ImagePuller;
+  readonly #ending = new AbortController();
+  readonly #volumes: PodVolumes;
+  readonly #init: readonly ContainerSupervisor[];
+  readonly #app: readonly ContainerSupervisor[];
+  #pod: Pod;
+  #sandbox: SandboxState | undefined;
+  #status: PodStatus;
+  #final: PodStatus | undefined;
+  #ended: { readonly reason: string; readonly message: string } | undefined;
+  #running: Promise<void> | undefined;
+  #removal: Promise<void> | undefined;
+  #cancelDeadline: () => void = () => {};
+  #publishing = false;
+  #waiters: (() => void)[] = [];
+  /** Runs of sidecars, which end only when the pod does; rejected when stopped before their first start. */
+  readonly #background: Promise<void>[] = [];
+
+  constructor(pod: Pod, deps: RunnerDependencies, past: PodPast) {
+    this.#pod = pod;
+    this.#deps = deps;
+    this.#past = past;
+    this.directory = new PodDirectory(deps.dataDirectory, pod.metadata);
+    this.#puller = new ImagePuller(deps);
+    this.#volumes = new LocalPodVolumes({ pod, directory: this.directory.volumes, ...deps });
+    this.#sandbox = past.sandbox;
+    this.#status = pod.status ?? {};
+    this.#final = past.record?.final;
+    this.#init = (pod.spec?.initContainers ?? []).map((one) => this.#supervise(one.restartPolicy === 'Always' ? 'sidecar' : 'init', one));
+    this.#app = (pod.spec?.containers ?? []).map((one) => this.#supervise('app', one));
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+  /** The status as last published. */
+  get status(): PodStatus {
+    return this.#status;
+  }
+  get sandbox(): SandboxState | undefined {
+    return this.#sandbox;
+  }
+
+  /** The container of that name, as the status sees it. */
+  container(name: string): ContainerSupervisor | undefined {
+    return this.#all().find((one) => one.container.name === name);
+  }
+
+  start(): void {
+    this.#running ??= this.#run().catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) this.#deps.logger.error('pod runner failed', { pod: this.#pod.metadata.name, error });
+    });
+  }
+
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.#volumes.refresh(pod);
+    for (const one of this.#all()) {
+      const spec = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((other) => other.name === one.container.name);
+      if (spec !== undefined) one.update(spec);
+    }
+    this.#armDeadline();
+    this.#changed();
+  }
+
+  exited(state: EngineState): void {
+    this.container(state.name)?.exited(state);
+  }
+
+  /** Ends everything and removes the sandbox; a call with a shorter grace shortens the wait of an earlier one. */
+  async stop(graceSeconds: number): Promise<void> {
+    const first = this.#removal === undefined;
+    if (this.#removal === undefined) this.#removal = this.#end(graceSeconds);
+    if (!first) void this.#stopContainers(graceSeconds);
+    await this.#removal;
+  }
+
+  async freeze(): Promise<void> {
+    if (this.#sandbox === undefined || this.#sandbox.frozen || this.#deps.engine.freeze === undefined) return;
+    for (const one of this.#all()) one.pauseProbes();
+    await this.#deps.engine.freeze(this.#sandbox.id);
+    this.#sandbox = { ...this.#sandbox, frozen: true };
+  }
+
+  async thaw(): Promise<void> {
+    if (this.#sandbox?.frozen !== true) return;
+    await this.#deps.engine.thaw?.(this.#sandbox.id);
+    this.#sandbox = { ...this.#sandbox, frozen: false };
+    for (const one of this.#all()) one.resumeProbes();
+  }
+
+  /** Lets the pod go without touching its containers: the agent ends, another one will take over. */
+  detach(): void {
+    this.#ending.abort(new Error('the node agent is ending'));
+    this.#cancelDeadline();
+    for (const one of this.#all()) one.pauseProbes();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#final !== undefined) return this.#publish();
+    const { signal } = this.#ending;
+    this.#armDeadline();
+    this.#changed();
+    await this.#prepare(signal);
+    if (await this.#initialize(signal)) await Promise.allSettled(this.#app.map((one) => one.run(signal)));
+    if (signal.aborted) return;
+    await this.#complete();
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const spec = buildSandboxSpec(this.#pod, this.#deps.node(), this.#deps.hostDns());
+        this.#sandbox = await this.#deps.engine.createSandbox(spec, signal);
+        break;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#deps.events.warning(this.#pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${errorText(error)}`);
+        await sleep(this.#deps.clock, backoffMs(failures, 1_000, 30_000), signal);
+      }
+    }
+    this.#changed();
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#volumes.prepare(this.#sandbox.ip, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#deps.events.warning(this.#pod, 'FailedMount', errorText(error));
+        await sleep(this.#deps.clock, backoffMs(failures, 500, 10_000), signal);
+      }
+    }
+  }
+
+  /** Runs the init containers; false when one of them has failed for good. Sidecars go on in the background. */
+  async #initialize(signal: AbortSignal): Promise<boolean> {
+    const wasInitialized = this.#app.some((one) => one.state.terminated !== undefined || this.#engineKnows(one));
+    for (const one of this.#init) {
+      if (one.role === 'sidecar') {
+        this.#background.push(one.run(signal).catch(() => {}));
+        if (!wasInitialized) await this.#until(() => one.started, signal);
+      } else if (!wasInitialized) {
+        await one.run(signal);
+        if (one.state.terminated?.exitCode !== 0) return false;
+      }
+    }
+    return true;
+  }
+
+  #engineKnows(one: ContainerSupervisor): boolean {
+    return this.#past.sandbox?.containers.some((known) => known.name === one.container.name && known.status !== 'created') ?? false;
+  }
+
+  /** All containers have ended for good: nothing of the pod stays but its logs and its status. */
+  async #complete(): Promise<void> {
+    await this.#stopContainers(this.#graceSeconds());
+    await this.#remove();
+    this.#publish();
+    this.#final = this.#status;
+    await this.directory.save(this.#record());
+  }
+
+  async #end(graceSeconds: number): Promise<void> {
+    this.#cancelDeadline();
+    this.#ending.abort(new Error('the pod is being stopped'));
+    for (const one of this.#all()) {
+      const name = one.container.name;
+      if (one.isRunning) this.#deps.events.normal(this.#pod, 'Killing', `Stopping container ${name}`, name);
+    }
+    await this.thaw();
+    await this.#stopContainers(graceSeconds);
+    await Promise.all([this.#running, ...this.#background]);
+    await this.#remove();
+    this.#publish();
+  }
+
+  async #stopContainers(graceSeconds: number): Promise<void> {
+    const stopped = (async () => {
+      await Promise.all(this.#all().map((one) => (one.role === 'sidecar' ? undefined : one.stop(graceSeconds))));
+      for (const one of this.#init.toReversed()) await one.stop(graceSeconds);
+    })();
+    const stuck = new AbortController();
+    const timer = sleep(this.#deps.clock, graceSeconds * 2_000 + stuckAfterMs, stuck.signal);
+    await Promise.race([stopped, timer.catch(() => {})]);
+    stuck.abort();
+  }
+
+  async #remove(): Promise<void> {
+    const uid = this.#pod.metadata.uid ?? '';
+    await this.#deps.engine.removeSandbox(uid);
+    this.#sandbox = undefined;
+    await this.#volumes[Symbol.asyncDispose]();
+    await this.#deps.images.release(uid);
+    for (const one of this.#all()) one.settle();
+  }
+
+  #armDeadline(): void {
+    this.#cancelDeadline();
+    const seconds = this.#pod.spec?.activeDeadlineSeconds;
+    if (seconds === undefined || this.#final !== undefined || this.#ending.signal.aborted) return;
+    const { clock } = this.#deps;
+    const startMs = this.#status.startTime === undefined ? clock.now() : Date.parse(this.#status.startTime);
+    this.#cancelDeadline = clock.after(Math.max(0, startMs + seconds * 1000 - clock.now()), () => void this.#exceed());
+  }
+
+  async #exceed(): Promise<void> {
+    if (this.#final !== undefined || this.#removal !== undefined) return;
+    this.#ended = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+    this.#deps.events.normal(this.#pod, this.#ended.reason, this.#ended.message);
+    this.#removal = this.#end(this.#graceSeconds());
+    await this.#removal;
+    this.#final = this.#status;
+    await this.directory.save(this.#record());
+  }
+
+  #graceSeconds(): number {
+    return this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
+  }
+
+  #supervise(role: ContainerRole, container: Container): ContainerSupervisor {
+    const history = containerHistory(this.#pod, container.name, this.#past);
+    const fresh = role !== 'app' && this.#past.sandbox === undefined && !this.#isOver();
+    return new ContainerSupervisor(role, container, this.#host(), fresh ? withoutSandbox(history) : history);
+  }
+
+  /** No container of the pod will be started again, whatever is left of it. */
+  #isOver(): boolean {
+    const policy = this.#pod.spec?.restartPolicy ?? 'Always';
+    if (policy === 'Always') return false;
+    const histories = (this.#pod.spec?.containers ?? []).map((one) => containerHistory(this.#pod, one.name, this.#past));
+    return histories.every(({ terminated, wasRunning }) =>
+      policy === 'Never' ? terminated !== undefined || wasRunning !== undefined : terminated?.exitCode === 0,
+    );
+  }
+
+  #host(): SupervisorHost {
+    const runner = this;
+    const { engine, events, clock, logger, pace } = this.#deps;
+    return {
+      get pod() {
+        return runner.#pod;
+      },
+      get graceSeconds() {
+        return runner.#graceSeconds();
+      },
+      sandboxId: this.#pod.metadata.uid ?? '',
+      hasInitContainers: (this.#pod.spec?.initContainers ?? []).length > 0,
+      aggressiveProbes: this.#pod.metadata.annotations?.[aggressiveProbeAnnotation] === 'true',
+      signal: this.#ending.signal,
+      engine,
+      puller: this.#puller,
+      events,
+      clock,
+      logger,
+      pace,
+      probeTarget: (container) => probeTarget(engine, this.#requireSandbox(), container),
+      containerSpec: (container, image, attempt) => this.#containerSpec(container, image, attempt),
+      terminationMessage: (container, attempt, exitCode) => {
+        const { name } = container;
+        return terminationMessage(container, this.directory.terminationPath(name, attempt), this.directory.logPath(name, attempt), exitCode);
+      },
+      changed: () => this.#changed(),
+      persist: () => void this.directory.save(this.#record()).catch((error: unknown) => logger.error('pod record not written', { error })),
+    };
+  }
+
+  async #containerSpec(container: Container, image: LocalImage, attempt: number) {
+    const { sources, events } = this.#deps;
+    const node = this.#deps.node();
+    const addresses = { podIp: this.#requireSandbox().ip, hostIps: node.hostIps };
+    const [environment] = await Promise.all([
+      resolveEnvironment({ pod: this.#pod, container, addresses, node, sources, events }),
+      this.directory.prepareContainer(container.name, attempt),
+    ]);
+    return buildContainerSpec({
+      pod: this.#pod,
+      container,
+      image,
+      attempt,
+      environment,
+      mounts: await this.#volumes.mounts(container, environment),
+      logPath: this.directory.logPath(container.name, attempt),
+      terminationPath: this.directory.terminationPath(container.name, attempt),
+    });
+  }
+
+  #requireSandbox(): SandboxState {
+    if (this.#sandbox === undefined) throw new Error('the pod has no sandbox');
+    return this.#sandbox;
+  }
+
+  #record(): PodRecord {
+    const entries = this.#all().map((one) => {
+      const { terminated } = one.state;
+      const last = one.lastTerminated;
+      return [
+        one.container.name,
+        { attempt: one.restartCount, ...(terminated === undefined ? {} : { terminated }), ...(last === undefined ? {} : { lastTerminated: last }) },
+      ] as const;
+    });
+    return { containers: Object.fromEntries(entries), ...(this.#final === undefined ? {} : { final: this.#final }) };
+  }
+
+  #all(): readonly ContainerSupervisor[] {
+    return [...this.#init, ...this.#app];
+  }
+
+  /** Resolves when `condition` holds; it is looked at after every change of a container. */
+  async #until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!condition()) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#waiters.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  /** Publishes once for all changes made in one go. */
+  #changed(): void {
+    if (this.#publishing) return;
+    this.#publishing = true;
+    queueMicrotask(() => this.#publish());
+  }
+
+  #publish(): void {
+    this.#publishing = false;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+    const status = this.#final ?? this.#build();
+    if (isDeepStrictEqual(status, this.#status)) return;
+    this.#status = status;
+    this.#deps.onChange(this.#pod);
+  }
+
+  #build(): PodStatus {
+    return buildPodStatus({
+      pod: this.#pod,
+      previous: this.#status,
+      init: this.#init,
+      app: this.#app,
+      hasSandbox: this.#sandbox !== undefined,
+      podIp: this.#sandbox?.ip ?? this.#status.podIP,
+      hostIps: this.#deps.node().hostIps,
+      now: this.#deps.clock.now(),
+      ended: this.#ended,
+    });
+  }
+}

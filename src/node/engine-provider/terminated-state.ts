@@ -1,0 +1,29 @@
+import type { ContainerStateTerminated } from '#apis/core/v1/pod-status.ts';
+import type { ContainerState } from '#apis/runtime/engine.ts';
+import { timestamp } from '#node/engine-provider/pod-status.ts';
+
+/** How a container ended, as its status says it: Completed, Error or OOMKilled. */
+export function terminatedState(exit: ContainerState, message: string): ContainerStateTerminated {
+  const exitCode = exit.exitCode ?? 137;
+  return {
+    exitCode,
+    ...(exit.signal === undefined ? {} : { signal: exit.signal }),
+    reason: exit.oomKilled === true ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+    ...(message === '' ? {} : { message }),
+    ...(exit.startedAtMs === undefined ? {} : { startedAt: timestamp(exit.startedAtMs) }),
+    ...(exit.finishedAtMs === undefined ? {} : { finishedAt: timestamp(exit.finishedAtMs) }),
+    ...(exit.id === '' ? {} : { containerID: exit.id }),
+  };
+}
+
+/** A container that ran when the agent was last here and of which nothing is left, e.g. after a reboot. */
+export function unlocated(startedAt: string, now: number, containerId: string): ContainerStateTerminated {
+  return {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the node agent came back; it used to be Running',
+    ...(startedAt === '' ? {} : { startedAt }),
+    finishedAt: timestamp(now),
+    ...(containerId === '' ? {} : { containerID: containerId }),
+  };
+}

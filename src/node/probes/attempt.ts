@@ -1,0 +1,64 @@
+import type { Probe } from '#apis/core/v1/probe.ts';
+import type { Clock } from '#core/clock.ts';
+import { grpcHealth } from '#node/probes/grpc-attempt.ts';
+import { httpGet } from '#node/probes/http-attempt.ts';
+import type { ProbeTarget } from '#node/probes/probe-target.ts';
+
+/** The outcome of one probe; `message` is kubelet's text. */
+export interface Attempt {
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+const success: Attempt = { ok: true, message: '' };
+
+/** Probes once, within the probe's timeout. Never throws. */
+export async function attemptProbe(probe: Probe, target: ProbeTarget, clock: Clock): Promise<Attempt> {
+  const timeoutSeconds = probe.timeoutSeconds ?? 1;
+  const timeout = new AbortController();
+  const cancel = clock.after(timeoutSeconds * 1000, () => timeout.abort());
+  try {
+    return await dispatch(probe, target, timeout.signal, timeoutSeconds);
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  } finally {
+    cancel();
+  }
+}
+
+async function dispatch(probe: Probe, target: ProbeTarget, signal: AbortSignal, timeoutSeconds: number): Promise<Attempt> {
+  if (probe.httpGet !== undefined) {
+    const { statusCode } = await httpGet(probe.httpGet, target, signal);
+    const ok = statusCode >= 200 && statusCode < 400;
+    return ok ? success : { ok, message: `HTTP probe failed with statuscode: ${statusCode}` };
+  }
+  if (probe.tcpSocket !== undefined) {
+    const port = target.resolvePort(probe.tcpSocket.port);
+    if (port === undefined) throw new Error(`couldn't find port: ${String(probe.tcpSocket.port)}`);
+    const connection = await target.connect(port, probe.tcpSocket.host === '' ? undefined : probe.tcpSocket.host, signal);
+    connection.destroy();
+    return success;
+  }
+  if (probe.grpc !== undefined) {
+    const connection = await target.connect(probe.grpc.port, undefined, signal);
+    const status = await grpcHealth(connection, `${target.podIp}:${probe.grpc.port}`, probe.grpc.service ?? '', signal);
+    const ok = status === 'SERVING';
+    return ok ? success : { ok, message: `service unhealthy (responded with "${status}")` };
+  }
+  if (probe.exec !== undefined) return execAttempt(probe.exec.command ?? [], target, signal, timeoutSeconds);
+  return success;
+}
+
+async function execAttempt(
+  command: readonly string[],
+  target: ProbeTarget,
+  signal: AbortSignal,
+  timeoutSeconds: number,
+): Promise<Attempt> {
+  const timedOut = new Promise<never>((_resolve, reject) => {
+    const text = `command timed out: "${command.join(' ')}" timed out after ${timeoutSeconds}s`;
+    signal.addEventListener('abort', () => reject(new Error(text)), { once: true });
+  });
+  const { exitCode, output } = await Promise.race([target.exec(command, signal), timedOut]);
+  return exitCode === 0 ? success : { ok: false, message: output };
+}

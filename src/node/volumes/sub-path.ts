@@ -1,0 +1,29 @@
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+
+/**
+ * The host path of `subPath` inside a volume, made as a directory where there is nothing yet. Links a container has planted
+ * in the volume cannot lead out of it: the real path is what gets bound, and it must be inside.
+ */
+export async function resolveSubPath(volume: string, subPath: string, mode = 0o750): Promise<string> {
+  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new Error(`subPath "${subPath}" must stay inside the volume`);
+  const root = await realpath(volume);
+  const path = join(root, subPath);
+  const inside = (real: string) => real === root || real.startsWith(root + sep);
+  if ((await stat(path).catch(() => undefined)) === undefined) {
+    // Made step by step, so that no link on the way is followed to the outside.
+    let at = root;
+    for (const part of subPath.split('/').filter((one) => one !== '' && one !== '.')) {
+      at = join(at, part);
+      await mkdir(at, { mode }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+      at = await realpath(at);
+      if (!inside(at)) throw new Error(`subPath "${subPath}" leads out of the volume`);
+    }
+    return at;
+  }
+  const real = await realpath(path);
+  if (!inside(real)) throw new Error(`subPath "${subPath}" leads out of the volume`);
+  return real;
+}

@@ -124,6 +124,7 @@ describe('a pod on an engine', () => {
     const reports: string[] = [];
     fixture.provider.onStatus(({ status }) => reports.push(`${status.phase} ${status.containerStatuses?.[0]?.state?.terminated?.exitCode}`));
     const deleted = fixture.provider.deletePod(uidOf(pod), 30);
+    await fixture.until(() => fixture.engine.journal.includes('SIGTERM app'));
     await fixture.advance(29_999);
     assert.ok(!fixture.engine.journal.includes('SIGKILL app'));
     await fixture.advance(1);

@@ -187,7 +187,9 @@ export class PodRunner {
 
   /** All containers have ended for good: nothing of the pod stays but its logs and its status. */
   async #complete(): Promise<void> {
+    this.#ending.abort(new Error('the pod has ended'));
     await this.#stopContainers(this.#graceSeconds());
+    await Promise.all(this.#background);
     await this.#remove();
     this.#publish();
     this.#final = this.#status;

@@ -39,10 +39,11 @@ export function buildPodStatus(input: StatusInput): PodStatus {
   };
 }
 
-function phaseOf({ pod, init, app, ended }: StatusInput): Phase {
-  if (ended !== undefined) return 'Failed';
+function phaseOf(input: StatusInput): Phase {
+  const { pod, app } = input;
+  if (input.ended !== undefined) return 'Failed';
   const policy = pod.spec?.restartPolicy ?? 'Always';
-  for (const one of init) {
+  for (const one of pendingInit(input)) {
     if (one.role === 'sidecar' ? !one.started : one.state.terminated?.exitCode !== 0) {
       return one.role === 'init' && policy === 'Never' && one.state.terminated !== undefined ? 'Failed' : 'Pending';
     }
@@ -54,6 +55,12 @@ function phaseOf({ pod, init, app, ended }: StatusInput): Phase {
   if (policy === 'Always') return 'Running';
   if (ends.every((end) => end?.exitCode === 0)) return 'Succeeded';
   return policy === 'Never' ? 'Failed' : 'Running';
+}
+
+/** Init containers that still matter: none once an app container has run. */
+function pendingInit({ init, app }: StatusInput): readonly ContainerView[] {
+  const hasRun = app.some((one) => one.state.waiting === undefined || one.lastTerminated !== undefined);
+  return hasRun ? [] : init;
 }
 
 function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
@@ -82,9 +89,9 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
   return [...stamped, ...known.values()];
 }
 
-function initialized({ init }: StatusInput, phase: Phase): PodCondition {
+function initialized(input: StatusInput, phase: Phase): PodCondition {
   if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' };
-  const missing = init.filter((one) => (one.role === 'sidecar' ? !one.started : !one.ready)).map((one) => one.container.name);
+  const missing = pendingInit(input).filter((one) => (one.role === 'sidecar' ? !one.started : !one.ready)).map((one) => one.container.name);
   if (missing.length === 0) return { type: 'Initialized', status: 'True' };
   const message = `containers with incomplete status: [${missing.join(' ')}]`;
   return { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message };

@@ -11,7 +11,7 @@ export interface FieldSet {
   readonly [element: string]: FieldSet;
 }
 
-export const emptySet: FieldSet = {};
+export const emptySet: FieldSet = Object.freeze({});
 /** A node of a path that is in the set and has nothing below. */
 export const leaf: FieldSet = emptySet;
 

@@ -118,6 +118,21 @@ describe('durability', () => {
     t.diagnostic(`${acknowledged.count} acknowledged writes over ${kills} kills`);
   });
 
+  test('another process is refused while one has the file, and not after it was killed', async () => {
+    const file = join(directory, 'locked', 'state.db');
+    const run = startChild([file, 1, 1, 10], (line, run) => {
+      if (line !== 'finished') return;
+      void SqliteStorage.open({ file })
+        .then((storage) => storage[Symbol.asyncDispose]())
+        .catch((error: unknown) => run.lines.push(error instanceof StorageFailure ? error.code : String(error)))
+        .then(() => run.kill());
+    });
+    await run.ended;
+    assert.deepEqual(run.lines, ['ready', '/w/0 1 1', 'finished', 'locked']);
+    await using storage = await SqliteStorage.open({ file });
+    assert.equal(storage.revision, 1);
+  });
+
   test('the write-ahead log cut anywhere opens with everything synced before the cut', { timeout: 170_000 }, async (t) => {
     const { file, synced } = await writeAndKill();
     const wal = readFileSync(`${file}-wal`);

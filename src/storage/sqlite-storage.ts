@@ -138,7 +138,12 @@ export class SqliteStorage implements Storage {
     const { revision, compacted } = await this.#writer.opened;
     this.#revision = revision;
     this.#compacted = compacted;
-    this.#reader = new SqliteReader(this.#options.file);
+    try {
+      this.#reader = new SqliteReader(this.#options.file);
+    } catch (error) {
+      await this.#writer.close();
+      throw toStorageFailure(error, this.#options.file);
+    }
   }
 
   async #close(): Promise<void> {

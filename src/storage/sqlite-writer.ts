@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { deferred } from '#core/async.ts';
 import type { Deferred } from '#core/async.ts';
@@ -165,9 +166,18 @@ export function backupInThread(file: string, toFile: string, entry: URL = thread
   return copied.promise;
 }
 
-/** The young generation is kept small: what passes through the thread lives for one commit. */
+/**
+ * The young generation is kept small: what passes through the thread lives for one commit. A thread does not inherit the
+ * compile cache; without it, stripping types again costs 20 MB and 80 ms.
+ */
 function startThread(task: ThreadTask, entry: URL): Worker {
-  return new Worker(entry, { workerData: task, name: `storage-${task.task}`, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+  const cache = getCompileCacheDir();
+  return new Worker(entry, {
+    workerData: task,
+    name: `storage-${task.task}`,
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    env: cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache },
+  });
 }
 
 function toError({ code, message }: FailureText): StorageFailure {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { getSystemErrorName } from 'node:util';
@@ -34,6 +34,11 @@ export interface Launched {
   readonly notes: ReadonlyMap<number, number>;
 }
 
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ready: Promise<ReadonlyMap<number, number>>;
+}
+
 /** Writes the launcher executable once and starts programs with it. */
 export class Launcher {
   readonly path: string;
@@ -54,20 +59,18 @@ export class Launcher {
    * replacing itself or ending); rejects with a LaunchError when a step failed. The process is in a session of its own and outlives us.
    */
   async run(program: Program, path: string): Promise<Launched> {
-    await writeFile(path, program.build());
-    const child = spawn(this.path, [path], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'], env: {}, cwd: '/' });
+    const { child, ready } = await this.start(program, path, ['ignore', 'ignore', 'ignore', 'pipe']);
     child.unref();
-    const report = child.stdio[reportFd];
-    if (report === null || report === undefined || !('read' in report)) throw new Error('launcher: no report descriptor');
-    const chunks: Buffer[] = [];
-    await new Promise<void>((resolve, reject) => {
-      child.on('error', reject);
-      report.on('data', (chunk: Buffer) => chunks.push(chunk));
-      report.on('error', reject);
-      report.on('close', resolve);
-    });
-    const notes = readReport(program, Buffer.concat(chunks));
-    return { pid: child.pid ?? 0, notes };
+    return { pid: child.pid ?? 0, notes: await ready };
+  }
+
+  /** Starts a program with the given standard streams; descriptor 3 has to be a pipe. `ready` settles as `run` does. */
+  async start(program: Program, path: string, stdio: readonly ('ignore' | 'pipe')[]): Promise<Started> {
+    await writeFile(path, program.build());
+    const child = spawn(this.path, [path], { detached: true, stdio: [...stdio], env: {}, cwd: '/' });
+    const ready = readReport(child).then((report) => notesOf(program, report));
+    ready.catch(() => {});
+    return { child, ready };
   }
 }
 
@@ -79,7 +82,19 @@ export function reportNote(program: Program, tag: number, slot: number): void {
   program.call('write', [reportFd, message, messageBytes], { what: 'report' });
 }
 
-function readReport(program: Program, report: Buffer): ReadonlyMap<number, number> {
+function readReport(child: ChildProcess): Promise<Buffer> {
+  const report = child.stdio[reportFd];
+  const chunks: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    if (report === null || report === undefined || !('read' in report)) return reject(new Error('launcher: no report descriptor'));
+    report.on('data', (chunk: Buffer) => chunks.push(chunk));
+    report.once('error', reject);
+    report.once('close', () => resolve(Buffer.concat(chunks)));
+  });
+}
+
+function notesOf(program: Program, report: Buffer): ReadonlyMap<number, number> {
   const notes = new Map<number, number>();
   for (let at = 0; at + messageBytes <= report.length; at += messageBytes) {
     const message = report.subarray(at, at + messageBytes);

@@ -51,6 +51,7 @@ const table = {
   sendto: [44, 206],
   recvfrom: [45, 207],
   connect: [42, 203],
+  shutdown: [48, 210],
   ppoll: [271, 73],
   close_range: [436, 436],
 } as const satisfies Record<string, readonly [number, number]>;

@@ -9,10 +9,10 @@ const newAddress = 20;
 const newRoute = 24;
 const flagUp = 1;
 
-/** A request and where in it a file descriptor has to be written before it is sent. */
+/** A request and where in it the process id that names a network namespace has to be written before it is sent. */
 export interface LinkRequest {
   readonly message: Buffer;
-  readonly namespaceFdOffset: number;
+  readonly pidOffset: number;
 }
 
 export function createBridge(name: string): Buffer {
@@ -25,14 +25,14 @@ export function linkUp(index: number): Buffer {
 }
 
 /**
- * A pair of virtual Ethernet interfaces, both up: `hostName` attached to the bridge `bridgeIndex`, and `eth0` with index 2 in the
- * network namespace whose descriptor the sender fills in.
+ * A pair of virtual Ethernet interfaces: `hostName`, up and attached to the bridge `bridgeIndex`, and `eth0` with index 2, still down, in the
+ * network namespace of the process whose id the sender fills in.
  */
 export function createVeth(hostName: string, bridgeIndex: number): LinkRequest {
   const marker = 0x7fee_d0a5;
-  const namespaceFd = Buffer.alloc(4);
-  namespaceFd.writeInt32LE(marker);
-  const peer = Buffer.concat([linkHeader(podInterfaceIndex, true), attribute(3, text('eth0')), attribute(28, namespaceFd)]);
+  const pid = Buffer.alloc(4);
+  pid.writeInt32LE(marker);
+  const peer = Buffer.concat([linkHeader(podInterfaceIndex, false), attribute(3, text('eth0')), attribute(19, pid)]);
   const info = Buffer.concat([attribute(1, text('veth')), attribute(2, attribute(1, peer))]);
   const request = message(newLink, createFlags, [
     linkHeader(0, true),
@@ -40,7 +40,7 @@ export function createVeth(hostName: string, bridgeIndex: number): LinkRequest {
     attribute(10, int32(bridgeIndex)),
     attribute(18, info),
   ]);
-  return { message: request, namespaceFdOffset: request.indexOf(namespaceFd) };
+  return { message: request, pidOffset: request.indexOf(pid) };
 }
 
 /** Index given to the pod's end of its virtual Ethernet pair. */

@@ -1,0 +1,66 @@
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where this machine's control groups can be used: one directory a hierarchy, below which we make ours. */
+export interface CgroupMounts {
+  readonly version: 1 | 2;
+  /** v1: controller → directory; several controllers may share one. v2: only `unified`. */
+  readonly directories: Readonly<Record<string, string>>;
+}
+
+const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'];
+
+/**
+ * Finds usable control groups by really making one. On a hybrid machine the version 1 controllers are used. Without root the version 2 group
+ * this process lives in, if the system delegated it. Undefined: no limits, no freezer.
+ */
+export function detectCgroups(name: string, mounts = readFileSync('/proc/self/mounts', 'utf8')): CgroupMounts | undefined {
+  const lines = mounts.split('\n').map((line) => line.split(' '));
+  const v1: Record<string, string> = {};
+  for (const [, directory = '', type, options = ''] of lines) {
+    if (type !== 'cgroup') continue;
+    for (const controller of options.split(',')) if (wanted.includes(controller)) v1[controller] = directory;
+  }
+  if (Object.keys(v1).length > 0) {
+    const usable = Object.fromEntries(Object.entries(v1).filter(([, directory]) => canCreate(directory, name)));
+    return Object.keys(usable).length > 0 ? { version: 1, directories: usable } : undefined;
+  }
+  const unified = lines.find(([, , type]) => type === 'cgroup2')?.[1];
+  if (unified === undefined) return undefined;
+  if (canCreate(unified, name)) return { version: 2, directories: { unified } };
+  const own = join(unified, ownGroup());
+  return canCreate(own, name) && delegate(own) ? { version: 2, directories: { unified: own } } : undefined;
+}
+
+function canCreate(directory: string, name: string): boolean {
+  const probe = join(directory, `${name}-probe`);
+  try {
+    accessSync(directory, constants.W_OK);
+    mkdirSync(probe);
+    rmdirSync(probe);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function ownGroup(): string {
+  const line = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith('0::'));
+  return line?.slice(3) ?? '/';
+}
+
+/** A group with processes cannot hand controllers to its children, so this process moves into a leaf first. */
+function delegate(directory: string): boolean {
+  try {
+    const leaf = join(directory, 'dormouse-agent');
+    mkdirSync(leaf, { recursive: true });
+    for (const pid of readFileSync(join(directory, 'cgroup.procs'), 'utf8').trim().split('\n').filter(Boolean)) {
+      writeFileSync(join(leaf, 'cgroup.procs'), pid);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}

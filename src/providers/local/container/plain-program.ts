@@ -1,0 +1,92 @@
+import { load, Program } from '#providers/local/machine/program.ts';
+import { reportFd } from '#providers/local/machine/launcher.ts';
+import type { Architecture } from '#providers/local/machine/numbers.ts';
+import { namespaces } from '#providers/local/network/sandbox-program.ts';
+import type { ContainerFiles } from '#providers/local/container/files.ts';
+import { monitorPrelude, monitorSteps, standardStreams } from '#providers/local/container/monitor-steps.ts';
+import { makeDirectories, makeMountsPrivate } from '#providers/local/container/mount-steps.ts';
+import { privilegeSteps, type PrivilegeOptions } from '#providers/local/container/privileges.ts';
+import { executeSteps, initSteps, joinCgroups, unblockSignals } from '#providers/local/container/process-steps.ts';
+import { takeTerminal, terminalSteps } from '#providers/local/container/terminal-steps.ts';
+import { rootSteps, type RootOptions } from '#providers/local/container/root-steps.ts';
+
+export interface PlainOptions {
+  readonly architecture: Architecture;
+  readonly files: ContainerFiles;
+  readonly stdin: boolean;
+  readonly tty: boolean;
+  /** Holder of the pod's namespaces, and of its shared process namespace. */
+  readonly holderPid: number;
+  readonly podInitPid: number | undefined;
+  readonly hostNetwork: boolean;
+  readonly hostname: string;
+  readonly cgroupFiles: readonly string[];
+  readonly root: RootOptions;
+  readonly privileges: PrivilegeOptions;
+  readonly arguments: readonly string[];
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+}
+
+/** A container made of kernel namespaces alone, without an OCI runtime: monitor → init (PID 1) → application. */
+export function plainProgram(options: PlainOptions): Program {
+  const program = new Program(options.architecture);
+  const pid = program.slot();
+  const inside = program.label();
+  monitorPrelude(program);
+  standardStreams(program, options);
+  if (options.podInitPid !== undefined) enterNamespaces(program, options.podInitPid, namespaces.pid);
+  const holder = openProcess(program, options.holderPid);
+  const flags = namespaces.mount | (options.podInitPid === undefined ? namespaces.pid : 0);
+  program.call('clone', [flags | 17, 0, 0, 0, 0], { store: pid, what: 'make the namespaces of a container' });
+  program.jumpIfEqual(pid, 0, inside);
+  monitorSteps(program, options.files, pid);
+  program.place(inside);
+  isolationSteps(program, options, holder);
+  program.failureBlock(reportFd);
+  return program;
+}
+
+/** Becomes the container's init and starts the application under it, on a terminal if it wants one. */
+export function applicationSteps(program: Program, options: Pick<PlainOptions, 'tty' | 'arguments' | 'environment'>): void {
+  const terminal = options.tty ? terminalSteps(program) : undefined;
+  const { application } = initSteps(program, terminal);
+  program.place(application);
+  program.call('setsid', [], { onError: 'ignore' });
+  if (terminal !== undefined) takeTerminal(program, terminal);
+  unblockSignals(program);
+  executeSteps(program, options.arguments, options.environment);
+}
+
+/** Joins namespaces of another process. */
+export function enterNamespaces(program: Program, pid: number, kinds: number): void {
+  enterThrough(program, openProcess(program, pid), kinds);
+}
+
+/** Opens a process while its id still means it: inside another process namespace it would not. Returns the descriptor's slot. */
+function openProcess(program: Program, pid: number): number {
+  const fd = program.slot();
+  program.call('pidfd_open', [pid, 0], { store: fd, what: 'find the process that holds the namespaces' });
+  return fd;
+}
+
+function enterThrough(program: Program, fd: number, kinds: number): void {
+  program.call('setns', [load(fd), kinds], { what: 'enter the namespaces' });
+  program.call('close', [load(fd)], { onError: 'ignore' });
+}
+
+function isolationSteps(program: Program, options: PlainOptions, holder: number): void {
+  joinCgroups(program, options.cgroupFiles);
+  if (options.cgroupFiles.length > 0) program.call('unshare', [namespaces.cgroup], { onError: 'ignore' });
+  const kinds = namespaces.ipc | namespaces.uts | (options.hostNetwork ? 0 : namespaces.network);
+  enterThrough(program, holder, kinds);
+  program.call('sethostname', [program.text(options.hostname), Buffer.byteLength(options.hostname)], { what: 'set the host name' });
+  program.call('umask', [0], { onError: 'ignore' });
+  makeMountsPrivate(program);
+  rootSteps(program, options.root);
+  makeDirectories(program, options.workingDirectory);
+  program.call('umask', [0o22], { onError: 'ignore' });
+  privilegeSteps(program, options.privileges);
+  program.call('chdir', [program.text(options.workingDirectory)], { what: `change to working directory ${options.workingDirectory}` });
+  applicationSteps(program, options);
+}

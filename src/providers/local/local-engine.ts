@@ -1,0 +1,353 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, watch, type FSWatcher } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Mutex } from '#core/async.ts';
+import { errorText } from '#core/errors.ts';
+import type {
+  ContainerResources,
+  ContainerSpec,
+  ContainerState,
+  EngineCapabilities,
+  ExecSpec,
+  SandboxSpec,
+  SandboxState,
+  SandboxStats,
+} from '#apis/runtime/engine.ts';
+import type { LocalContainerEngine } from '#providers/local/engine.ts';
+import { NotFoundError, StartError } from '#providers/local/errors.ts';
+import type { Host } from '#providers/local/host.ts';
+import { describeCapabilities } from '#providers/local/capabilities.ts';
+import { ContainerRun } from '#providers/local/container/container-run.ts';
+import { containerFiles } from '#providers/local/container/files.ts';
+import { initNote, stdinHolderNote } from '#providers/local/container/monitor-steps.ts';
+import { containerState, storedPrivileges } from '#providers/local/container/record.ts';
+import { planStart } from '#providers/local/container/start-plan.ts';
+import { attachStreams } from '#providers/local/exec/attach.ts';
+import { dialPod } from '#providers/local/exec/dial.ts';
+import { runInContainer } from '#providers/local/exec/exec.ts';
+import { closeBridge, type Bridge } from '#providers/local/network/bridge.ts';
+import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
+import { SlotPool } from '#providers/local/network/slot-pool.ts';
+import type { Runtime } from '#providers/local/runtimes/runtime.ts';
+import { Sandbox } from '#providers/local/sandbox.ts';
+import type { SlotRecord } from '#providers/local/state.ts';
+
+export interface LocalEngineParts {
+  readonly host: Host;
+  readonly bridge: Bridge | undefined;
+  readonly factory: SlotFactory;
+  readonly runtime: Runtime;
+  readonly records: readonly SlotRecord[];
+  readonly remarks: readonly string[];
+  readonly prepared: number;
+}
+
+type ExitListener = (sandboxId: string, state: ContainerState) => void;
+
+/** How often running containers are looked at, in case even a monitor was killed. Ends are normally noticed at once through its exit file. */
+const livenessPeriodMs = 10_000;
+
+export class LocalEngine implements LocalContainerEngine {
+  readonly capabilities: EngineCapabilities;
+  readonly #parts: LocalEngineParts;
+  readonly #host: Host;
+  readonly #pool: SlotPool;
+  readonly #sandboxes = new Map<string, Sandbox>();
+  readonly #locks = new Map<string, Mutex>();
+  readonly #listeners = new Set<ExitListener>();
+  readonly #watcher: FSWatcher;
+  #stopLiveness: () => void = () => {};
+  #listed = false;
+  #closed = false;
+
+  private constructor(parts: LocalEngineParts) {
+    this.#parts = parts;
+    this.#host = parts.host;
+    this.capabilities = describeCapabilities(parts);
+    const free = parts.records.filter((record) => record.spec === undefined && parts.factory.isWhole(record));
+    this.#pool = new SlotPool(parts.factory, parts.prepared, free, parts.host.logger);
+    this.#watcher = watch(this.#host.exitsDirectory, (_event, name) => this.#noticeExit(name ?? ''));
+    this.#watcher.unref();
+  }
+
+  static async open(parts: LocalEngineParts): Promise<LocalEngine> {
+    const engine = new LocalEngine(parts);
+    for (const record of parts.records) {
+      if (record.spec !== undefined) engine.#adopt(record, record.spec);
+      else if (!parts.factory.isWhole(record)) await parts.factory.remove(record);
+    }
+    engine.#watchLiveness();
+    void engine.#pool.fill();
+    return engine;
+  }
+
+  prepared(): Promise<void> {
+    return this.#pool.fill();
+  }
+
+  list(): Promise<readonly SandboxState[]> {
+    const states = [...this.#sandboxes.values()].map((sandbox) => sandbox.state());
+    if (!this.#listed) {
+      this.#listed = true;
+      setImmediate(() => {
+        for (const { id, containers } of states) {
+          for (const state of containers) if (state.status === 'exited') this.#emit(id, state);
+        }
+      });
+    }
+    return Promise.resolve(states);
+  }
+
+  createSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<SandboxState> {
+    return this.#lock(spec.id, async () => {
+      const existing = this.#sandboxes.get(spec.id);
+      if (existing !== undefined) return existing.state();
+      signal.throwIfAborted();
+      const slot = await this.#pool.take({ hostNetwork: spec.hostNetwork, shareProcessNamespace: spec.shareProcessNamespace });
+      const sandbox = new Sandbox(this.#host, slot, spec);
+      sandbox.save();
+      this.#sandboxes.set(spec.id, sandbox);
+      // After the pod's own processes have been started: preparing the next sandbox must not compete with them.
+      this.#host.clock.after(refillDelayMs, () => void this.#pool.fill());
+      return sandbox.state();
+    });
+  }
+
+  removeSandbox(id: string): Promise<void> {
+    return this.#lock(id, async () => {
+      const sandbox = this.#sandboxes.get(id);
+      if (sandbox === undefined) return;
+      for (const run of sandbox.runs) run.detach();
+      await this.#parts.factory.remove(sandbox.slot);
+      for (const run of sandbox.runs) await this.#parts.runtime.forget(run.files);
+      this.#sandboxes.delete(id);
+      this.#locks.delete(id);
+    });
+  }
+
+  startContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<ContainerState> {
+    return this.#lock(sandboxId, async () => {
+      const sandbox = this.#sandbox(sandboxId);
+      signal.throwIfAborted();
+      const previous = sandbox.find(spec.name);
+      if (previous !== undefined && previous.record.ended === undefined) {
+        if (previous.record.attempt === spec.attempt) return containerState(previous.record);
+        throw new Error(`container ${spec.name} is still running`);
+      }
+      const run = await this.#start(sandbox, spec);
+      if (previous !== undefined) await this.#forgetRun(sandbox, previous);
+      sandbox.put(run);
+      this.#finish(sandbox, run);
+      return containerState(run.record);
+    });
+  }
+
+  signalContainer(sandboxId: string, name: string, signal: string): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    const number = /^\d+$/.test(signal) ? Number(signal) : (signal as NodeJS.Signals);
+    sandbox?.find(name)?.signal(number);
+    if (sandbox !== undefined && (signal === 'SIGKILL' || number === 9)) this.#killRest(sandbox, name);
+    return Promise.resolve();
+  }
+
+  onExit(listener: ExitListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async exec(sandboxId: string, name: string, spec: ExecSpec): Promise<number> {
+    const sandbox = this.#sandbox(sandboxId);
+    return runInContainer(this.#host, sandbox, sandbox.running(name), spec);
+  }
+
+  async attach(sandboxId: string, name: string, spec: Omit<ExecSpec, 'command'>): Promise<void> {
+    await attachStreams(this.#sandbox(sandboxId).running(name), spec);
+  }
+
+  async dial(sandboxId: string, port: number, signal: AbortSignal): ReturnType<LocalContainerEngine['dial']> {
+    return dialPod(this.#host, this.#sandbox(sandboxId), port, signal);
+  }
+
+  stats(sandboxId: string): Promise<SandboxStats> {
+    const sandbox = this.#sandbox(sandboxId);
+    const containers = sandbox.runs.flatMap(({ record }) => {
+      const usage = record.ended === undefined ? this.#host.cgroups.usage(cgroupOf(sandbox, record)) : undefined;
+      return usage === undefined ? [] : [{ name: record.name, ...usage }];
+    });
+    return Promise.resolve({ timestampMs: this.#host.clock.now(), containers });
+  }
+
+  freeze(sandboxId: string): Promise<void> {
+    this.#host.cgroups.freeze(this.#sandbox(sandboxId).slot.slot);
+    return Promise.resolve();
+  }
+
+  thaw(sandboxId: string): Promise<void> {
+    this.#host.cgroups.thaw(this.#sandbox(sandboxId).slot.slot);
+    return Promise.resolve();
+  }
+
+  updateResources(sandboxId: string, name: string, resources: ContainerResources): Promise<void> {
+    const sandbox = this.#sandbox(sandboxId);
+    this.#host.cgroups.setLimits(cgroupOf(sandbox, sandbox.running(name).record), resources);
+    return Promise.resolve();
+  }
+
+  async cleanupAll(): Promise<void> {
+    await this.#close();
+    for (const sandbox of this.#sandboxes.values()) for (const run of sandbox.runs) run.detach();
+    for (const sandbox of this.#sandboxes.values()) {
+      await this.#parts.factory.remove(sandbox.slot);
+      for (const run of sandbox.runs) await this.#parts.runtime.forget(run.files);
+    }
+    await this.#pool.clear();
+    this.#host.killLaunched(this.#host.runDir);
+    await this.#host.cgroups.remove('');
+    await closeBridge(this.#host.launcher, this.#host.id, this.#host.runDir);
+    await this.#host.removeAllFiles();
+  }
+
+  /** Lets go of everything; containers go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    for (const sandbox of this.#sandboxes.values()) for (const run of sandbox.runs) run.detach();
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher.close();
+    this.#stopLiveness();
+    await this.#pool.close();
+  }
+
+  async #start(sandbox: Sandbox, spec: ContainerSpec): Promise<ContainerRun> {
+    const { runtime } = this.#parts;
+    const { slot } = sandbox.slot;
+    const files = containerFiles(this.#host.slots.directoryOf(slot), this.#host.exitsDirectory, slot, spec.name, spec.attempt);
+    rmSync(files.directory, { recursive: true, force: true });
+    rmSync(files.exit, { force: true });
+    mkdirSync(files.directory, { mode: 0o700 });
+    try {
+      const plan = planStart(this.#host, sandbox.slot, sandbox.spec, spec, runtime.name === 'namespaces');
+      const program = runtime.program(plan, files);
+      const startedAtMs = this.#host.clock.now();
+      const { pid, notes } = await this.#host.launcher.run(program, files.program);
+      const stdinHolderPid = notes.get(stdinHolderNote);
+      const record = {
+        name: spec.name,
+        attempt: spec.attempt,
+        id: `dormouse://${randomUUID().replaceAll('-', '')}`,
+        startedAtMs,
+        monitorPid: pid,
+        initPid: notes.get(initNote) ?? 0,
+        ...(stdinHolderPid === undefined ? {} : { stdinHolderPid }),
+        environment: plan.environment,
+        workingDirectory: plan.workingDirectory,
+        privileges: storedPrivileges(plan.privileges),
+        logPath: spec.logPath,
+        tty: spec.tty,
+        stdin: spec.stdin,
+        stdinOnce: spec.stdinOnce,
+      };
+      const run = new ContainerRun(this.#host, record, files);
+      run.follow();
+      return run;
+    } catch (error) {
+      const complaint = runtime.complaint(files);
+      await this.#discard(sandbox, spec, files);
+      throw new StartError(error, complaint);
+    }
+  }
+
+  /** Removes what a run that did not come about, or is over, has left. */
+  async #discard(sandbox: Sandbox, run: { readonly name: string; readonly attempt: number }, files: ContainerRun['files']): Promise<void> {
+    this.#host.killLaunched(files.directory);
+    await this.#parts.runtime.forget(files);
+    await this.#host.cgroups.remove(cgroupOf(sandbox, run));
+    await rm(files.directory, { recursive: true, force: true });
+    await rm(join(this.#host.layersOf(sandbox.slot.slot), `${run.name}.${run.attempt}`), { recursive: true, force: true });
+    rmSync(files.exit, { force: true });
+  }
+
+  async #forgetRun(sandbox: Sandbox, run: ContainerRun): Promise<void> {
+    await this.#discard(sandbox, run.record, run.files);
+  }
+
+  #adopt(slot: SlotRecord, spec: SandboxSpec): void {
+    const sandbox = new Sandbox(this.#host, slot, spec);
+    const directory = this.#host.slots.directoryOf(slot.slot);
+    for (const record of slot.containers) {
+      const run = new ContainerRun(
+        this.#host,
+        record,
+        containerFiles(directory, this.#host.exitsDirectory, slot.slot, record.name, record.attempt),
+      );
+      if (record.ended === undefined) run.follow();
+      sandbox.put(run);
+    }
+    this.#sandboxes.set(spec.id, sandbox);
+    for (const run of sandbox.runs) this.#finish(sandbox, run);
+  }
+
+  #noticeExit(name: string): void {
+    const [slot, container] = /^([0-9a-f]+)\.(.+)\.\d+$/.exec(name)?.slice(1) ?? [];
+    const sandbox = [...this.#sandboxes.values()].find((one) => one.slot.slot === slot);
+    const run = sandbox?.find(container ?? '');
+    if (sandbox !== undefined && run !== undefined && existsSync(run.files.exit)) this.#finish(sandbox, run);
+  }
+
+  #finish(sandbox: Sandbox, run: ContainerRun): void {
+    try {
+      const ended = run.finish(() => this.#host.cgroups.oomKills(cgroupOf(sandbox, run.record)) > 0);
+      if (ended === undefined) return;
+      sandbox.save();
+      if (this.#listed) setImmediate(() => this.#emit(sandbox.spec.id, containerState(ended)));
+    } catch (error) {
+      this.#host.logger.error('recording the end of a container failed', { container: run.record.name, error: errorText(error) });
+    }
+  }
+
+  #emit(id: string, state: ContainerState): void {
+    if (this.#closed) return;
+    for (const listener of this.#listeners) listener(id, state);
+  }
+
+  #watchLiveness(): void {
+    if (this.#closed) return;
+    this.#stopLiveness = this.#host.clock.after(livenessPeriodMs, () => {
+      for (const sandbox of this.#sandboxes.values()) for (const run of sandbox.runs) this.#finish(sandbox, run);
+      this.#watchLiveness();
+    });
+  }
+
+  /** In a shared process namespace the end of a container's init does not end its other processes; and a frozen one cannot die. */
+  #killRest(sandbox: Sandbox, name: string): void {
+    const { cgroups } = this.#host;
+    const run = sandbox.find(name);
+    if (run === undefined) return;
+    if (sandbox.slot.podInitPid !== undefined) {
+      for (const pid of cgroups.processes(cgroupOf(sandbox, run.record))) run.killProcess(pid);
+    }
+    if (cgroups.isFrozen(sandbox.slot.slot)) cgroups.thaw(sandbox.slot.slot);
+  }
+
+  #sandbox(id: string): Sandbox {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined) throw new NotFoundError(`sandbox ${id}`);
+    return sandbox;
+  }
+
+  #lock<T>(id: string, section: () => Promise<T>): Promise<T> {
+    const lock = this.#locks.get(id) ?? new Mutex();
+    this.#locks.set(id, lock);
+    return lock.run(section);
+  }
+}
+
+/** Long enough for the pod that took a sandbox to have started. */
+const refillDelayMs = 150;
+
+function cgroupOf(sandbox: Sandbox, run: { readonly name: string; readonly attempt: number }): string {
+  return `${sandbox.slot.slot}/${run.name}.${run.attempt}`;
+}

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { errorText } from '#core/errors.ts';
+import { Program } from '#providers/local/machine/program.ts';
+import { reportFd, type Launcher } from '#providers/local/machine/launcher.ts';
+import { choosePodCidr, parseIp, parseRoutes, podCidr, type PodCidr } from '#providers/local/network/cidr.ts';
+import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps.ts';
+import { addAddress, createBridge, deleteLink, linkUp } from '#providers/local/network/netlink.ts';
+
+const run = promisify(execFile);
+
+/** The bridge of a platform's pods. */
+export interface Bridge extends PodCidr {
+  readonly interfaceName: string;
+  readonly index: number;
+  /** Undefined when pods reach other networks through address translation, else why not. */
+  readonly noOutbound: string | undefined;
+}
+
+/** The short form of a platform's id in names of the host: 8 hexadecimal digits (interface names end at 15 bytes). */
+export function shortId(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 8);
+}
+
+/**
+ * Makes the platform's bridge, or finds the one an earlier process made. The chosen network is remembered in `stateFile`, so that pods keep
+ * their addresses over a restart.
+ */
+export async function openBridge(launcher: Launcher, id: string, runDir: string, nat: boolean): Promise<Bridge> {
+  const interfaceName = `dm${shortId(id)}`;
+  const directory = join('/sys/class/net', interfaceName);
+  const stateFile = join(runDir, 'network');
+  const network = rememberedNetwork(stateFile) ?? choosePodCidr(id, parseRoutes(readFileSync('/proc/net/route', 'utf8'), interfaceName));
+  const step = (...messages: Buffer[]) => runNetlink(launcher, join(runDir, 'bridge.program'), messages);
+  if (!existsSync(directory)) await step(createBridge(interfaceName));
+  const index = Number(readFileSync(join(directory, 'ifindex'), 'utf8'));
+  await step(addAddress(index, network.bridgeIp, network.prefixLength)).catch(ignoreExisting);
+  await step(linkUp(index));
+  writeFileSync(stateFile, network.cidr);
+  const noOutbound = nat ? await translateAddresses(interfaceName, network.cidr) : undefined;
+  return { ...network, interfaceName, index, noOutbound };
+}
+
+/** Removes the bridge and the translation table; neither needs to exist. */
+export async function closeBridge(launcher: Launcher, id: string, runDir: string): Promise<void> {
+  const name = `dm${shortId(id)}`;
+  if (existsSync(join('/sys/class/net', name))) await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
+  await run('nft', ['delete', 'table', 'ip', tableName(name)]).catch(() => undefined);
+}
+
+function rememberedNetwork(stateFile: string): PodCidr | undefined {
+  if (!existsSync(stateFile)) return undefined;
+  const match = /^([\d.]+)\/(\d+)$/.exec(readFileSync(stateFile, 'utf8').trim());
+  return match === null ? undefined : podCidr(parseIp(match[1] ?? ''), Number(match[2]));
+}
+
+async function runNetlink(launcher: Launcher, path: string, messages: readonly Buffer[]): Promise<void> {
+  const program = new Program(launcher.architecture);
+  const fd = openNetlink(program);
+  for (const message of messages) sendNetlink(program, fd, program.bytes(message), message.length, 'set up the pod network');
+  program.exit(0);
+  program.failureBlock(reportFd);
+  await launcher.run(program, path);
+}
+
+function ignoreExisting(error: unknown): void {
+  if ((error as { code?: string }).code !== 'EEXIST') throw error;
+}
+
+function tableName(interfaceName: string): string {
+  return `dormouse_${interfaceName}`;
+}
+
+/** Source NAT for what leaves the pod network, in an nft table of our own. Returns why it cannot be had, or undefined. */
+async function translateAddresses(interfaceName: string, cidr: string): Promise<string | undefined> {
+  try {
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+  } catch (error) {
+    return `pods cannot reach other networks: IP forwarding cannot be switched on (${errorText(error)})`;
+  }
+  const table = tableName(interfaceName);
+  const rules = [
+    `table ip ${table} {}`,
+    `delete table ip ${table}`,
+    `table ip ${table} {`,
+    `  chain postrouting {`,
+    `    type nat hook postrouting priority 100;`,
+    `    ip saddr ${cidr} oifname != "${interfaceName}" masquerade`,
+    `  }`,
+    `}`,
+    '',
+  ].join('\n');
+  try {
+    const child = run('nft', ['-f', '-'], { timeout: 10_000 });
+    child.child.stdin?.end(rules);
+    await child;
+    return undefined;
+  } catch (error) {
+    return `pods cannot reach other networks: install nftables (${errorText(error).split('\n')[0]})`;
+  }
+}

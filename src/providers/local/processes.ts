@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** True when `pid` is a process of the launcher running `program`: process ids are used again, command lines of launchers are not. */
+export function isLaunched(pid: number, launcher: string, program: string): boolean {
+  if (pid <= 0) return false;
+  const [command, argument] = commandLine(pid);
+  return command === launcher && argument === program;
+}
+
+/** Every process running a program below `directory`, started by this launcher: what a killed engine may have left. */
+export function launchedProcesses(launcher: string, directory: string): readonly { readonly pid: number; readonly program: string }[] {
+  const found: { pid: number; program: string }[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const [command, program = ''] = commandLine(Number(name));
+    if (command === launcher && program.startsWith(directory)) found.push({ pid: Number(name), program });
+  }
+  return found;
+}
+
+/** Sends a signal; false when there is no such process. */
+export function send(pid: number, signal: NodeJS.Signals | number): boolean {
+  if (pid <= 0) return false;
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Whether the process exists and is more than a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(status.slice(status.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+function commandLine(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}

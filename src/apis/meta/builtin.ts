@@ -1,4 +1,4 @@
-import { defineKind, type KindDefinition, type KindInput } from '#apis/definition.ts';
+import { defineKind, type AdmissionContext, type KindDefinition, type KindInput } from '#apis/definition.ts';
 import { objectMetaSchema, type KubeObject } from '#apis/meta/object.ts';
 import { isPair, object, string, type InferObject, type InferProperty, type Property, type Schema, type Typed } from '#apis/schema.ts';
 
@@ -24,15 +24,23 @@ function filled(property: Property): Property {
   return [property[0], { ...property[1], default: {} }];
 }
 
-/** A definition whose objects are first cleaned of values that mean "not given" to Kubernetes' own types. */
+/**
+ * A definition whose objects are first cleaned of values that mean "not given" to Kubernetes' own types. Its validation is about
+ * the object, not its status: updates of the status alone pass it by.
+ */
 export function defineBuiltin<T extends KubeObject>(input: KindInput<T>): KindDefinition<T> {
-  const schema = input.versions[0]?.schema ?? {};
+  const schemas = new Map(input.versions.map(({ name, schema }) => [name, schema]));
+  const { validate } = input;
   return defineKind<T>({
     ...input,
     prepare(object, context) {
-      dropUnset(object, schema);
+      const version = object.apiVersion?.split('/').at(-1) ?? '';
+      dropUnset(object, schemas.get(version) ?? input.versions[0]?.schema ?? {});
       input.prepare?.(object, context);
     },
+    ...(validate === undefined
+      ? {}
+      : { validate: (object: T, context: AdmissionContext<T>) => (context.subresource === 'status' ? [] : validate(object, context)) }),
   });
 }
 

@@ -1,3 +1,4 @@
+import { immutable, nonNegative } from '#apis/meta/validation.ts';
 import { controllerOf } from '#apis/meta/object.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -35,6 +36,10 @@ export const controllerRevisionDefinition = defineBuiltin<ControllerRevision>({
         ageColumn,
       ],
     },
+  ],
+  validate: ({ revision, data }, { old }) => [
+    ...nonNegative('revision', revision),
+    ...(old === undefined ? [] : immutable('data', data, old.data)),
   ],
 });
 export const controllerRevisions = resourceOf(controllerRevisionDefinition);

@@ -1,3 +1,6 @@
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
+import { countOrPercent, immutable } from '#apis/meta/validation.ts';
 import { ageColumn, column, formatLabelSelector, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -82,6 +85,18 @@ export const daemonSetDefinition = defineBuiltin<DaemonSet>({
         ),
       ],
     },
+  ],
+  default({ spec }) {
+    setPodSpecDefaults(spec.template.spec);
+    if (spec.updateStrategy?.type === 'RollingUpdate') {
+      spec.updateStrategy.rollingUpdate = { maxSurge: 0, maxUnavailable: 1, ...spec.updateStrategy.rollingUpdate };
+    }
+  },
+  validate: ({ spec }, { old }) => [
+    ...validateWorkload(spec, 'daemonset'),
+    ...countOrPercent('spec.updateStrategy.rollingUpdate.maxUnavailable', spec.updateStrategy?.rollingUpdate?.maxUnavailable),
+    ...countOrPercent('spec.updateStrategy.rollingUpdate.maxSurge', spec.updateStrategy?.rollingUpdate?.maxSurge),
+    ...(old === undefined ? [] : immutable('spec.selector', spec.selector, old.spec.selector)),
   ],
 });
 export const daemonSets = resourceOf(daemonSetDefinition);

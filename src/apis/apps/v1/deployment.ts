@@ -1,3 +1,7 @@
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
+import { countOrPercent, immutable, nonNegative, percentOf } from '#apis/meta/validation.ts';
+import { fieldForbidden, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
 import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -60,6 +64,45 @@ export const deploymentSchema = kindSchema(`${apps}.Deployment`, {
 });
 export interface Deployment extends Infer<typeof deploymentSchema> {}
 
+/** What an absent count or percentage of a rolling update is taken for. */
+const rollingDefault = '25%';
+
+function setDeploymentDefaults(spec: DeploymentSpec): void {
+  setPodSpecDefaults(spec.template.spec);
+  const { strategy } = spec;
+  if (strategy?.type !== 'RollingUpdate') return;
+  strategy.rollingUpdate = {
+    ...strategy.rollingUpdate,
+    maxUnavailable: strategy.rollingUpdate?.maxUnavailable ?? rollingDefault,
+    maxSurge: strategy.rollingUpdate?.maxSurge ?? rollingDefault,
+  };
+}
+
+function strategyErrors({ strategy, minReadySeconds = 0, progressDeadlineSeconds }: DeploymentSpec): readonly FieldError[] {
+  const field = 'spec.strategy.rollingUpdate';
+  const errors: FieldError[] = [];
+  const rolling = strategy?.rollingUpdate;
+  if (strategy?.type === 'Recreate' && rolling !== undefined) {
+    errors.push(fieldForbidden(field, "may not be specified when strategy `type` is 'Recreate'"));
+  } else if (rolling !== undefined) {
+    const { maxUnavailable, maxSurge } = rolling;
+    errors.push(...countOrPercent(`${field}.maxUnavailable`, maxUnavailable), ...countOrPercent(`${field}.maxSurge`, maxSurge));
+    const isZero = (value: number | string | undefined) => value === 0 || percentOf(value) === 0;
+    if (isZero(maxUnavailable) && isZero(maxSurge)) {
+      errors.push(fieldInvalid(`${field}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+    }
+    if ((percentOf(maxUnavailable) ?? 0) > 100) {
+      errors.push(fieldInvalid(`${field}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%'));
+    }
+  }
+  if (progressDeadlineSeconds === undefined) return errors;
+  errors.push(...nonNegative('spec.progressDeadlineSeconds', progressDeadlineSeconds));
+  if (progressDeadlineSeconds <= minReadySeconds) {
+    errors.push(fieldInvalid('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds'));
+  }
+  return errors;
+}
+
 export const deploymentDefinition = defineBuiltin<Deployment>({
   group: 'apps',
   kind: 'Deployment',
@@ -84,5 +127,11 @@ export const deploymentDefinition = defineBuiltin<Deployment>({
     },
   ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  default: ({ spec }) => setDeploymentDefaults(spec),
+  validate: ({ spec }, { old }) => [
+    ...validateWorkload(spec, 'deployment'),
+    ...strategyErrors(spec),
+    ...(old === undefined ? [] : immutable('spec.selector', spec.selector, old.spec.selector)),
+  ],
 });
 export const deployments = resourceOf(deploymentDefinition);

@@ -1,3 +1,6 @@
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
+import { immutable } from '#apis/meta/validation.ts';
 import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -10,7 +13,7 @@ const apps = 'io.k8s.api.apps.v1';
 export const replicaSetSpecSchema = object(`${apps}.ReplicaSetSpec`, {
   replicas: [1, int32({ default: 1 })],
   selector: [2, required(labelSelectorSchema)],
-  template: [3, { ...podTemplateSpecSchema, default: {} }],
+  template: [3, required({ ...podTemplateSpecSchema, default: {} })],
   minReadySeconds: [4, int32()],
 });
 export interface ReplicaSetSpec extends Infer<typeof replicaSetSpecSchema> {}
@@ -65,5 +68,11 @@ export const replicaSetDefinition = defineBuiltin<ReplicaSet>({
     },
   ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
+  default: ({ spec }) => setPodSpecDefaults(spec.template.spec),
+  validate: ({ spec }, { old }) => [
+    ...validateWorkload(spec, 'deployment'),
+    ...(old === undefined ? [] : immutable('spec.selector', spec.selector, old.spec.selector)),
+  ],
 });
 export const replicaSets = resourceOf(replicaSetDefinition);

@@ -1,3 +1,8 @@
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { nonNegative } from '#apis/meta/validation.ts';
+import { fieldForbidden } from '#apis/meta/field-error.ts';
 import { ageColumn, column, workloadColumns } from '#apis/meta/columns.ts';
 import { persistentVolumeClaimSchema } from '#apis/core/v1/persistent-volume-claim.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
@@ -77,6 +82,14 @@ export const statefulSetSchema = kindSchema(`${apps}.StatefulSet`, {
 });
 export interface StatefulSet extends Infer<typeof statefulSetSchema> {}
 
+const fixedText =
+  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+
+/** What an update may not change. */
+function fixedPart({ selector, serviceName, podManagementPolicy, volumeClaimTemplates }: StatefulSetSpec): unknown {
+  return { selector, serviceName, podManagementPolicy, volumeClaimTemplates };
+}
+
 export const statefulSetDefinition = defineBuiltin<StatefulSet>({
   group: 'apps',
   kind: 'StatefulSet',
@@ -96,5 +109,19 @@ export const statefulSetDefinition = defineBuiltin<StatefulSet>({
     },
   ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  default({ spec }) {
+    setPodSpecDefaults(spec.template.spec);
+    if (spec.updateStrategy?.type === 'RollingUpdate') {
+      spec.updateStrategy.rollingUpdate = { partition: 0, ...spec.updateStrategy.rollingUpdate };
+    }
+    for (const claim of spec.volumeClaimTemplates ?? [])
+      Object.assign(claim, { kind: 'PersistentVolumeClaim', apiVersion: 'v1', status: { phase: 'Pending', ...claim.status } });
+  },
+  validate: ({ spec }, { old }) => [
+    ...validateWorkload(spec, 'statefulset'),
+    ...nonNegative('spec.updateStrategy.rollingUpdate.partition', spec.updateStrategy?.rollingUpdate?.partition),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...(old === undefined || jsonEqual(fixedPart(spec), fixedPart(old.spec)) ? [] : [fieldForbidden('spec', fixedText)]),
+  ],
 });
 export const statefulSets = resourceOf(statefulSetDefinition);

@@ -1,3 +1,8 @@
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { validateJobSpec } from '#apis/batch/v1/validate-job.ts';
+import { cronScheduleError } from '#apis/batch/v1/cron-schedule.ts';
+import { nonNegative, requiredText } from '#apis/meta/validation.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { timeSince } from '#apis/meta/human-duration.ts';
 import { ageColumn, column, formatLabelSelector, optionalBoolean, workloadColumns } from '#apis/meta/columns.ts';
 import { jobTemplateSpecSchema } from '#apis/batch/v1/job-spec.ts';
@@ -33,6 +38,17 @@ export const cronJobSchema = kindSchema(`${batch}.CronJob`, {
 });
 export interface CronJob extends Infer<typeof cronJobSchema> {}
 
+/** Jobs are named after their CronJob and eleven characters more. */
+const maxNameLength = 52;
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 export const cronJobDefinition = defineBuiltin<CronJob>({
   group: 'batch',
   kind: 'CronJob',
@@ -60,5 +76,24 @@ export const cronJobDefinition = defineBuiltin<CronJob>({
       ],
     },
   ],
+  default({ spec }) {
+    setPodSpecDefaults(spec.jobTemplate.spec.template.spec);
+  },
+  validate: ({ metadata, spec }) => {
+    const { schedule, timeZone, startingDeadlineSeconds, successfulJobsHistoryLimit, failedJobsHistoryLimit } = spec;
+    const error = schedule === '' ? undefined : cronScheduleError(schedule);
+    return [
+      ...((metadata.name ?? '').length > maxNameLength
+        ? [fieldInvalid('metadata.name', metadata.name, `must be no more than ${maxNameLength} characters`)]
+        : []),
+      ...requiredText('spec.schedule', schedule),
+      ...(error === undefined ? [] : [fieldInvalid('spec.schedule', schedule, error)]),
+      ...(timeZone === undefined || isTimeZone(timeZone) ? [] : [fieldInvalid('spec.timeZone', timeZone, `unknown time zone ${timeZone}`)]),
+      ...nonNegative('spec.startingDeadlineSeconds', startingDeadlineSeconds),
+      ...nonNegative('spec.successfulJobsHistoryLimit', successfulJobsHistoryLimit),
+      ...nonNegative('spec.failedJobsHistoryLimit', failedJobsHistoryLimit),
+      ...validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec'),
+    ];
+  },
 });
 export const cronJobs = resourceOf(cronJobDefinition);

@@ -1,3 +1,5 @@
+import { setJobDefaults } from '#apis/batch/v1/job-defaults.ts';
+import { validateJobSelector, validateJobSpec, validateJobUpdate } from '#apis/batch/v1/validate-job.ts';
 import { completionsText, durationText, statusText } from '#apis/batch/v1/job-cells.ts';
 import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { jobSpecSchema } from '#apis/batch/v1/job-spec.ts';
@@ -44,6 +46,18 @@ export const jobSchema = kindSchema(`${batch}.Job`, {
 });
 export interface Job extends Infer<typeof jobSchema> {}
 
+/** Ties the job to its pods by its uid, so that no two jobs can claim the same pods. */
+function generateSelector({ metadata, spec }: Job): void {
+  if (spec.manualSelector === true || spec.selector !== undefined) return;
+  const { uid = '', name = '' } = metadata;
+  const identity = { 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name };
+  spec.template.metadata = {
+    ...spec.template.metadata,
+    labels: { ...spec.template.metadata?.labels, ...identity, 'controller-uid': uid, 'job-name': name },
+  };
+  spec.selector = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
+}
+
 export const jobDefinition = defineBuiltin<Job>({
   group: 'batch',
   kind: 'Job',
@@ -65,6 +79,17 @@ export const jobDefinition = defineBuiltin<Job>({
         ),
       ],
     },
+  ],
+  selectableFields: ({ status }) => ({ 'status.successful': String(status?.succeeded ?? 0) }),
+  default(job, { operation }) {
+    setJobDefaults(job.spec);
+    if (operation === 'create') generateSelector(job);
+    if (Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...job.spec.template.metadata?.labels };
+  },
+  validate: (job, { old }) => [
+    ...validateJobSpec(job.spec, 'spec'),
+    ...validateJobSelector(job),
+    ...(old === undefined ? [] : validateJobUpdate(job, old)),
   ],
 });
 export const jobs = resourceOf(jobDefinition);

@@ -1,3 +1,4 @@
+import { nonNegative, positive } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -33,6 +34,10 @@ export const leaseDefinition = defineBuiltin<Lease>({
       served: true,
       columns: [column<Lease>('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],
     },
+  ],
+  validate: ({ spec }) => [
+    ...positive('spec.leaseDurationSeconds', spec.leaseDurationSeconds),
+    ...nonNegative('spec.leaseTransitions', spec.leaseTransitions),
   ],
 });
 export const leases = resourceOf(leaseDefinition);

@@ -1,3 +1,5 @@
+import { requiredText } from '#apis/meta/validation.ts';
+import { fieldNotSupported } from '#apis/meta/field-error.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -16,5 +18,9 @@ export const bindingDefinition = defineBuiltin<Binding>({
   plural: 'bindings',
   verbs: ['create'],
   versions: [{ name: 'v1', schema: bindingSchema, served: true }],
+  validate: ({ target }) => [
+    ...((target.kind ?? '') === '' || target.kind === 'Node' ? [] : [fieldNotSupported('target.kind', target.kind, ['Node', '<empty>'])]),
+    ...requiredText('target.name', target.name),
+  ],
 });
 export const bindings = resourceOf(bindingDefinition);

@@ -1,3 +1,7 @@
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { checkConfigMapKey } from '#apis/meta/names.ts';
+import { invalidFor } from '#apis/meta/validation.ts';
+import { fieldForbidden, fieldInvalid, fieldTooLong, type FieldError } from '#apis/meta/field-error.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -11,6 +15,33 @@ export const configMapSchema = kindSchema(`${core}.ConfigMap`, {
   immutable: [4, boolean()],
 });
 export interface ConfigMap extends Infer<typeof configMapSchema> {}
+
+const maxBytes = 1024 * 1024;
+
+function contentErrors({ data = {}, binaryData = {} }: ConfigMap): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(data)) {
+    errors.push(...invalidFor(`data[${key}]`, key, checkConfigMapKey(key)));
+    if (Object.hasOwn(binaryData, key)) errors.push(fieldInvalid(`data[${key}]`, key, 'duplicate of key present in binaryData'));
+    size += Buffer.byteLength(value);
+  }
+  for (const [key, value] of Object.entries(binaryData)) {
+    errors.push(...invalidFor(`binaryData[${key}]`, key, checkConfigMapKey(key)));
+    size += Buffer.byteLength(value, 'base64');
+  }
+  return size > maxBytes ? [...errors, fieldTooLong('', maxBytes)] : errors;
+}
+
+function immutabilityErrors(configMap: ConfigMap, old: ConfigMap): readonly FieldError[] {
+  if (old.immutable !== true) return [];
+  const text = 'field is immutable when `immutable` is set';
+  const errors: FieldError[] = configMap.immutable === true ? [] : [fieldForbidden('immutable', text)];
+  for (const field of ['data', 'binaryData'] as const) {
+    if (!jsonEqual(configMap[field], old[field])) errors.push(fieldForbidden(field, text));
+  }
+  return errors;
+}
 
 export const configMapDefinition = defineBuiltin<ConfigMap>({
   group: '',
@@ -32,5 +63,6 @@ export const configMapDefinition = defineBuiltin<ConfigMap>({
       ],
     },
   ],
+  validate: (configMap, { old }) => [...contentErrors(configMap), ...(old === undefined ? [] : immutabilityErrors(configMap, old))],
 });
 export const configMaps = resourceOf(configMapDefinition);

@@ -1,3 +1,7 @@
+import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
+import { checkDns1123Label } from '#apis/meta/names.ts';
+import { each, inRange, optionalName } from '#apis/meta/validation.ts';
+import { fieldRequired } from '#apis/meta/field-error.ts';
 import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -57,5 +61,17 @@ export const endpointsDefinition = defineBuiltin<Endpoints>({
   plural: 'endpoints',
   shortNames: ['ep'],
   versions: [{ name: 'v1', schema: endpointsSchema, served: true, columns: [column('Endpoints', formatEndpoints), ageColumn] }],
+  validate: ({ subsets }) =>
+    each(subsets, 'subsets', ({ addresses = [], notReadyAddresses = [], ports = [] }, field) => [
+      ...(addresses.length + notReadyAddresses.length === 0
+        ? [fieldRequired(field, 'must specify `addresses` or `notReadyAddresses`')]
+        : []),
+      ...each(addresses, `${field}.addresses`, ({ ip }, at) => endpointAddressErrors(`${at}.ip`, ip)),
+      ...each(notReadyAddresses, `${field}.notReadyAddresses`, ({ ip }, at) => endpointAddressErrors(`${at}.ip`, ip)),
+      ...each(ports, `${field}.ports`, ({ name = '', port }, at) => [
+        ...(name === '' && ports.length > 1 ? [fieldRequired(`${at}.name`)] : optionalName(`${at}.name`, name, checkDns1123Label)),
+        ...inRange(`${at}.port`, port, 1, 65535),
+      ]),
+    ]),
 });
 export const endpoints = resourceOf(endpointsDefinition);

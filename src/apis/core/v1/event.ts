@@ -1,3 +1,4 @@
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -54,5 +55,24 @@ export const eventDefinition = defineBuiltin<Event>({
       })),
     },
   ],
+  selectableFields: (event) => ({
+    'involvedObject.kind': event.involvedObject.kind ?? '',
+    'involvedObject.namespace': event.involvedObject.namespace ?? '',
+    'involvedObject.name': event.involvedObject.name ?? '',
+    'involvedObject.uid': event.involvedObject.uid ?? '',
+    'involvedObject.apiVersion': event.involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': event.involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': event.involvedObject.fieldPath ?? '',
+    reason: event.reason ?? '',
+    reportingComponent: event.reportingComponent ?? '',
+    source: event.source?.component || (event.reportingComponent ?? ''),
+    type: event.type ?? '',
+  }),
+  validate: ({ metadata, involvedObject }) => {
+    const namespace = involvedObject.namespace ?? '';
+    if (namespace === metadata.namespace || (namespace === '' && metadata.namespace === 'default')) return [];
+    const text = namespace === '' ? 'not allowed in namespace' : 'does not match event.namespace';
+    return [fieldInvalid('involvedObject.namespace', namespace, text)];
+  },
 });
 export const events = resourceOf(eventDefinition);

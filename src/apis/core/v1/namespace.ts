@@ -1,3 +1,5 @@
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { each, invalidFor } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -46,5 +48,19 @@ export const namespaceDefinition = defineBuiltin<Namespace>({
       columns: [column<Namespace>('Status', ({ status }) => status?.phase ?? ''), ageColumn],
     },
   ],
+  selectableFields: ({ status }) => ({ 'status.phase': status?.phase ?? '' }),
+  /** Finalizers change through the finalize subresource alone. */
+  prepare({ spec }, { old, subresource }) {
+    if (old?.spec.finalizers !== undefined && subresource === '' && spec !== undefined) spec.finalizers = [...old.spec.finalizers];
+  },
+  default(namespace, { operation }) {
+    const { metadata, spec } = namespace;
+    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name ?? '' };
+    if (operation === 'update') return;
+    if (!(spec.finalizers ?? []).includes('kubernetes')) spec.finalizers = [...(spec.finalizers ?? []), 'kubernetes'];
+    namespace.status = { phase: 'Active' };
+  },
+  validate: ({ spec }) =>
+    each(spec.finalizers, 'spec.finalizers', (finalizer, field) => invalidFor(field, finalizer, checkQualifiedName(finalizer))),
 });
 export const namespaces = resourceOf(namespaceDefinition);

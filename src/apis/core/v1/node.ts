@@ -1,3 +1,6 @@
+import { checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
+import { each, invalidFor, requiredName } from '#apis/meta/validation.ts';
+import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
 import { nodeColumns } from '#apis/core/v1/node-columns.ts';
 import { nodeConfigSourceSchema, nodeStatusSchema } from '#apis/core/v1/node-status.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -31,6 +34,21 @@ export const nodeSchema = kindSchema(`${core}.Node`, {
 });
 export interface Node extends Infer<typeof nodeSchema> {}
 
+function taintErrors(taints: readonly Taint[]): readonly FieldError[] {
+  const seen = new Set<string>();
+  return each(taints, 'spec.taints', ({ key, value = '', effect }, field) => {
+    const errors = [
+      ...requiredName(`${field}.key`, key, checkQualifiedName),
+      ...invalidFor(`${field}.value`, value, checkLabelValue(value)),
+    ];
+    const identity = `${key}:${effect}`;
+    if (seen.has(identity))
+      errors.push({ type: 'FieldValueDuplicate', field, message: 'Duplicate value: taints must be unique by key and effect pair' });
+    seen.add(identity);
+    return errors;
+  });
+}
+
 export const nodeDefinition = defineBuiltin<Node>({
   group: '',
   kind: 'Node',
@@ -39,5 +57,12 @@ export const nodeDefinition = defineBuiltin<Node>({
   namespaced: false,
   hasGeneration: false,
   versions: [{ name: 'v1', schema: nodeSchema, served: true, columns: nodeColumns }],
+  selectableFields: ({ spec }) => ({ 'spec.unschedulable': String(spec.unschedulable ?? false) }),
+  validate: ({ spec }, { old }) => [
+    ...taintErrors(spec.taints ?? []),
+    ...(old !== undefined && (old.spec.providerID ?? '') !== '' && spec.providerID !== old.spec.providerID
+      ? [fieldForbidden('spec.providerID', 'node updates may not change providerID except from "" to valid')]
+      : []),
+  ],
 });
 export const nodes = resourceOf(nodeDefinition);

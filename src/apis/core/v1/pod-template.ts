@@ -1,3 +1,5 @@
+import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { column, formatLabels } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -27,5 +29,7 @@ export const podTemplateDefinition = defineBuiltin<PodTemplate>({
       ],
     },
   ],
+  default: ({ template }) => setPodSpecDefaults(template.spec),
+  validate: ({ template }) => validatePodTemplate(template, 'template'),
 });
 export const podTemplates = resourceOf(podTemplateDefinition);

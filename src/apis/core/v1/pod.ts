@@ -1,5 +1,10 @@
+import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
+import { qosClassOf } from '#apis/core/v1/qos-class.ts';
+import { validatePodUpdate } from '#apis/core/v1/validate-pod-update.ts';
+import { validatePodSpec } from '#apis/core/v1/validate-pod-spec.ts';
+import { setPodDefaults, setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { podColumns } from '#apis/core/v1/pod-columns.ts';
-import { podSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { type PodSpec, podSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { podStatusSchema } from '#apis/core/v1/pod-status.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -13,6 +18,36 @@ export const podSchema = kindSchema(`${core}.Pod`, {
 });
 export interface Pod extends Infer<typeof podSchema> {}
 
+const evictionTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+
+/** What kube-apiserver's own admission and creation strategy add to a new pod, as far as it takes no other object to know. */
+function setCreationDefaults(pod: Pod): void {
+  const { spec } = pod;
+  spec.serviceAccountName ??= 'default';
+  spec.serviceAccount ??= spec.serviceAccountName;
+  if (spec.priorityClassName === undefined) {
+    spec.priority ??= 0;
+    spec.preemptionPolicy ??= 'PreemptLowerPriority';
+  }
+  for (const key of evictionTaints) {
+    const tolerated = spec.tolerations?.some(
+      (one) => (one.key ?? '') === '' || (one.key === key && (one.effect ?? 'NoExecute') === 'NoExecute'),
+    );
+    if (tolerated === true) continue;
+    spec.tolerations = [...(spec.tolerations ?? []), { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }];
+  }
+  pod.status = { phase: 'Pending', qosClass: qosClassOf(spec) };
+}
+
+function creationErrors(spec: PodSpec): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.ephemeralContainers ?? []).length > 0) errors.push(fieldForbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  if ((spec.nodeName ?? '') !== '' && (spec.schedulingGates ?? []).length > 0) {
+    errors.push(fieldForbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
+  }
+  return errors;
+}
+
 export const podDefinition = defineBuiltin<Pod>({
   group: '',
   kind: 'Pod',
@@ -20,6 +55,27 @@ export const podDefinition = defineBuiltin<Pod>({
   shortNames: ['po'],
   categories: ['all'],
   versions: [{ name: 'v1', schema: podSchema, served: true, columns: podColumns }],
+  selectableFields: ({ spec, status }) => ({
+    'spec.nodeName': spec.nodeName ?? '',
+    'spec.restartPolicy': spec.restartPolicy ?? '',
+    'spec.schedulerName': spec.schedulerName ?? '',
+    'spec.serviceAccountName': spec.serviceAccountName ?? '',
+    'spec.hostNetwork': String(spec.hostNetwork ?? false),
+    'status.phase': status?.phase ?? '',
+    'status.podIP': status?.podIP ?? '',
+    'status.podIPs': status?.podIPs?.[0]?.ip ?? status?.podIP ?? '',
+    'status.nominatedNodeName': status?.nominatedNodeName ?? '',
+  }),
+  default(pod, { operation }) {
+    setPodDefaults(pod.spec);
+    setPodSpecDefaults(pod.spec);
+    if (operation === 'create') setCreationDefaults(pod);
+  },
+  validate: (pod, { operation, old, subresource }) => [
+    ...validatePodSpec(pod.spec, 'spec'),
+    ...(operation === 'create' ? creationErrors(pod.spec) : []),
+    ...(old !== undefined && subresource === '' ? validatePodUpdate(pod.spec, old.spec) : []),
+  ],
 });
 export const pods = resourceOf(podDefinition);
 

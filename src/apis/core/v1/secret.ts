@@ -1,3 +1,4 @@
+import { mergeStringData, validateSecret, validateSecretUpdate } from '#apis/core/v1/validate-secret.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -29,5 +30,8 @@ export const secretDefinition = defineBuiltin<Secret>({
       ],
     },
   ],
+  selectableFields: ({ type }) => ({ type: type ?? '' }),
+  prepare: mergeStringData,
+  validate: (secret, { old }) => [...validateSecret(secret), ...(old === undefined ? [] : validateSecretUpdate(secret, old))],
 });
 export const secrets = resourceOf(secretDefinition);

@@ -1,3 +1,5 @@
+import { validateService, validateServiceUpdate } from '#apis/core/v1/validate-service.ts';
+import { keepAllocated, setServiceDefaults } from '#apis/core/v1/service-defaults.ts';
 import { serviceColumns } from '#apis/core/v1/service-columns.ts';
 import { loadBalancerStatusSchema } from '#apis/core/v1/load-balancer.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -71,5 +73,11 @@ export const serviceDefinition = defineBuiltin<Service>({
   categories: ['all'],
   hasGeneration: false,
   versions: [{ name: 'v1', schema: serviceSchema, served: true, columns: serviceColumns }],
+  selectableFields: ({ spec }) => ({ 'spec.clusterIP': spec.clusterIP ?? '', 'spec.type': spec.type ?? '' }),
+  prepare(service, { old, subresource }) {
+    if (old !== undefined && subresource === '') keepAllocated(service, old);
+  },
+  default: setServiceDefaults,
+  validate: (service, { old }) => [...validateService(service), ...(old === undefined ? [] : validateServiceUpdate(service, old))],
 });
 export const services = resourceOf(serviceDefinition);

@@ -1,3 +1,7 @@
+import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
+import { checkDns1123Label, checkDns1123Subdomain, isIPv4, isIPv6 } from '#apis/meta/names.ts';
+import { each, immutable, inRange, invalidFor, optionalName, type Errors } from '#apis/meta/validation.ts';
+import { fieldDuplicate, fieldInvalid, fieldRequired, fieldTooMany } from '#apis/meta/field-error.ts';
 import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -60,6 +64,39 @@ export const endpointSliceSchema = kindSchema(`${discovery}.EndpointSlice`, {
 });
 export interface EndpointSlice extends Infer<typeof endpointSliceSchema> {}
 
+const maxEndpoints = 1000;
+const maxAddresses = 100;
+const maxPorts = 20_000;
+
+function endpointsErrors({ endpoints = [], addressType }: EndpointSlice): Errors {
+  if (endpoints.length > maxEndpoints) return [fieldTooMany('endpoints', endpoints.length, maxEndpoints)];
+  return each(endpoints, 'endpoints', ({ addresses, hostname, nodeName }, field) => [
+    ...(addresses.length === 0 ? [fieldRequired(`${field}.addresses`, 'must contain at least 1 address')] : []),
+    ...(addresses.length > maxAddresses ? [fieldTooMany(`${field}.addresses`, addresses.length, maxAddresses)] : []),
+    ...each(addresses, `${field}.addresses`, (address, at) => addressErrors(address, addressType, at)),
+    ...optionalName(`${field}.hostname`, hostname, checkDns1123Label),
+    ...optionalName(`${field}.nodeName`, nodeName, checkDns1123Subdomain),
+  ]);
+}
+
+function addressErrors(address: string, type: string, field: string): Errors {
+  if (type === 'FQDN') return invalidFor(field, address, checkDns1123Subdomain(address));
+  if (type === 'IPv4' && !isIPv4(address)) return [fieldInvalid(field, address, 'must be an IPv4 address')];
+  if (type === 'IPv6' && !isIPv6(address)) return [fieldInvalid(field, address, 'must be an IPv6 address')];
+  return endpointAddressErrors(field, address);
+}
+
+function portsErrors(ports: readonly EndpointPort[]): Errors {
+  if (ports.length > maxPorts) return [fieldTooMany('ports', ports.length, maxPorts)];
+  const names = new Set<string>();
+  return each(ports, 'ports', ({ name = '', port }, field) => {
+    const errors = [...optionalName(`${field}.name`, name, checkDns1123Label), ...inRange(`${field}.port`, port, 1, 65535)];
+    if (names.has(name)) errors.push(fieldDuplicate(`${field}.name`, name));
+    names.add(name);
+    return errors;
+  });
+}
+
 export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
   group: 'discovery.k8s.io',
   kind: 'EndpointSlice',
@@ -86,6 +123,12 @@ export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
         ageColumn,
       ],
     },
+  ],
+  validate: (slice, { old }) => [
+    ...invalidFor('metadata.name', slice.metadata.name ?? '', checkDns1123Subdomain(slice.metadata.name ?? '')),
+    ...endpointsErrors(slice),
+    ...portsErrors(slice.ports ?? []),
+    ...(old === undefined ? [] : immutable('addressType', slice.addressType, old.addressType)),
   ],
 });
 export const endpointSlices = resourceOf(endpointSliceDefinition);

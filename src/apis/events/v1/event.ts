@@ -1,3 +1,6 @@
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { requiredName, requiredText } from '#apis/meta/validation.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { eventSourceSchema } from '#apis/core/v1/event.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
@@ -53,5 +56,24 @@ export const eventDefinition = defineBuiltin<Event>({
       })),
     },
   ],
+  selectableFields: (event) => ({
+    'regarding.kind': event.regarding?.kind ?? '',
+    'regarding.namespace': event.regarding?.namespace ?? '',
+    'regarding.name': event.regarding?.name ?? '',
+    'regarding.uid': event.regarding?.uid ?? '',
+    reason: event.reason ?? '',
+    reportingController: event.reportingController ?? '',
+    type: event.type ?? '',
+  }),
+  validate: ({ action, reason, reportingController, reportingInstance, note = '' }, { operation }) =>
+    operation === 'update'
+      ? []
+      : [
+          ...requiredName('reportingController', reportingController, checkQualifiedName),
+          ...requiredText('reportingInstance', reportingInstance),
+          ...requiredText('action', action),
+          ...requiredText('reason', reason),
+          ...(Buffer.byteLength(note) > 1024 ? [fieldInvalid('message', '', 'can have at most 1024 characters')] : []),
+        ],
 });
 export const events = resourceOf(eventDefinition);

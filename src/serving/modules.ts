@@ -1,0 +1,27 @@
+import type { ControllerModule } from '#controller/controller.ts';
+import { configurationController } from '#serving/configuration/reconciler.ts';
+import { gcController } from '#serving/gc/reconciler.ts';
+import { labelerController } from '#serving/labeler/reconciler.ts';
+import type { CredentialSource, ImageResolver } from '#serving/revision/digests.ts';
+import { revisionController } from '#serving/revision/reconciler.ts';
+import { routeController, type RouteOptions } from '#serving/route/reconciler.ts';
+import { serverlessServiceController } from '#serving/serverless-service/reconciler.ts';
+import { serviceController } from '#serving/service/reconciler.ts';
+
+export interface ServingOptions extends RouteOptions {
+  readonly resolver: ImageResolver;
+  readonly credentials: CredentialSource;
+}
+
+/** The controllers of Knative Serving but the autoscaler's; the front door of this part. */
+export function servingControllers(options: ServingOptions): readonly ControllerModule[] {
+  return [
+    serviceController,
+    configurationController,
+    revisionController(options.resolver, options.credentials),
+    routeController(options),
+    labelerController,
+    serverlessServiceController,
+    gcController,
+  ] as readonly ControllerModule[];
+}

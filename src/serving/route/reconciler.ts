@@ -1,0 +1,177 @@
+import { services as coreServices, type Service as CoreService } from '#apis/core/v1/service.ts';
+import { conditionOf } from '#apis/knative/status.ts';
+import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
+import { configurations, revisions, routes } from '#apis/serving/v1/kinds.ts';
+import { labels } from '#apis/serving/names.ts';
+import type { Configuration, Revision, Route, RouteStatus } from '#apis/serving/v1/schemas.ts';
+import { isReason } from '#apis/meta/status.ts';
+import type { Informer } from '#client/informer-types.ts';
+import { timestamp, type ConditionManager } from '#controller/conditions.ts';
+import { done, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
+import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { quoted, routeConditions } from '#serving/conditions.ts';
+import { ConfigStore } from '#serving/config-store.ts';
+import { ensureChild, NotOwnedError } from '#serving/owned.ts';
+import { localHosts } from '#serving/route/domains.ts';
+import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
+import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
+
+export interface RouteOptions {
+  readonly extraDomains: readonly string[];
+  readonly urlPort: string;
+}
+
+interface RouteInformers {
+  readonly configurations: Informer<Configuration>;
+  readonly revisions: Informer<Revision>;
+  readonly ingresses: Informer<Ingress>;
+  readonly services: Informer<CoreService>;
+}
+
+const byTarget = 'route-target';
+
+/** Route → Ingress and placeholder Services; traffic goes only to revisions that are ready. */
+export function routeController(options: RouteOptions): ControllerModule<Route> {
+  return {
+    name: 'route-controller',
+    setup(context, enqueue) {
+      const informers: RouteInformers = {
+        configurations: context.informers.of(configurations),
+        revisions: context.informers.of(revisions),
+        ingresses: context.informers.of(ingresses),
+        services: context.informers.of(coreServices),
+      };
+      indexByOwner(informers.services);
+      enqueueOwner(informers.ingresses, routes, enqueue);
+      enqueueOwner(informers.services, routes, enqueue);
+      watchTargets(context, informers, enqueue);
+      const config = new ConfigStore(context);
+      config.onChange(['config-network', 'config-domain', 'config-features'], () => enqueue.all());
+      const reconciler = new RouteReconciler(context, informers, config, options);
+      return { name: 'route-controller', resource: routes, workers: 8, reconcile: (route) => reconciler.reconcile(route) };
+    },
+  };
+}
+
+/** A route looks again whenever a configuration or revision that its traffic names changes. */
+function watchTargets(context: ControllerContext, informers: RouteInformers, enqueue: Enqueue): void {
+  const routeInformer = context.informers.of(routes);
+  routeInformer.addIndex(byTarget, (route) =>
+    (route.spec?.traffic ?? []).map(({ configurationName = '', revisionName = '' }) =>
+      configurationName === ''
+        ? `revision/${route.metadata.namespace}/${revisionName}`
+        : `configuration/${route.metadata.namespace}/${configurationName}`,
+    ),
+  );
+  const notify = (target: string) => {
+    for (const { metadata } of routeInformer.byIndex(byTarget, target)) enqueue.key(`${metadata.namespace}/${metadata.name}`);
+  };
+  informers.configurations.on(({ object: { metadata } }) => notify(`configuration/${metadata.namespace}/${metadata.name}`));
+  informers.revisions.on(({ object: { metadata } }) => {
+    notify(`revision/${metadata.namespace}/${metadata.name}`);
+    const configuration = metadata.labels?.[labels.configuration];
+    if (configuration !== undefined) notify(`configuration/${metadata.namespace}/${configuration}`);
+  });
+}
+
+class RouteReconciler {
+  readonly #context: ControllerContext;
+  readonly #informers: RouteInformers;
+  readonly #config: ConfigStore;
+  readonly #options: RouteOptions;
+
+  constructor(context: ControllerContext, informers: RouteInformers, config: ConfigStore, options: RouteOptions) {
+    this.#context = context;
+    this.#informers = informers;
+    this.#config = config;
+    this.#options = options;
+  }
+
+  async reconcile(route: Route): Promise<Outcome> {
+    const status = (route.status ??= {});
+    const manager = routeConditions.manage(status, timestamp(this.#context.clock));
+    manager.initialize();
+    if (route.metadata.generation !== status.observedGeneration) ingressNotConfigured(manager);
+    const config = this.#routeConfig();
+    status.url = routeUrl(route, '', config);
+    const plan = planTraffic(route, this.#informers);
+    if (plan.problem === undefined) await this.#assign(route, status, plan, manager, config);
+    else blame(plan.problem, manager);
+    if (route.metadata.generation !== undefined) status.observedGeneration = route.metadata.generation;
+    return done;
+  }
+
+  #routeConfig(): RouteConfig {
+    return {
+      network: this.#config.get('config-network'),
+      features: this.#config.get('config-features'),
+      domains: this.#config.data('config-domain'),
+      ...this.#options,
+    };
+  }
+
+  async #assign(route: Route, status: RouteStatus, plan: TrafficPlan, manager: ConditionManager, config: RouteConfig): Promise<void> {
+    manager.markTrue('AllTrafficAssigned');
+    status.traffic = statusTraffic(route, plan.targets, config);
+    status.address = { url: `http://${localHosts(route, '', config.network).at(-1) ?? ''}` };
+    manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'external-domain-tls is not enabled');
+    try {
+      await this.#reconcilePlaceholders(route, plan.targets, config);
+      await this.#reconcileIngress(route, plan.targets, manager, config);
+    } catch (error) {
+      if (!(error instanceof NotOwnedError)) throw error;
+      const what = error.kind === 'Service' ? 'placeholder Service' : error.kind;
+      manager.markFalse('IngressReady', 'NotOwned', `There is an existing ${what} ${quoted(error.childName)} that we do not own.`);
+    }
+  }
+
+  async #reconcileIngress(route: Route, targets: readonly RevisionTarget[], manager: ConditionManager, config: RouteConfig): Promise<void> {
+    const { object: ingress, created } = await ensureChild(
+      this.#context.client,
+      this.#informers.ingresses,
+      route,
+      makeIngress(route, targets, config),
+    );
+    if (created) this.#context.events.event(route, 'Normal', 'Created', `Created Ingress ${quoted(ingress.metadata.name ?? '')}`);
+    if (ingress.metadata.generation !== ingress.status?.observedGeneration) return ingressNotConfigured(manager);
+    const ready = conditionOf(ingress, 'Ready');
+    if (ready === undefined) ingressNotConfigured(manager);
+    else manager.propagate('IngressReady', ready.status === 'True' ? { type: 'Ready', status: 'True' } : ready);
+  }
+
+  /** One Service a tag, and none for tags that are gone. */
+  async #reconcilePlaceholders(route: Route, targets: readonly RevisionTarget[], config: RouteConfig): Promise<void> {
+    const wanted = tagsOf(targets).map((tag) => makePlaceholderService(route, tag, config));
+    const names = new Set(wanted.map(({ metadata }) => metadata.name));
+    const stale = childrenOf(this.#informers.services, route).filter(({ metadata }) => !names.has(metadata.name));
+    await Promise.all(
+      wanted.map((service) => ensureChild(this.#context.client, this.#informers.services, route, service, adoptPlaceholder)),
+    );
+    await Promise.all(stale.map((service) => this.#remove(route, service)));
+  }
+
+  async #remove(route: Route, service: CoreService): Promise<void> {
+    const { namespace, name = '', uid } = service.metadata;
+    try {
+      await this.#context.client.of(coreServices).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
+      this.#context.events.event(route, 'Normal', 'Deleted', `Deleted placeholder service ${quoted(name)}`);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+    }
+  }
+}
+
+function adoptPlaceholder(existing: CoreService, desired: CoreService): void {
+  existing.metadata.labels = desired.metadata.labels ?? {};
+  existing.metadata.annotations = desired.metadata.annotations ?? {};
+  existing.spec = { ...existing.spec, ...desired.spec };
+}
+
+function ingressNotConfigured(manager: ConditionManager): void {
+  manager.markUnknown('IngressReady', 'IngressNotConfigured', 'Ingress has not yet been reconciled.');
+}
+
+function blame(problem: NonNullable<TrafficPlan['problem']>, manager: ConditionManager): void {
+  if (problem.deferred) manager.markUnknown('AllTrafficAssigned', problem.reason, problem.message);
+  else manager.markFalse('AllTrafficAssigned', problem.reason, problem.message);
+}

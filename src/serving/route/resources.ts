@@ -1,0 +1,142 @@
+import type { Service as CoreService } from '#apis/core/v1/service.ts';
+import { clusterDomain, systemNamespace } from '#apis/dormouse/names.ts';
+import type { Ingress, IngressPath, IngressRule, IngressSplit } from '#apis/networking/v1alpha1/ingress.ts';
+import type { FeaturesConfig, NetworkConfig } from '#apis/serving/config/tables.ts';
+import { annotations, labels } from '#apis/serving/names.ts';
+import { routes } from '#apis/serving/v1/kinds.ts';
+import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
+import { controllerReference } from '#controller/owner.ts';
+import { pick } from '#serving/owned.ts';
+import { hostName, isClusterLocal, localHosts, publicHost } from '#serving/route/domains.ts';
+import type { RevisionTarget } from '#serving/route/traffic.ts';
+
+/** Where in-cluster names of routes lead: the gateway's cluster-local listener. */
+export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomain}`;
+
+export interface RouteConfig {
+  readonly network: NetworkConfig;
+  readonly features: FeaturesConfig;
+  readonly domains: Readonly<Record<string, string>>;
+  /** Hosts that answer besides a route's own, e.g. of the book's default domain. */
+  readonly extraDomains: readonly string[];
+  /** `:8080` where the gateway's port is not the scheme's own, for the URLs people are shown. */
+  readonly urlPort: string;
+}
+
+/** The tags of a plan, the route itself ('') first. */
+export function tagsOf(targets: readonly RevisionTarget[]): string[] {
+  return ['', ...new Set(targets.map(({ tag }) => tag).filter((tag) => tag !== ''))].toSorted();
+}
+
+/** URL of a route or of one of its tags. */
+export function routeUrl(route: Route, tag: string, config: RouteConfig): string {
+  const host = publicHost(route, tag, config.network, config.domains);
+  return isClusterLocal(host) ? `http://${host}` : `${config.network['default-external-scheme']}://${host}${config.urlPort}`;
+}
+
+/** status.traffic of a plan. */
+export function statusTraffic(route: Route, targets: readonly RevisionTarget[], config: RouteConfig): TrafficTarget[] {
+  return targets.map(({ revision, tag, percent, latestRevision }) => ({
+    revisionName: revision,
+    percent,
+    latestRevision,
+    ...(tag === '' ? {} : { tag, url: routeUrl(route, tag, config) }),
+  }));
+}
+
+export function makeIngress(route: Route, targets: readonly RevisionTarget[], config: RouteConfig): Ingress {
+  const { name = '', namespace = '' } = route.metadata;
+  const service = route.metadata.labels?.[labels.service];
+  return {
+    metadata: {
+      name,
+      namespace,
+      labels: {
+        ...route.metadata.labels,
+        [labels.route]: name,
+        [labels.routeNamespace]: namespace,
+        ...(service === undefined ? {} : { [labels.service]: service }),
+      },
+      annotations: {
+        [annotations.ingressClass]: config.network['ingress-class'],
+        ...pick(route.metadata.annotations, (key) => key !== annotations.lastApplied),
+      },
+      ownerReferences: [controllerReference(route, routes)],
+    },
+    spec: { httpOption: httpOption(route, config), rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, targets, config)) },
+  };
+}
+
+function httpOption(route: Route, { network }: RouteConfig): 'Enabled' | 'Redirected' {
+  const own = route.metadata.annotations?.[annotations.httpProtocol] ?? network['http-protocol'];
+  // Without TLS a redirect would lead nowhere.
+  return own.toLowerCase() === 'redirected' && network['external-domain-tls'] === 'Enabled' ? 'Redirected' : 'Enabled';
+}
+
+function makeRules(route: Route, tag: string, targets: readonly RevisionTarget[], config: RouteConfig): IngressRule[] {
+  const paths = makePaths(tag, targets, route.metadata.namespace ?? '', config);
+  const local: IngressRule = { hosts: localHosts(route, tag, config.network), visibility: 'ClusterLocal', http: { paths } };
+  const host = publicHost(route, tag, config.network, config.domains);
+  if (isClusterLocal(host)) return [local];
+  const extra = config.extraDomains.map((domain) => `${hostName(route, tag, config.network)}.${route.metadata.namespace}.${domain}`);
+  return [local, { hosts: [host, ...extra.filter((other) => other !== host)], visibility: 'ExternalIP', http: { paths } }];
+}
+
+/** The path of a tag; of the route itself also one for each tag named in a header, where that is enabled. */
+function makePaths(tag: string, targets: readonly RevisionTarget[], namespace: string, { features }: RouteConfig): IngressPath[] {
+  const byHeader = features['tag-header-based-routing'] === 'Enabled';
+  const splits = makeSplits(tag === '' ? targets : atFull(targets, tag), namespace);
+  if (!byHeader || tag !== '') return [{ splits }];
+  const tagged = tagsOf(targets).filter((one) => one !== '');
+  return [
+    ...tagged.map((one) => ({ headers: { 'Knative-Serving-Tag': { exact: one } }, splits: makeSplits(atFull(targets, one), namespace) })),
+    { splits, appendHeaders: { 'Knative-Serving-Default-Route': 'true' } },
+  ];
+}
+
+/** A tag's own URL goes to its target alone. */
+function atFull(targets: readonly RevisionTarget[], tag: string): RevisionTarget[] {
+  return targets.filter((target) => target.tag === tag).map((target) => ({ ...target, percent: 100 }));
+}
+
+/** One split a revision, in order of their names; targets without traffic are left out. */
+function makeSplits(targets: readonly RevisionTarget[], namespace: string): IngressSplit[] {
+  const percents = new Map<string, { percent: number; protocol: RevisionTarget['protocol'] }>();
+  for (const { revision, percent, protocol } of targets) {
+    const sum = (percents.get(revision)?.percent ?? 0) + percent;
+    if (sum > 0) percents.set(revision, { percent: sum, protocol });
+  }
+  return [...percents]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([revision, { percent, protocol }]) => ({
+      serviceNamespace: namespace,
+      serviceName: revision,
+      servicePort: protocol === 'h2c' ? 81 : 80,
+      percent,
+      appendHeaders: { 'Knative-Serving-Revision': revision, 'Knative-Serving-Namespace': namespace },
+    }));
+}
+
+/** The core Service that makes a route (or one of its tags) known by name inside the cluster. */
+export function makePlaceholderService(route: Route, tag: string, config: RouteConfig): CoreService {
+  const { name = '', namespace = '' } = route.metadata;
+  return {
+    metadata: {
+      name: hostName(route, tag, config.network),
+      namespace,
+      labels: {
+        ...pick(route.metadata.labels, (key) => key !== labels.visibility || (route.metadata.labels?.[key] ?? '') !== ''),
+        [labels.route]: name,
+        ...(tag === '' ? {} : { 'serving.knative.dev/tag': tag }),
+      },
+      annotations: pick(route.metadata.annotations, (key) => key !== annotations.lastApplied),
+      ownerReferences: [controllerReference(route, routes)],
+    },
+    spec: {
+      type: 'ExternalName',
+      externalName: localGateway,
+      sessionAffinity: 'None',
+      ports: [{ name: 'http2', port: 80, targetPort: 80, protocol: 'TCP', appProtocol: 'kubernetes.io/h2c' }],
+    },
+  };
+}

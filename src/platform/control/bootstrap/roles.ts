@@ -1,0 +1,97 @@
+import type { ClusterRole } from '#apis/rbac/v1/cluster-role.ts';
+import type { ClusterRoleBinding } from '#apis/rbac/v1/cluster-role-binding.ts';
+import { systemNamespace } from '#apis/dormouse/names.ts';
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+const read = ['get', 'list', 'watch'];
+const all = ['*'];
+const rule = (group: string, resources: readonly string[], verbs: readonly string[]): Rule => ({ apiGroups: [group], resources, verbs });
+
+/** A part of the platform as the API knows it: its service account, and what it may do there. Nothing may do more than it needs. */
+export interface Component {
+  readonly name: string;
+  readonly namespace: string;
+  readonly rules: readonly Rule[];
+}
+
+const events = rule('', ['events'], ['create', 'patch']);
+const leases = rule('coordination.k8s.io', ['leases'], ['get', 'create', 'update', 'patch']);
+
+export const components = {
+  controller: {
+    name: 'controller',
+    namespace: systemNamespace,
+    rules: [
+      rule('serving.knative.dev', ['*'], all),
+      rule('networking.internal.knative.dev', ['*'], all),
+      rule('autoscaling.internal.knative.dev', ['*'], all),
+      rule('caching.internal.knative.dev', ['*'], all),
+      rule('apps', ['deployments'], all),
+      rule('', ['services', 'endpoints'], all),
+      rule('', ['configmaps', 'pods', 'namespaces', 'serviceaccounts'], read),
+      rule('', ['secrets'], ['get']),
+      rule('discovery.k8s.io', ['endpointslices'], read),
+      events,
+      leases,
+    ],
+  },
+  autoscaler: {
+    name: 'autoscaler',
+    namespace: systemNamespace,
+    rules: [
+      rule('autoscaling.internal.knative.dev', ['*'], all),
+      rule('networking.internal.knative.dev', ['serverlessservices', 'serverlessservices/status'], all),
+      rule('apps', ['deployments', 'deployments/scale'], ['get', 'list', 'watch', 'patch', 'update']),
+      rule('serving.knative.dev', ['revisions'], read),
+      rule('', ['pods'], [...read, 'patch']),
+      rule('', ['configmaps', 'services', 'endpoints'], read),
+      rule('discovery.k8s.io', ['endpointslices'], read),
+      rule('autoscaling', ['horizontalpodautoscalers'], all),
+      events,
+      leases,
+    ],
+  },
+  gateway: {
+    name: 'gateway',
+    namespace: systemNamespace,
+    rules: [
+      rule('networking.internal.knative.dev', ['ingresses'], read),
+      rule('networking.internal.knative.dev', ['ingresses/status'], ['patch', 'update']),
+      rule('serving.knative.dev', ['revisions'], read),
+      rule('', ['services', 'nodes'], read),
+      rule('', ['secrets'], read),
+      rule('', ['pods'], [...read, 'patch']),
+      rule('discovery.k8s.io', ['endpointslices'], read),
+      rule('dormouse.dev', ['*'], all),
+      events,
+    ],
+  },
+  cluster: {
+    name: 'cluster-controller',
+    namespace: 'kube-system',
+    // It owns every object's end (garbage collection, namespaces) and the workloads of everybody.
+    rules: [rule('*', ['*'], all)],
+  },
+} as const satisfies Record<string, Component>;
+
+export type ComponentName = keyof typeof components;
+
+export function clusterRole({ name, rules }: Component): ClusterRole {
+  return {
+    metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
+    rules: rules.map(({ apiGroups, resources, verbs }) => ({ apiGroups: [...apiGroups], resources: [...resources], verbs: [...verbs] })),
+  } as ClusterRole;
+}
+
+export function clusterRoleBinding({ name, namespace }: Component): ClusterRoleBinding {
+  return {
+    metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `dormouse:${name}` },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+  } as ClusterRoleBinding;
+}

@@ -5,6 +5,7 @@ import { validatingAdmissionPolicyBindingDefinition } from '#apis/admissionregis
 import { validatingAdmissionPolicyDefinition } from '#apis/admissionregistration/v1/validating-admission-policy.ts';
 import { validatingWebhookConfigurationDefinition } from '#apis/admissionregistration/v1/validating-webhook-configuration.ts';
 import { customResourceDefinitionDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
+import { apiServiceDefinition } from '#apis/apiregistration/v1/api-service.ts';
 import { controllerRevisionDefinition } from '#apis/apps/v1/controller-revision.ts';
 import { daemonSetDefinition } from '#apis/apps/v1/daemon-set.ts';
 import { deploymentDefinition } from '#apis/apps/v1/deployment.ts';
@@ -40,8 +41,11 @@ import { resourceQuotaDefinition } from '#apis/core/v1/resource-quota.ts';
 import { secretDefinition } from '#apis/core/v1/secret.ts';
 import { serviceAccountDefinition } from '#apis/core/v1/service-account.ts';
 import { serviceDefinition } from '#apis/core/v1/service.ts';
+import type { KindDefinition } from '#apis/definition.ts';
 import { endpointSliceDefinition } from '#apis/discovery/v1/endpoint-slice.ts';
 import { eventDefinition as eventsEventDefinition } from '#apis/events/v1/event.ts';
+import { flowSchemaDefinition } from '#apis/flowcontrol/v1/flow-schema.ts';
+import { priorityLevelConfigurationDefinition } from '#apis/flowcontrol/v1/priority-level-configuration.ts';
 import { ingressClassDefinition } from '#apis/networking/v1/ingress-class.ts';
 import { ingressDefinition } from '#apis/networking/v1/ingress.ts';
 import { ipAddressDefinition } from '#apis/networking/v1/ip-address.ts';
@@ -54,6 +58,10 @@ import { clusterRoleBindingDefinition } from '#apis/rbac/v1/cluster-role-binding
 import { clusterRoleDefinition } from '#apis/rbac/v1/cluster-role.ts';
 import { roleBindingDefinition } from '#apis/rbac/v1/role-binding.ts';
 import { roleDefinition } from '#apis/rbac/v1/role.ts';
+import { deviceClassDefinition } from '#apis/resource/v1/device-class.ts';
+import { resourceClaimTemplateDefinition } from '#apis/resource/v1/resource-claim-template.ts';
+import { resourceClaimDefinition } from '#apis/resource/v1/resource-claim.ts';
+import { resourceSliceDefinition } from '#apis/resource/v1/resource-slice.ts';
 import { priorityClassDefinition } from '#apis/scheduling/v1/priority-class.ts';
 import { csiDriverDefinition } from '#apis/storage/v1/csi-driver.ts';
 import { csiNodeDefinition } from '#apis/storage/v1/csi-node.ts';
@@ -61,7 +69,6 @@ import { csiStorageCapacityDefinition } from '#apis/storage/v1/csi-storage-capac
 import { storageClassDefinition } from '#apis/storage/v1/storage-class.ts';
 import { volumeAttachmentDefinition } from '#apis/storage/v1/volume-attachment.ts';
 import { volumeAttributesClassDefinition } from '#apis/storage/v1/volume-attributes-class.ts';
-import type { KindDefinition } from '#apis/definition.ts';
 
 /** Every kind kube-apiserver has built in, in the order its discovery lists the groups: core first. */
 export const builtinKinds: readonly KindDefinition[] = [
@@ -82,21 +89,20 @@ export const builtinKinds: readonly KindDefinition[] = [
   replicationControllerDefinition,
   persistentVolumeDefinition,
   persistentVolumeClaimDefinition,
+  apiServiceDefinition,
+  deploymentDefinition,
+  replicaSetDefinition,
+  daemonSetDefinition,
+  statefulSetDefinition,
+  controllerRevisionDefinition,
+  eventsEventDefinition,
   tokenReviewDefinition,
-  tokenRequestDefinition,
   selfSubjectReviewDefinition,
   subjectAccessReviewDefinition,
   localSubjectAccessReviewDefinition,
   selfSubjectAccessReviewDefinition,
   selfSubjectRulesReviewDefinition,
   horizontalPodAutoscalerDefinition,
-  scaleDefinition,
-  eventsEventDefinition,
-  deploymentDefinition,
-  replicaSetDefinition,
-  daemonSetDefinition,
-  statefulSetDefinition,
-  controllerRevisionDefinition,
   jobDefinition,
   cronJobDefinition,
   certificateSigningRequestDefinition,
@@ -105,7 +111,6 @@ export const builtinKinds: readonly KindDefinition[] = [
   networkPolicyDefinition,
   ipAddressDefinition,
   serviceCIDRDefinition,
-  evictionDefinition,
   podDisruptionBudgetDefinition,
   roleDefinition,
   clusterRoleDefinition,
@@ -128,4 +133,13 @@ export const builtinKinds: readonly KindDefinition[] = [
   leaseDefinition,
   runtimeClassDefinition,
   endpointSliceDefinition,
+  flowSchemaDefinition,
+  priorityLevelConfigurationDefinition,
+  deviceClassDefinition,
+  resourceClaimDefinition,
+  resourceClaimTemplateDefinition,
+  resourceSliceDefinition,
 ];
+
+/** Kinds that exist only as bodies of subresources: `…/scale`, `serviceaccounts/token`, `pods/eviction`. */
+export const subresourceKinds: readonly KindDefinition[] = [scaleDefinition, tokenRequestDefinition, evictionDefinition];

@@ -25,23 +25,39 @@ function filled(property: Property): Property {
 }
 
 /**
- * A definition whose objects are first cleaned of values that mean "not given" to Kubernetes' own types. Its validation is about
- * the object, not its status: updates of the status alone pass it by.
+ * A definition whose objects are first cleaned of values that mean "not given" to Kubernetes' own types. Its defaults see only
+ * objects that have what the schema requires (the others are refused later anyway), and its validation is about the object, not
+ * its status: updates of the status alone pass it by.
  */
 export function defineBuiltin<T extends KubeObject>(input: KindInput<T>): KindDefinition<T> {
   const schemas = new Map(input.versions.map(({ name, schema }) => [name, schema]));
+  const schemaOf = ({ apiVersion = '' }: T): Schema => schemas.get(apiVersion.split('/').at(-1) ?? '') ?? input.versions[0]?.schema ?? {};
   const { validate } = input;
   return defineKind<T>({
     ...input,
     prepare(object, context) {
-      const version = object.apiVersion?.split('/').at(-1) ?? '';
-      dropUnset(object, schemas.get(version) ?? input.versions[0]?.schema ?? {});
+      dropUnset(object, schemaOf(object));
       input.prepare?.(object, context);
+    },
+    default(object, context) {
+      if (input.default !== undefined && isComplete(object, schemaOf(object))) input.default(object, context);
     },
     ...(validate === undefined
       ? {}
       : { validate: (object: T, context: AdmissionContext<T>) => (context.subresource === 'status' ? [] : validate(object, context)) }),
   });
+}
+
+/** Whether every object inside `value` has its required properties. */
+function isComplete(value: unknown, schema: Schema): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((item) => isComplete(item, schema.items ?? {}));
+  const record = value as Record<string, unknown>;
+  if (schema.required?.some((key) => record[key] === undefined) === true) return false;
+  const { properties, additionalProperties } = schema;
+  return Object.entries(record).every(([key, child]) =>
+    isComplete(child, properties?.[key] ?? (typeof additionalProperties === 'object' ? additionalProperties : {})),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { validateWebhooks } from '#apis/admissionregistration/v1/validate-webhooks.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -9,7 +10,7 @@ const admissionregistration = 'io.k8s.api.admissionregistration.v1';
 
 export const mutatingWebhookSchema = object(`${admissionregistration}.MutatingWebhook`, {
   admissionReviewVersions: required(list(string())),
-  clientConfig: webhookClientConfigSchema,
+  clientConfig: required(webhookClientConfigSchema),
   failurePolicy: enumeration(['Fail', 'Ignore'], { default: 'Fail' }),
   matchConditions: listMap(matchConditionSchema, ['name']),
   matchPolicy: enumeration(['Equivalent', 'Exact'], { default: 'Equivalent' }),
@@ -42,5 +43,6 @@ export const mutatingWebhookConfigurationDefinition = defineBuiltin<MutatingWebh
       columns: [column<MutatingWebhookConfiguration>('Webhooks', ({ webhooks }) => webhooks?.length ?? 0, 'integer'), ageColumn],
     },
   ],
+  validate: ({ webhooks }) => validateWebhooks(webhooks),
 });
 export const mutatingWebhookConfigurations = resourceOf(mutatingWebhookConfigurationDefinition);

@@ -1,3 +1,4 @@
+import { validateWebhooks } from '#apis/admissionregistration/v1/validate-webhooks.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -41,5 +42,6 @@ export const validatingWebhookConfigurationDefinition = defineBuiltin<Validating
       columns: [column<ValidatingWebhookConfiguration>('Webhooks', ({ webhooks }) => webhooks?.length ?? 0, 'integer'), ageColumn],
     },
   ],
+  validate: ({ webhooks }) => validateWebhooks(webhooks),
 });
 export const validatingWebhookConfigurations = resourceOf(validatingWebhookConfigurationDefinition);

@@ -1,3 +1,4 @@
+import { setDefinitionDefaults, validateDefinition, validateDefinitionUpdate } from '#apis/apiextensions/v1/validate-definition.ts';
 import { createdAtColumn } from '#apis/meta/columns.ts';
 import { jsonSchemaPropsSchema } from '#apis/apiextensions/v1/json-schema-props.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -147,5 +148,10 @@ export const customResourceDefinitionDefinition = defineBuiltin<CustomResourceDe
   categories: ['api-extensions'],
   namespaced: false,
   versions: [{ name: 'v1', schema: customResourceDefinitionSchema, served: true, columns: [createdAtColumn] }],
+  default: setDefinitionDefaults,
+  validate: (definition, { old }) => [
+    ...validateDefinition(definition),
+    ...(old === undefined ? [] : validateDefinitionUpdate(definition, old)),
+  ],
 });
 export const customResourceDefinitions = resourceOf(customResourceDefinitionDefinition);

@@ -5,7 +5,7 @@ import {
 } from '#apis/authorization/v1/attributes.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
-import { object, required, type Infer } from '#apis/schema.ts';
+import { object, type Infer } from '#apis/schema.ts';
 
 const authorization = 'io.k8s.api.authorization.v1';
 

@@ -24,8 +24,8 @@ export const selfSubjectRulesReviewSpecSchema = object(`${authorization}.SelfSub
 export interface SelfSubjectRulesReviewSpec extends Infer<typeof selfSubjectRulesReviewSpecSchema> {}
 
 export const subjectRulesReviewStatusSchema = object(`${authorization}.SubjectRulesReviewStatus`, {
-  resourceRules: [1, list(resourceRuleSchema)],
-  nonResourceRules: [2, list(nonResourceRuleSchema)],
+  resourceRules: [1, required(list(resourceRuleSchema, { default: [] }))],
+  nonResourceRules: [2, required(list(nonResourceRuleSchema, { default: [] }))],
   incomplete: [3, required(boolean({ default: false }))],
   evaluationError: [4, string()],
 });

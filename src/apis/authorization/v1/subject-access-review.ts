@@ -1,7 +1,7 @@
 import { subjectAccessReviewSpecSchema, subjectAccessReviewStatusSchema } from '#apis/authorization/v1/attributes.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
-import { required, type Infer } from '#apis/schema.ts';
+import type { Infer } from '#apis/schema.ts';
 
 const authorization = 'io.k8s.api.authorization.v1';
 

@@ -1,5 +1,4 @@
-import { resourceOf } from '#apis/definition.ts';
-import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { kindSchema } from '#apis/meta/builtin.ts';
 import { int32, int64, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const autoscaling = 'io.k8s.api.autoscaling.v1';
@@ -37,14 +36,3 @@ export const horizontalPodAutoscalerSchema = kindSchema(`${autoscaling}.Horizont
   status: [3, horizontalPodAutoscalerStatusSchema],
 });
 export interface HorizontalPodAutoscaler extends Infer<typeof horizontalPodAutoscalerSchema> {}
-
-export const horizontalPodAutoscalerDefinition = defineBuiltin<HorizontalPodAutoscaler>({
-  group: 'autoscaling',
-  kind: 'HorizontalPodAutoscaler',
-  plural: 'horizontalpodautoscalers',
-  shortNames: ['hpa'],
-  categories: ['all'],
-  hasGeneration: false,
-  versions: [{ name: 'v1', schema: horizontalPodAutoscalerSchema, served: true }],
-});
-export const horizontalPodAutoscalers = resourceOf(horizontalPodAutoscalerDefinition);

@@ -1,3 +1,5 @@
+import { requiredText } from '#apis/meta/validation.ts';
+import { fieldInvalid, fieldRequired } from '#apis/meta/field-error.ts';
 import { humanDuration } from '#apis/meta/human-duration.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -71,6 +73,30 @@ export const certificateSigningRequestDefinition = defineBuiltin<CertificateSign
         column('Condition', conditionText),
       ],
     },
+  ],
+  selectableFields: ({ spec }) => ({ 'spec.signerName': spec.signerName }),
+  /** The requester's identity is the server's to say. */
+  prepare({ spec }, { operation, old, user }) {
+    if (operation === 'update') {
+      if (old !== undefined && spec !== undefined) Object.assign(spec, old.spec);
+      return;
+    }
+    if (spec === undefined) return;
+    const { username, uid, groups, extra } = user;
+    Object.assign(spec, {
+      username,
+      groups: [...groups],
+      ...(uid === undefined ? {} : { uid }),
+      ...(extra === undefined ? {} : { extra }),
+    });
+  },
+  validate: ({ spec }) => [
+    ...requiredText('spec.signerName', spec.signerName),
+    ...requiredText('spec.request', spec.request),
+    ...((spec.usages ?? []).length === 0 ? [fieldRequired('spec.usages')] : []),
+    ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600
+      ? [fieldInvalid('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)')]
+      : []),
   ],
 });
 export const certificateSigningRequests = resourceOf(certificateSigningRequestDefinition);

@@ -1,3 +1,7 @@
+import { compareQuantities, formatQuantity, parseQuantity } from '#apis/meta/quantity.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { each, requiredName } from '#apis/meta/validation.ts';
+import { fieldDuplicate, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
 import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -25,6 +29,37 @@ export const limitRangeSchema = kindSchema(`${core}.LimitRange`, {
 });
 export interface LimitRange extends Infer<typeof limitRangeSchema> {}
 
+/** For containers a default limit is the maximum, and a default request the default limit or the minimum. */
+function setLimitDefaults({ limits }: LimitRangeSpec): void {
+  for (const item of limits) {
+    if (item.type !== 'Container') continue;
+    if (item.max !== undefined) item.default = { ...item.max, ...item.default };
+    const requests = { ...item.min, ...item.default, ...item.defaultRequest };
+    if (Object.keys(requests).length > 0) item.defaultRequest = requests;
+  }
+}
+
+/** Pairs of bounds that must be in order, with Kubernetes' words for each. */
+const orders = [
+  ['min', 'max', 'min', 'max'],
+  ['min', 'defaultRequest', 'min', 'default request'],
+  ['defaultRequest', 'max', 'default request', 'max'],
+  ['defaultRequest', 'default', 'default request', 'default limit'],
+  ['default', 'max', 'default', 'max'],
+] as const;
+
+function boundErrors(item: LimitRangeItem, at: string): readonly FieldError[] {
+  return orders.flatMap(([low, high, lowWord, highWord]) =>
+    Object.entries(item[low] ?? {}).flatMap(([name, amount]) => {
+      const bound = item[high]?.[name];
+      if (bound === undefined || compareQuantities(parseQuantity(amount), parseQuantity(bound)) <= 0) return [];
+      const value = formatQuantity(parseQuantity(amount));
+      const text = `${lowWord} value ${value} is greater than ${highWord} value ${formatQuantity(parseQuantity(bound))}`;
+      return [fieldInvalid(`${at}.${low}[${name}]`, value, text)];
+    }),
+  );
+}
+
 export const limitRangeDefinition = defineBuiltin<LimitRange>({
   group: '',
   kind: 'LimitRange',
@@ -32,5 +67,15 @@ export const limitRangeDefinition = defineBuiltin<LimitRange>({
   shortNames: ['limits'],
   hasGeneration: false,
   versions: [{ name: 'v1', schema: limitRangeSchema, served: true, columns: [createdAtColumn] }],
+  default: ({ spec }) => setLimitDefaults(spec),
+  validate: ({ spec }) => {
+    const types = new Set<string>();
+    return each(spec.limits, 'spec.limits', (item, field) => {
+      const errors: FieldError[] = [...requiredName(`${field}.type`, item.type, checkQualifiedName)];
+      if (types.has(item.type)) errors.push(fieldDuplicate(`${field}.type`, item.type));
+      types.add(item.type);
+      return [...errors, ...boundErrors(item, field)];
+    });
+  },
 });
 export const limitRanges = resourceOf(limitRangeDefinition);

@@ -1,6 +1,10 @@
-import { formatAccessModes } from '#apis/core/v1/access-modes.ts';
+import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
+import { fieldForbidden, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
+import { accessModes, formatAccessModes } from '#apis/core/v1/access-modes.ts';
 import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
-import { persistentVolumeClaimSpecSchema } from '#apis/core/v1/persistent-volume-claim-spec.ts';
+import { type PersistentVolumeClaimSpec, persistentVolumeClaimSpecSchema } from '#apis/core/v1/persistent-volume-claim-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { enumeration, list, listMap, map, object, quantity, required, string, time, type Infer } from '#apis/schema.ts';
@@ -43,6 +47,31 @@ export interface PersistentVolumeClaim extends Infer<typeof persistentVolumeClai
 
 const isGiven = (text: string | undefined): boolean => text !== undefined && text !== '';
 
+const fixedText = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+
+/** The new spec with what a binder or a resize may set put back to what it was. */
+function fixedPart(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec): unknown {
+  return {
+    ...spec,
+    resources: old.resources,
+    volumeAttributesClassName: old.volumeAttributesClassName,
+    ...(isGiven(old.volumeName) ? {} : { volumeName: old.volumeName }),
+    ...(old.storageClassName === undefined ? { storageClassName: undefined } : {}),
+  };
+}
+
+function claimErrors(spec: PersistentVolumeClaimSpec): readonly FieldError[] {
+  const storage = spec.resources?.requests?.['storage'];
+  return [
+    ...labelSelectorErrors('spec.selector', spec.selector),
+    ...((spec.accessModes ?? []).length === 0 ? [fieldRequired('spec.accessModes', 'at least 1 access mode is required')] : []),
+    ...each(spec.accessModes, 'spec.accessModes', (mode) =>
+      accessModes.includes(mode) ? [] : [fieldNotSupported('spec.accessModes', mode, [...accessModes].sort())],
+    ),
+    ...(storage === undefined ? [fieldRequired('spec.resources[storage]')] : quantityErrors('spec.resources[storage]', storage)),
+  ];
+}
+
 export const persistentVolumeClaimDefinition = defineBuiltin<PersistentVolumeClaim>({
   group: '',
   kind: 'PersistentVolumeClaim',
@@ -71,6 +100,13 @@ export const persistentVolumeClaimDefinition = defineBuiltin<PersistentVolumeCla
         wideColumn<PersistentVolumeClaim>('VolumeMode', ({ spec }) => spec.volumeMode ?? '<unset>'),
       ],
     },
+  ],
+  default(claim, { operation }) {
+    if (operation === 'create') claim.status = { phase: 'Pending' };
+  },
+  validate: ({ spec }, { old }) => [
+    ...claimErrors(spec),
+    ...(old === undefined || jsonEqual(fixedPart(spec, old.spec), old.spec) ? [] : [fieldForbidden('spec', fixedText)]),
   ],
 });
 export const persistentVolumeClaims = resourceOf(persistentVolumeClaimDefinition);

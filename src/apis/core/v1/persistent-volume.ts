@@ -1,4 +1,8 @@
-import { formatAccessModes } from '#apis/core/v1/access-modes.ts';
+import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { each } from '#apis/meta/validation.ts';
+import { fieldForbidden, fieldNotSupported, fieldRequired } from '#apis/meta/field-error.ts';
+import { accessModes, formatAccessModes } from '#apis/core/v1/access-modes.ts';
 import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
 import {
   azureFilePersistentVolumeSourceSchema,
@@ -88,6 +92,23 @@ export const persistentVolumeSchema = kindSchema(`${core}.PersistentVolume`, {
 });
 export interface PersistentVolume extends Infer<typeof persistentVolumeSchema> {}
 
+/** Fields of the spec that are not a volume source. */
+const plainFields: ReadonlySet<string> = new Set([
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'volumeAttributesClassName',
+  'volumeMode',
+]);
+
+function sourceOf(spec: PersistentVolumeSpec): unknown {
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => !plainFields.has(key)));
+}
+
 export const persistentVolumeDefinition = defineBuiltin<PersistentVolume>({
   group: '',
   kind: 'PersistentVolume',
@@ -117,6 +138,21 @@ export const persistentVolumeDefinition = defineBuiltin<PersistentVolume>({
         wideColumn<PersistentVolume>('VolumeMode', ({ spec }) => spec.volumeMode ?? '<unset>'),
       ],
     },
+  ],
+  default(volume, { operation }) {
+    if (operation === 'create') volume.status = { phase: 'Pending' };
+  },
+  validate: ({ spec }, { old }) => [
+    ...((spec.accessModes ?? []).length === 0 ? [fieldRequired('spec.accessModes')] : []),
+    ...each(spec.accessModes, 'spec.accessModes', (mode) =>
+      accessModes.includes(mode) ? [] : [fieldNotSupported('spec.accessModes', mode, [...accessModes].sort())],
+    ),
+    ...(Object.keys(spec.capacity ?? {}).length === 0 ? [fieldRequired('spec.capacity')] : []),
+    ...quantityErrors('spec.capacity[storage]', spec.capacity?.['storage']),
+    ...(Object.keys(spec).some((key) => !plainFields.has(key)) ? [] : [fieldRequired('spec', 'must specify a volume type')]),
+    ...(old === undefined || jsonEqual(sourceOf(spec), sourceOf(old.spec))
+      ? []
+      : [fieldForbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation')]),
   ],
 });
 export const persistentVolumes = resourceOf(persistentVolumeDefinition);

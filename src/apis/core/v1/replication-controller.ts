@@ -1,5 +1,10 @@
+import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
+import { longRunningErrors, templateLabelErrors } from '#apis/apps/v1/validate-workload.ts';
+import { nonNegative } from '#apis/meta/validation.ts';
+import { fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { ageColumn, column, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
-import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { type PodTemplateSpec, podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { int32, int64, listMap, map, object, required, string, time, type Infer } from '#apis/schema.ts';
@@ -39,6 +44,14 @@ export const replicationControllerSchema = kindSchema(`${core}.ReplicationContro
 });
 export interface ReplicationController extends Infer<typeof replicationControllerSchema> {}
 
+function templateErrors(matchLabels: Record<string, string>, template: PodTemplateSpec): readonly FieldError[] {
+  return [
+    ...templateLabelErrors({ matchLabels }, template),
+    ...validatePodTemplate(template, 'spec.template'),
+    ...longRunningErrors(template),
+  ];
+}
+
 export const replicationControllerDefinition = defineBuiltin<ReplicationController>({
   group: '',
   kind: 'ReplicationController',
@@ -63,5 +76,20 @@ export const replicationControllerDefinition = defineBuiltin<ReplicationControll
     },
   ],
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
+  default(controller) {
+    const { metadata, spec } = controller;
+    if (spec.template === undefined) return;
+    setPodSpecDefaults(spec.template.spec);
+    const labels = spec.template.metadata?.labels ?? {};
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+    if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+  },
+  validate: ({ spec }) => [
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...(Object.keys(spec.selector ?? {}).length === 0 ? [fieldRequired('spec.selector')] : []),
+    ...(spec.template === undefined ? [fieldRequired('spec.template')] : templateErrors(spec.selector ?? {}, spec.template)),
+  ],
 });
 export const replicationControllers = resourceOf(replicationControllerDefinition);

@@ -1,3 +1,6 @@
+import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { immutable, invalidFor } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -65,6 +68,13 @@ export const resourceQuotaDefinition = defineBuiltin<ResourceQuota>({
         ageColumn,
       ],
     },
+  ],
+  validate: ({ spec }, { old }) => [
+    ...Object.entries(spec.hard ?? {}).flatMap(([name, amount]) => [
+      ...invalidFor(`spec.hard[${name}]`, name, checkQualifiedName(name)),
+      ...quantityErrors(`spec.hard[${name}]`, amount),
+    ]),
+    ...(old === undefined ? [] : immutable('spec.scopes', [...(spec.scopes ?? [])].sort(), [...(old.spec.scopes ?? [])].sort())),
   ],
 });
 export const resourceQuotas = resourceOf(resourceQuotaDefinition);

@@ -69,8 +69,7 @@ function deadlineErrors(seconds: number | undefined, old: number | undefined): E
 }
 
 function tolerationErrors(tolerations: readonly Toleration[], old: readonly Toleration[]): Errors {
-  const bare = ({ tolerationSeconds: _, ...rest }: Toleration) => rest;
-  const kept = old.every((before) => tolerations.some((one) => jsonEqual(bare(one), bare(before))));
+  const kept = old.every((before) => tolerations.some((one) => jsonEqual({ ...one, tolerationSeconds: before.tolerationSeconds }, before)));
   if (kept) return [];
   return [fieldForbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
 }

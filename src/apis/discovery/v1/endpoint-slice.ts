@@ -58,7 +58,7 @@ export const endpointPortSchema = object(
 export interface EndpointPort extends Infer<typeof endpointPortSchema> {}
 
 export const endpointSliceSchema = kindSchema(`${discovery}.EndpointSlice`, {
-  endpoints: [2, list(endpointSchema)],
+  endpoints: [2, required(list(endpointSchema, { default: [] }))],
   ports: [3, list(endpointPortSchema)],
   addressType: [4, required(enumeration(['FQDN', 'IPv4', 'IPv6']))],
 });
@@ -68,7 +68,7 @@ const maxEndpoints = 1000;
 const maxAddresses = 100;
 const maxPorts = 20_000;
 
-function endpointsErrors({ endpoints = [], addressType }: EndpointSlice): Errors {
+function endpointsErrors({ endpoints, addressType }: EndpointSlice): Errors {
   if (endpoints.length > maxEndpoints) return [fieldTooMany('endpoints', endpoints.length, maxEndpoints)];
   return each(endpoints, 'endpoints', ({ addresses, hostname, nodeName }, field) => [
     ...(addresses.length === 0 ? [fieldRequired(`${field}.addresses`, 'must contain at least 1 address')] : []),
@@ -114,7 +114,7 @@ export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
             '<unset>',
           ),
         ),
-        column<EndpointSlice>('Endpoints', ({ endpoints = [] }) =>
+        column<EndpointSlice>('Endpoints', ({ endpoints }) =>
           firstThree(
             endpoints.flatMap(({ addresses }) => addresses),
             '<unset>',

@@ -1,3 +1,4 @@
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -43,6 +44,11 @@ export const ingressClassDefinition = defineBuiltin<IngressClass>({
       served: true,
       columns: [column<IngressClass>('Controller', ({ spec }) => spec.controller ?? ''), column('Parameters', parametersText), ageColumn],
     },
+  ],
+  validate: ({ spec }, { old }) => [
+    ...requiredText('spec.controller', spec.controller),
+    ...(spec.parameters?.scope === 'Namespace' ? requiredText('spec.parameters.namespace', spec.parameters.namespace) : []),
+    ...(old === undefined ? [] : immutable('spec.controller', spec.controller, old.spec.controller)),
   ],
 });
 export const ingressClasses = resourceOf(ingressClassDefinition);

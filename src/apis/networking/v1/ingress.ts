@@ -1,3 +1,4 @@
+import { classAnnotationErrors, validateIngressSpec } from '#apis/networking/v1/validate-ingress.ts';
 import { loadBalancerAddresses } from '#apis/core/v1/service-columns.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { typedLocalObjectReferenceSchema } from '#apis/core/v1/references.ts';
@@ -116,6 +117,10 @@ export const ingressDefinition = defineBuiltin<Ingress>({
         ageColumn,
       ],
     },
+  ],
+  validate: ({ metadata, spec }, { operation }) => [
+    ...validateIngressSpec(spec),
+    ...(operation === 'create' ? classAnnotationErrors(metadata.annotations, spec.ingressClassName) : []),
   ],
 });
 export const ingresses = resourceOf(ingressDefinition);

@@ -1,3 +1,7 @@
+import { portErrors } from '#apis/core/v1/validate-probe.ts';
+import { checkCIDR } from '#apis/meta/names.ts';
+import { each, invalidFor, labelSelectorErrors } from '#apis/meta/validation.ts';
+import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { ageColumn, column, formatLabelSelector } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -51,6 +55,27 @@ export const networkPolicySchema = kindSchema(`${networking}.NetworkPolicy`, {
 });
 export interface NetworkPolicy extends Infer<typeof networkPolicySchema> {}
 
+function policyPortErrors({ port, endPort }: NetworkPolicyPort, at: string): readonly FieldError[] {
+  const errors: FieldError[] = port === undefined ? [] : [...portErrors(`${at}.port`, port)];
+  if (endPort === undefined) return errors;
+  if (typeof port !== 'number') return [...errors, fieldRequired(`${at}.port`, 'must be specified as a number when `endPort` is set')];
+  if (endPort < port) errors.push(fieldInvalid(`${at}.endPort`, endPort, 'must be greater than or equal to `port`'));
+  return errors;
+}
+
+function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, at: string): readonly FieldError[] {
+  const selectors = podSelector !== undefined || namespaceSelector !== undefined;
+  if (!selectors && ipBlock === undefined) return [fieldRequired(at, 'must specify a peer')];
+  if (ipBlock === undefined) {
+    return [...labelSelectorErrors(`${at}.podSelector`, podSelector), ...labelSelectorErrors(`${at}.namespaceSelector`, namespaceSelector)];
+  }
+  if (selectors) return [fieldForbidden(at, 'may not specify both ipBlock and another peer')];
+  return [
+    ...invalidFor(`${at}.ipBlock.cidr`, ipBlock.cidr, checkCIDR(ipBlock.cidr)),
+    ...each(ipBlock.except, `${at}.ipBlock.except`, (cidr, field) => invalidFor(field, cidr, checkCIDR(cidr))),
+  ];
+}
+
 export const networkPolicyDefinition = defineBuiltin<NetworkPolicy>({
   group: 'networking.k8s.io',
   kind: 'NetworkPolicy',
@@ -63,6 +88,23 @@ export const networkPolicyDefinition = defineBuiltin<NetworkPolicy>({
       served: true,
       columns: [column<NetworkPolicy>('Pod-Selector', ({ spec }) => formatLabelSelector(spec.podSelector)), ageColumn],
     },
+  ],
+  default({ spec }) {
+    if ((spec.policyTypes ?? []).length === 0) spec.policyTypes = spec.egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'];
+  },
+  validate: ({ spec }) => [
+    ...labelSelectorErrors('spec.podSelector', spec.podSelector),
+    ...each(spec.ingress, 'spec.ingress', ({ ports, from }, field) => [
+      ...each(ports, `${field}.ports`, policyPortErrors),
+      ...each(from, `${field}.from`, peerErrors),
+    ]),
+    ...each(spec.egress, 'spec.egress', ({ ports, to }, field) => [
+      ...each(ports, `${field}.ports`, policyPortErrors),
+      ...each(to, `${field}.to`, peerErrors),
+    ]),
+    ...each(spec.policyTypes, 'spec.policyTypes', (type, field) =>
+      type === 'Ingress' || type === 'Egress' ? [] : [fieldNotSupported(field, type, ['Egress', 'Ingress'])],
+    ),
   ],
 });
 export const networkPolicies = resourceOf(networkPolicyDefinition);

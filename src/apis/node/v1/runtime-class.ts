@@ -1,3 +1,6 @@
+import { validateTolerations } from '#apis/core/v1/validate-scheduling.ts';
+import { checkDns1123Label } from '#apis/meta/names.ts';
+import { immutable, requiredName } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { tolerationSchema } from '#apis/core/v1/scheduling.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -36,6 +39,11 @@ export const runtimeClassDefinition = defineBuiltin<RuntimeClass>({
       served: true,
       columns: [column<RuntimeClass>('Handler', ({ handler }) => handler), ageColumn],
     },
+  ],
+  validate: ({ handler, scheduling }, { old }) => [
+    ...requiredName('handler', handler, checkDns1123Label),
+    ...validateTolerations(scheduling?.tolerations, 'scheduling.tolerations'),
+    ...(old === undefined ? [] : immutable('handler', handler, old.handler)),
   ],
 });
 export const runtimeClasses = resourceOf(runtimeClassDefinition);

@@ -1,3 +1,5 @@
+import { countOrPercent, labelSelectorErrors } from '#apis/meta/validation.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -48,6 +50,14 @@ export const podDisruptionBudgetDefinition = defineBuiltin<PodDisruptionBudget>(
         ageColumn,
       ],
     },
+  ],
+  validate: ({ spec }) => [
+    ...(spec.minAvailable !== undefined && spec.maxUnavailable !== undefined
+      ? [fieldInvalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
+      : []),
+    ...countOrPercent('spec.minAvailable', spec.minAvailable),
+    ...countOrPercent('spec.maxUnavailable', spec.maxUnavailable),
+    ...labelSelectorErrors('spec.selector', spec.selector),
   ],
 });
 export const podDisruptionBudgets = resourceOf(podDisruptionBudgetDefinition);

@@ -1,3 +1,4 @@
+import { setBindingDefaults, validateBinding } from '#apis/rbac/v1/validate-rbac.ts';
 import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -18,5 +19,7 @@ export const clusterRoleBindingDefinition = defineBuiltin<ClusterRoleBinding>({
   plural: 'clusterrolebindings',
   namespaced: false,
   versions: [{ name: 'v1', schema: clusterRoleBindingSchema, served: true, columns: bindingColumns }],
+  default: setBindingDefaults,
+  validate: (binding, { old }) => validateBinding(binding, false, old),
 });
 export const clusterRoleBindings = resourceOf(clusterRoleBindingDefinition);

@@ -1,3 +1,5 @@
+import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
+import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
 import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -18,5 +20,11 @@ export const clusterRoleDefinition = defineBuiltin<ClusterRole>({
   plural: 'clusterroles',
   namespaced: false,
   versions: [{ name: 'v1', schema: clusterRoleSchema, served: true, columns: [createdAtColumn] }],
+  validate: ({ rules, aggregationRule }) => [
+    ...validateRules(rules, false),
+    ...each(aggregationRule?.clusterRoleSelectors, 'aggregationRule.clusterRoleSelectors', (selector, field) =>
+      labelSelectorErrors(field, selector),
+    ),
+  ],
 });
 export const clusterRoles = resourceOf(clusterRoleDefinition);

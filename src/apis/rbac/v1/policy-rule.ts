@@ -4,7 +4,7 @@ import { list, object, required, string, type Infer } from '#apis/schema.ts';
 const rbac = 'io.k8s.api.rbac.v1';
 
 export const policyRuleSchema = object(`${rbac}.PolicyRule`, {
-  verbs: [1, list(string())],
+  verbs: [1, required(list(string(), { default: [] }))],
   apiGroups: [2, list(string())],
   resources: [3, list(string())],
   resourceNames: [4, list(string())],

@@ -1,3 +1,4 @@
+import { setBindingDefaults, validateBinding } from '#apis/rbac/v1/validate-rbac.ts';
 import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -17,5 +18,7 @@ export const roleBindingDefinition = defineBuiltin<RoleBinding>({
   kind: 'RoleBinding',
   plural: 'rolebindings',
   versions: [{ name: 'v1', schema: roleBindingSchema, served: true, columns: bindingColumns }],
+  default: setBindingDefaults,
+  validate: (binding, { old }) => validateBinding(binding, true, old),
 });
 export const roleBindings = resourceOf(roleBindingDefinition);

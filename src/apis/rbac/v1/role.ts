@@ -1,3 +1,4 @@
+import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
 import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -16,5 +17,6 @@ export const roleDefinition = defineBuiltin<Role>({
   kind: 'Role',
   plural: 'roles',
   versions: [{ name: 'v1', schema: roleSchema, served: true, columns: [createdAtColumn] }],
+  validate: ({ rules }) => validateRules(rules, true),
 });
 export const roles = resourceOf(roleDefinition);

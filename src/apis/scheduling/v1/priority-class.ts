@@ -1,3 +1,4 @@
+import { fieldForbidden } from '#apis/meta/field-error.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -12,6 +13,9 @@ export const priorityClassSchema = kindSchema(`${scheduling}.PriorityClass`, {
   preemptionPolicy: [5, enumeration(['Never', 'PreemptLowerPriority'], { default: 'PreemptLowerPriority' })],
 });
 export interface PriorityClass extends Infer<typeof priorityClassSchema> {}
+
+const maxUserPriority = 1_000_000_000;
+const systemClasses = new Set(['system-node-critical', 'system-cluster-critical']);
 
 export const priorityClassDefinition = defineBuiltin<PriorityClass>({
   group: 'scheduling.k8s.io',
@@ -31,6 +35,21 @@ export const priorityClassDefinition = defineBuiltin<PriorityClass>({
         column<PriorityClass>('PreemptionPolicy', ({ preemptionPolicy }) => preemptionPolicy ?? ''),
       ],
     },
+  ],
+  validate: ({ metadata, value = 0 }, { old }) => [
+    ...(metadata.name?.startsWith('system-') === true && !systemClasses.has(metadata.name)
+      ? [
+          fieldForbidden(
+            'metadata.name',
+            "priority class names with 'system-' prefix are reserved for system use only. error: " +
+              `${metadata.name} is not a known system priority class`,
+          ),
+        ]
+      : []),
+    ...(value > maxUserPriority && !systemClasses.has(metadata.name ?? '')
+      ? [fieldForbidden('value', `maximum allowed value of a user defined priority is ${maxUserPriority}`)]
+      : []),
+    ...(old !== undefined && value !== (old.value ?? 0) ? [fieldForbidden('value', 'may not be changed in an update.')] : []),
   ],
 });
 export const priorityClasses = resourceOf(priorityClassDefinition);

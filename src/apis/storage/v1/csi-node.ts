@@ -1,3 +1,4 @@
+import { each, requiredText } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -42,5 +43,10 @@ export const csiNodeDefinition = defineBuiltin<CSINode>({
       columns: [column<CSINode>('Drivers', ({ spec }) => spec.drivers?.length ?? 0, 'integer'), ageColumn],
     },
   ],
+  validate: ({ spec }) =>
+    each(spec.drivers, 'spec.drivers', ({ name, nodeID }, field) => [
+      ...requiredText(`${field}.name`, name),
+      ...requiredText(`${field}.nodeID`, nodeID),
+    ]),
 });
 export const csiNodes = resourceOf(csiNodeDefinition);

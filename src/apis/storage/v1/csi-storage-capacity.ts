@@ -1,3 +1,4 @@
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -28,6 +29,10 @@ export const csiStorageCapacityDefinition = defineBuiltin<CSIStorageCapacity>({
         column<CSIStorageCapacity>('Capacity', ({ capacity }) => (capacity === undefined ? '<unset>' : String(capacity))),
       ],
     },
+  ],
+  validate: ({ storageClassName }, { old }) => [
+    ...requiredText('storageClassName', storageClassName),
+    ...(old === undefined ? [] : immutable('storageClassName', storageClassName, old.storageClassName)),
   ],
 });
 export const csiStorageCapacities = resourceOf(csiStorageCapacityDefinition);

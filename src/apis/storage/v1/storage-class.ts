@@ -1,3 +1,7 @@
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { immutable, requiredName } from '#apis/meta/validation.ts';
+import { fieldForbidden } from '#apis/meta/field-error.ts';
 import { ageColumn, column, nameColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -32,6 +36,8 @@ export const storageClassSchema = kindSchema(`${storage}.StorageClass`, {
 });
 export interface StorageClass extends Infer<typeof storageClassSchema> {}
 
+const forbidChange = (field: string, same: boolean) => (same ? [] : [fieldForbidden(field, `updates to ${field} are forbidden.`)]);
+
 export const storageClassDefinition = defineBuiltin<StorageClass>({
   group: 'storage.k8s.io',
   kind: 'StorageClass',
@@ -56,6 +62,17 @@ export const storageClassDefinition = defineBuiltin<StorageClass>({
         ageColumn,
       ],
     },
+  ],
+  validate: ({ provisioner, parameters, reclaimPolicy, volumeBindingMode }, { old }) => [
+    ...requiredName('provisioner', provisioner, (name) => checkQualifiedName(name.toLowerCase())),
+    ...(old === undefined
+      ? []
+      : [
+          ...forbidChange('parameters', jsonEqual(parameters ?? {}, old.parameters ?? {})),
+          ...forbidChange('provisioner', provisioner === old.provisioner),
+          ...forbidChange('reclaimPolicy', reclaimPolicy === old.reclaimPolicy),
+          ...immutable('volumeBindingMode', volumeBindingMode, old.volumeBindingMode),
+        ]),
   ],
 });
 export const storageClasses = resourceOf(storageClassDefinition);

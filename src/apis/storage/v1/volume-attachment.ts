@@ -1,3 +1,4 @@
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { persistentVolumeSpecSchema } from '#apis/core/v1/persistent-volume.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -59,6 +60,11 @@ export const volumeAttachmentDefinition = defineBuiltin<VolumeAttachment>({
         ageColumn,
       ],
     },
+  ],
+  validate: ({ spec }, { old }) => [
+    ...requiredText('spec.attacher', spec.attacher),
+    ...requiredText('spec.nodeName', spec.nodeName),
+    ...(old === undefined ? [] : immutable('spec', spec, old.spec)),
   ],
 });
 export const volumeAttachments = resourceOf(volumeAttachmentDefinition);

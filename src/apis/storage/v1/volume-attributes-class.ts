@@ -1,3 +1,4 @@
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -24,6 +25,12 @@ export const volumeAttributesClassDefinition = defineBuiltin<VolumeAttributesCla
       served: true,
       columns: [column<VolumeAttributesClass>('DriverName', ({ driverName }) => driverName), ageColumn],
     },
+  ],
+  validate: ({ driverName, parameters }, { old }) => [
+    ...requiredText('driverName', driverName),
+    ...(old === undefined
+      ? []
+      : [...immutable('driverName', driverName, old.driverName), ...immutable('parameters', parameters, old.parameters)]),
   ],
 });
 export const volumeAttributesClasses = resourceOf(volumeAttributesClassDefinition);

@@ -2,6 +2,7 @@ import type { ApiServer } from '#apiserver/request.ts';
 import type { ControllerModule } from '#controller/controller.ts';
 import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
+import { clusterControllers } from '#cluster/modules.ts';
 import { servingControllers } from '#serving/modules.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
@@ -23,6 +24,7 @@ interface Parts {
 export function controllerGroups({ config }: Parts): readonly ControllerGroup[] {
   const { settings, ports } = config;
   return [
+    { component: 'cluster', modules: clusterControllers() },
     {
       component: 'controller',
       modules: servingControllers({

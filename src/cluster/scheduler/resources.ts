@@ -1,0 +1,44 @@
+import type { Node } from '#apis/core/v1/node.ts';
+import type { Container, Pod } from '#apis/core/v1/pod.ts';
+import { tryParseQuantity } from '#apis/meta/quantity.ts';
+
+/** Amounts by resource name, in billionths of its unit. */
+export type Amounts = ReadonlyMap<string, bigint>;
+
+/** What a pod takes of a node: its containers' requests together, or an init container's where that is more, and one pod. */
+export function requestsOf(pod: Pod): Amounts {
+  const total = sumOf(pod.spec?.containers ?? []);
+  for (const container of pod.spec?.initContainers ?? []) {
+    for (const [name, amount] of sumOf([container])) if (amount > (total.get(name) ?? 0n)) total.set(name, amount);
+  }
+  for (const [name, amount] of amounts(pod.spec?.overhead)) total.set(name, (total.get(name) ?? 0n) + amount);
+  return total.set('pods', 1_000_000_000n);
+}
+
+export function allocatableOf(node: Node): Amounts {
+  return amounts(node.status?.allocatable ?? node.status?.capacity);
+}
+
+/** `Insufficient cpu` and the like for each resource that `used` and `wanted` together exceed. */
+export function shortages(wanted: Amounts, used: Amounts, allocatable: Amounts): string[] {
+  const missing: string[] = [];
+  for (const [name, amount] of wanted) {
+    if (amount === 0n || (used.get(name) ?? 0n) + amount <= (allocatable.get(name) ?? 0n)) continue;
+    missing.push(name === 'pods' ? 'Too many pods' : `Insufficient ${name}`);
+  }
+  return missing;
+}
+
+export function add(total: Map<string, bigint>, amountsToAdd: Amounts): void {
+  for (const [name, amount] of amountsToAdd) total.set(name, (total.get(name) ?? 0n) + amount);
+}
+
+function sumOf(containers: readonly Container[]): Map<string, bigint> {
+  const total = new Map<string, bigint>();
+  for (const { resources } of containers) add(total, amounts(resources?.requests));
+  return total;
+}
+
+function amounts(list: Readonly<Record<string, string | number>> | undefined): Map<string, bigint> {
+  return new Map(Object.entries(list ?? {}).map(([name, text]) => [name, tryParseQuantity(text)?.nano ?? 0n]));
+}

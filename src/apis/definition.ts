@@ -52,7 +52,7 @@ export interface KindVersion {
   readonly name: string;
   readonly schema: Schema;
   readonly served: boolean;
-  /** Columns after NAME. Absent: AGE alone. */
+  /** Columns after NAME, or all of them when one is called Name (events show theirs last). Absent: AGE alone. */
   readonly columns?: readonly Column[];
   /** Answered as a `Warning` header when the version is used. */
   readonly deprecationWarning?: string;

@@ -54,15 +54,12 @@ function isComplete(value: unknown, schema: Schema): boolean {
   if (Array.isArray(value)) return value.every((item) => isComplete(item, schema.items ?? {}));
   const record = value as Record<string, unknown>;
   if (schema.required?.some((key) => record[key] === undefined) === true) return false;
-  const { properties, additionalProperties } = schema;
-  return Object.entries(record).every(([key, child]) =>
-    isComplete(child, properties?.[key] ?? (typeof additionalProperties === 'object' ? additionalProperties : {})),
-  );
+  return Object.entries(record).every(([key, child]) => isComplete(child, childOf(schema, key)));
 }
 
 /**
- * Removes what Kubernetes' decoding into Go structs does not tell from an absent field: null everywhere, and the empty
- * string where a value of an enumeration or a default is expected. Values of a wrong type are left for validation.
+ * Undoes what Kubernetes' decoding into Go structs does not tell from an absent field: null everywhere, and the empty string
+ * where a value of an enumeration or a default is expected.
  */
 export function dropUnset(value: unknown, schema: Schema): void {
   if (Array.isArray(value)) {
@@ -70,17 +67,16 @@ export function dropUnset(value: unknown, schema: Schema): void {
     return;
   }
   if (typeof value !== 'object' || value === null) return;
-  const { properties, additionalProperties } = schema;
   const record = value as Record<string, unknown>;
   for (const [key, child] of Object.entries(record)) {
-    const childSchema = properties?.[key] ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
-    if (childSchema === undefined) continue;
-    if (isUnset(child, childSchema)) delete record[key];
-    else dropUnset(child, childSchema);
+    const childSchema = childOf(schema, key);
+    if (child === null) delete record[key];
+    else if (child !== '') dropUnset(child, childSchema);
+    else if (childSchema.default !== undefined) record[key] = childSchema.default;
+    else if (childSchema.enum !== undefined && !childSchema.enum.includes('')) delete record[key];
   }
 }
 
-function isUnset(value: unknown, schema: Schema): boolean {
-  if (value === null) return true;
-  return value === '' && ((schema.enum !== undefined && !schema.enum.includes('')) || schema.default !== undefined);
+function childOf({ properties, additionalProperties }: Schema, key: string): Schema {
+  return properties?.[key] ?? (typeof additionalProperties === 'object' ? additionalProperties : {});
 }

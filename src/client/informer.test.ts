@@ -146,6 +146,7 @@ describe('informer', () => {
     await using run = await started(server);
     server.down = new StatusError('ServiceUnavailable', 'away');
     server.cut(new Error('connection reset'));
+    await turn();
     await run.clock.advance(60_000);
     assert.equal(run.informer.list().length, 1);
     const attempts = server.watches.length;
@@ -166,6 +167,7 @@ describe('informer', () => {
     await using run = await started(server);
     server.down = new StatusError('ServiceUnavailable', 'away');
     server.cut(new Error('connection reset'));
+    await turn();
     await run.clock.advance(1);
     server.remove('n/gone');
     server.put('changed');
@@ -182,6 +184,7 @@ describe('informer', () => {
     await using run = await started(server);
     server.oldest = 1_000_000;
     server.cut();
+    await turn();
     await run.clock.advance(60_000);
     assert.ok(server.lists.length > 3 && server.lists.length < 20, `${server.lists.length} lists in a minute`);
   });

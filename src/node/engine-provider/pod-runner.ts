@@ -44,6 +44,8 @@ export class PodRunner {
   #final: PodStatus | undefined;
   #ended: { readonly reason: string; readonly message: string } | undefined;
   #running: Promise<void> | undefined;
+  /** Sandbox and volumes are there. */
+  #prepared: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
   #cancelDeadline: () => void = () => {};
   #publishing = false;
@@ -136,8 +138,11 @@ export class PodRunner {
     const { signal } = this.#ending;
     this.#armDeadline();
     this.#changed();
-    await this.#prepare(signal);
-    if (await this.#initialize(signal)) await Promise.allSettled(this.#app.map((one) => one.run(signal)));
+    this.#prepared = this.#prepare(signal);
+    this.#prepared.catch(() => {});
+    // Containers that run already are taken over at once: a stop that follows must find them.
+    const isRunnable = this.#wasInitialized() ? this.#startSidecars(signal) : await this.#initialize(signal);
+    if (isRunnable) await Promise.allSettled(this.#app.map((one) => one.run(signal)));
     if (signal.aborted) return;
     await this.#complete();
   }
@@ -168,17 +173,26 @@ export class PodRunner {
 
   /** Runs the init containers; false when one of them has failed for good. Sidecars go on in the background. */
   async #initialize(signal: AbortSignal): Promise<boolean> {
-    const wasInitialized = this.#app.some((one) => one.state.terminated !== undefined || this.#engineKnows(one));
+    await this.#prepared;
     for (const one of this.#init) {
       if (one.role === 'sidecar') {
         this.#background.push(one.run(signal).catch(() => {}));
-        if (!wasInitialized) await this.#until(() => one.started, signal);
-      } else if (!wasInitialized) {
+        await this.#until(() => one.started, signal);
+      } else {
         await one.run(signal);
         if (one.state.terminated?.exitCode !== 0) return false;
       }
     }
     return true;
+  }
+
+  #startSidecars(signal: AbortSignal): true {
+    for (const one of this.#init) if (one.role === 'sidecar') this.#background.push(one.run(signal).catch(() => {}));
+    return true;
+  }
+
+  #wasInitialized(): boolean {
+    return this.#app.some((one) => one.state.terminated !== undefined || this.#engineKnows(one));
   }
 
   #engineKnows(one: ContainerSupervisor): boolean {
@@ -301,6 +315,7 @@ export class PodRunner {
   }
 
   async #containerSpec(container: Container, image: LocalImage, attempt: number) {
+    await this.#prepared;
     const { sources, events } = this.#deps;
     const node = this.#deps.node();
     const addresses = { podIp: this.#requireSandbox().ip, hostIps: node.hostIps };

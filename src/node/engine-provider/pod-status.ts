@@ -6,7 +6,8 @@ import { qosClassOf } from '#node/engine-provider/qos-class.ts';
 /** Everything a pod's status is made of. */
 export interface StatusInput {
   readonly pod: Pod;
-  /** The status before this one: its start time and the transition times of unchanged conditions are kept. */
+  /** The status before this one: its start time and the transition times of unchanged conditions are kept. Conditions that others
+   * own come from the pod itself. */
   readonly previous: PodStatus;
   readonly init: readonly ContainerView[];
   readonly app: readonly ContainerView[];
@@ -76,7 +77,6 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
   const known = new Map((previous.conditions ?? []).map((condition) => [condition.type, condition]));
   const stamped = own.map((condition) => {
     const before = known.get(condition.type);
-    known.delete(condition.type);
     const same = before?.status === condition.status && before.lastTransitionTime !== undefined;
     const stamp = same ? before.lastTransitionTime : timestamp(now);
     const observedGeneration = pod.metadata.generation;
@@ -86,7 +86,8 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
       ...(stamp === undefined ? {} : { lastTransitionTime: stamp }),
     };
   });
-  return [...stamped, ...known.values()];
+  const ownTypes = new Set(own.map(({ type }) => type));
+  return [...stamped, ...(pod.status?.conditions ?? []).filter(({ type }) => !ownTypes.has(type))];
 }
 
 function initialized(input: StatusInput, phase: Phase): PodCondition {
@@ -106,10 +107,10 @@ function containersReady({ init, app }: StatusInput, phase: Phase): PodCondition
   return { type, status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
 }
 
-function podReady({ pod, previous }: StatusInput, containers: PodCondition): PodCondition {
+function podReady({ pod }: StatusInput, containers: PodCondition): PodCondition {
   if (containers.status !== 'True') return { ...containers, type: 'Ready' };
   const problems = (pod.spec?.readinessGates ?? []).flatMap(({ conditionType }) => {
-    const gate = previous.conditions?.find((condition) => condition.type === conditionType);
+    const gate = pod.status?.conditions?.find((condition) => condition.type === conditionType);
     if (gate === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
     return gate.status === 'True' ? [] : [`the status of pod readiness gate "${conditionType}" is not "True", but ${gate.status}`];
   });

@@ -1,0 +1,123 @@
+import { dialAnnotation } from '#apis/dormouse/names.ts';
+import type { PodStatus } from '#apis/core/v1/pod-status.ts';
+import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { isReason } from '#apis/meta/status.ts';
+import type { Client } from '#client/client.ts';
+import type { Lister } from '#client/informer-types.ts';
+import { backoffMs } from '#core/async.ts';
+import { sleep, type Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import { semanticEqual } from '#machinery/semantic-equality.ts';
+import type { PodReport } from '#node/provider.ts';
+
+export interface StatusWriterOptions {
+  readonly client: Client;
+  readonly lister: Lister<Pod>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Conditions of a pod that this agent owns; all others belong to somebody else and are kept. */
+const ownConditions: ReadonlySet<string> = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]);
+
+/**
+ * Brings what providers report to the API: at most one write of a pod at a time, always the newest report, nothing when nothing
+ * changed. A write that fails is tried again until it succeeds, a newer one replaces it, or the pod is gone.
+ */
+export class PodStatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #entries = new Map<string, { pending: PodReport | undefined; last: PodStatus | undefined; dial: string | undefined; work: Promise<void> }>();
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  write(report: PodReport): void {
+    const entry = this.#entries.get(report.uid);
+    if (entry?.pending !== undefined) {
+      entry.pending = report;
+      return;
+    }
+    const next = entry ?? { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve() };
+    this.#entries.set(report.uid, next);
+    next.pending = report;
+    next.work = next.work.then(() => this.#send(report.uid));
+  }
+
+  /** Resolves when everything reported of the pod so far has been written or given up. */
+  async flush(uid: string): Promise<void> {
+    await this.#entries.get(uid)?.work;
+  }
+
+  /** The pod is gone from the API. */
+  forget(uid: string): void {
+    this.#entries.delete(uid);
+  }
+
+  async #send(uid: string): Promise<void> {
+    const entry = this.#entries.get(uid);
+    for (let failures = 0; entry?.pending !== undefined && !this.#options.signal.aborted; failures += 1) {
+      const report = entry.pending;
+      entry.pending = undefined;
+      try {
+        if (report.dial !== undefined && report.dial !== entry.dial) {
+          await this.#writeDial(report, report.dial);
+          entry.dial = report.dial;
+        }
+        entry.last = await this.#writeStatus(report, entry.last);
+        return;
+      } catch (error) {
+        if (isReason(error, 'NotFound') || this.#options.signal.aborted) return;
+        if (isReason(error, 'Conflict') && (await this.#isReplaced(report))) return;
+        this.#options.logger.warn('pod status not written', { pod: report.name, namespace: report.namespace, error });
+        entry.last = undefined;
+        entry.pending ??= report;
+        await sleep(this.#options.clock, backoffMs(failures, 50, 5_000), this.#options.signal).catch(() => {});
+      }
+    }
+  }
+
+  async #writeDial({ namespace, name, uid }: PodReport, dial: string): Promise<void> {
+    const body = { metadata: { uid, annotations: { [dialAnnotation]: dial } } };
+    await this.#options.client.of(pods).patch(namespace, name, { type: 'merge', body });
+  }
+
+  async #writeStatus({ namespace, name, uid, status }: PodReport, last: PodStatus | undefined): Promise<PodStatus> {
+    const known = this.#options.lister.get(namespace, name);
+    const current = known?.metadata.uid === uid ? known : undefined;
+    const foreign = (current?.status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type));
+    const own = (status.conditions ?? []).filter(({ type }) => ownConditions.has(type));
+    const wanted: PodStatus = { ...status, conditions: [...own, ...foreign] };
+    const patch = statusPatch(last ?? current?.status ?? {}, wanted);
+    if (patch === undefined) return wanted;
+    // Lists are replaced as a whole: where others write conditions too, a write from an old state must be refused.
+    const version = foreign.length > 0 || 'readinessGates' in (current?.spec ?? {}) ? current?.metadata.resourceVersion : undefined;
+    const body = { metadata: { uid, ...(version === undefined ? {} : { resourceVersion: version }) }, status: patch };
+    await this.#options.client.of(pods).patch(namespace, name, { type: 'merge', body }, { subresource: 'status' });
+    return wanted;
+  }
+
+  /** Whether the name now belongs to another pod. */
+  async #isReplaced({ namespace, name, uid }: PodReport): Promise<boolean> {
+    const now = await this.#options.client
+      .of(pods)
+      .get(namespace, name)
+      .catch((error: unknown) => (isReason(error, 'NotFound') ? undefined : { metadata: { uid } }));
+    return now?.metadata.uid !== uid;
+  }
+}
+
+/** The top-level fields of the status that differ, null for those that are gone; undefined when there are none. */
+function statusPatch(from: PodStatus, to: PodStatus): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(to)) if (!semanticEqual(from[key as keyof PodStatus], value)) patch[key] = value;
+  for (const key of ['message', 'reason'] as const) if (from[key] !== undefined && to[key] === undefined) patch[key] = null;
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}

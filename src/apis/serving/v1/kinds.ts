@@ -32,12 +32,24 @@ function versions(modern: Schema, legacy: Schema, columns: readonly Column[]): K
   ];
 }
 
-/** Between versions only the spec's old shapes differ, and only on the way in: what comes out is inline in every version. */
-function converter(modernize: (spec: Record<string, unknown>) => Record<string, unknown>) {
-  return (object: KubeObject, fromVersion: string, toVersion: string): KubeObject => {
-    const result = { ...object, apiVersion: `${servingGroup}/${toVersion}` } as KubeObject & { spec?: Record<string, unknown> };
-    if (fromVersion === 'v1alpha1' && result.spec !== undefined) result.spec = modernize(result.spec);
-    return result;
+type Modernize = (spec: Record<string, unknown>) => Record<string, unknown>;
+type WithSpec = KubeObject & { spec?: Record<string, unknown> };
+
+/**
+ * Between versions only the spec's old shapes differ, and only on the way in: what comes out is inline in every version. They
+ * are rewritten before defaulting and validation (`prepare`), and wherever else an object changes its version (`convert`).
+ */
+function modernizing(modernize: Modernize) {
+  return {
+    prepare(object: KubeObject): void {
+      const target = object as WithSpec;
+      if (target.spec !== undefined) target.spec = modernize(target.spec);
+    },
+    convert(object: KubeObject, fromVersion: string, toVersion: string): KubeObject {
+      const result = { ...object, apiVersion: `${servingGroup}/${toVersion}` } as WithSpec;
+      if (fromVersion === 'v1alpha1' && result.spec !== undefined) result.spec = modernize(result.spec);
+      return result;
+    },
   };
 }
 
@@ -60,7 +72,7 @@ export const serviceDefinition = defineKind<Service>({
   plural: 'services',
   ...names('service', ['kservice', 'ksvc']),
   versions: versions(schemas.service, schemas.legacyService, [url, ...latest, ...readyColumns]),
-  convert: converter(modernServiceSpec),
+  ...modernizing(modernServiceSpec),
   default(service, context) {
     const spec = (service.spec ??= {});
     defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context));
@@ -94,7 +106,7 @@ export const configurationDefinition = defineKind<Configuration>({
   plural: 'configurations',
   ...names('configuration', ['config', 'cfg']),
   versions: versions(schemas.configuration, schemas.legacyConfiguration, [...latest, ...readyColumns]),
-  convert: converter((spec) => modernConfigurationSpec(spec, 'spec')),
+  ...modernizing((spec) => modernConfigurationSpec(spec, 'spec')),
   default(configuration, context) {
     const spec = (configuration.spec ??= {});
     defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context));
@@ -121,7 +133,7 @@ export const routeDefinition = defineKind<Route>({
   plural: 'routes',
   ...names('route', ['rt']),
   versions: versions(schemas.route, schemas.legacyRoute, [url, ...readyColumns]),
-  convert: converter(withModernTraffic),
+  ...modernizing(withModernTraffic),
   default(route, context) {
     defaultTraffic(route.spec?.traffic ?? []);
     if (!isOwned(route)) setUserInfo(route, context, sameValue(context.old?.spec, route.spec));
@@ -154,7 +166,7 @@ export const revisionDefinition = defineKind<Revision>({
     column('Actual Replicas', '.status.actualReplicas', 'integer'),
     column('Desired Replicas', '.status.desiredReplicas', 'integer'),
   ]),
-  convert: converter((spec) => modernRevisionSpec(spec, 'spec')),
+  ...modernizing((spec) => modernRevisionSpec(spec, 'spec')),
   default(revision, context) {
     if (context.operation === 'create')
       defaultRevisionSpec((revision.spec ??= {} as NonNullable<Revision['spec']>), defaultsContext(context));

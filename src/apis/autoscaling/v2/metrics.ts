@@ -106,7 +106,7 @@ export const externalMetricStatusSchema = object(`${autoscaling}.ExternalMetricS
 export interface ExternalMetricStatus extends Infer<typeof externalMetricStatusSchema> {}
 
 export const metricStatusSchema = object(`${autoscaling}.MetricStatus`, {
-  type: [1, required(enumeration(['ContainerResource', 'External', 'Object', 'Pods', 'Resource'], { default: '' }))],
+  type: [1, required(enumeration(['ContainerResource', 'External', 'Object', 'Pods', 'Resource']))],
   object: [2, objectMetricStatusSchema],
   pods: [3, podsMetricStatusSchema],
   resource: [4, resourceMetricStatusSchema],

@@ -2,8 +2,11 @@ import type { ApiServer } from '#apiserver/request.ts';
 import type { ControllerModule } from '#controller/controller.ts';
 import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
+import { createAutoscaler } from '#autoscaler/module.ts';
 import { clusterControllers } from '#cluster/modules.ts';
 import { servingControllers } from '#serving/modules.ts';
+import { systemClock } from '#core/clock.ts';
+import { addStatsRoute } from '#platform/control/routes.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 
@@ -21,10 +24,13 @@ interface Parts {
 }
 
 /** Which controllers the control process runs, and as whom. */
-export function controllerGroups({ config }: Parts): readonly ControllerGroup[] {
+export function controllerGroups({ server, config }: Parts): readonly ControllerGroup[] {
   const { settings, ports } = config;
+  const autoscaler = createAutoscaler(systemClock);
+  addStatsRoute(server, autoscaler.stats);
   return [
     { component: 'cluster', modules: clusterControllers() },
+    { component: 'autoscaler', modules: [autoscaler.module] },
     {
       component: 'controller',
       modules: servingControllers({

@@ -5,7 +5,7 @@ import type { Configuration, Revision } from '#apis/serving/v1/schemas.ts';
 import { isReason } from '#apis/meta/status.ts';
 import { done, requeue, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { childrenOf, indexByOwner } from '#controller/owner.ts';
-import { ConfigStore } from '#serving/config-store.ts';
+import { ConfigStore } from '#controller/config-store.ts';
 
 const hourMs = 3_600_000;
 

@@ -10,7 +10,7 @@ import { autoscalingAnnotation, autoscalingPrefix } from '#apis/serving/validati
 import type { AutoscalerConfig, DeploymentConfig, ObservabilityConfig } from '#apis/serving/config/tables.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { parseGoDuration } from '#core/duration.ts';
-import { pick } from '#serving/owned.ts';
+import { pick } from '#controller/children.ts';
 
 const defaultPort = 8080;
 /** Asks the node agent for a readiness probe every few milliseconds: Knative's periodSeconds 0, which a Pod cannot say. */

@@ -6,7 +6,7 @@ import { annotations, labels } from '#apis/serving/names.ts';
 import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { pick } from '#serving/owned.ts';
+import { pick } from '#controller/children.ts';
 import { hostName, isClusterLocal, localHosts, publicHost } from '#serving/route/domains.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 

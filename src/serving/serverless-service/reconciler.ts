@@ -7,7 +7,7 @@ import { timestamp } from '#controller/conditions.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { controllerReference, enqueueOwner } from '#controller/owner.ts';
 import { serverlessServiceConditions } from '#serving/conditions.ts';
-import { ensureChild, NotOwnedError } from '#serving/owned.ts';
+import { ensureChild, NotOwnedError } from '#controller/children.ts';
 
 const byService = 'service';
 

@@ -8,7 +8,7 @@ import { enqueueOwner } from '#controller/owner.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { quoted, serviceConditions } from '#serving/conditions.ts';
 import { findNamedRevision } from '#serving/configuration/named-revision.ts';
-import { ensureChild, NotOwnedError } from '#serving/owned.ts';
+import { ensureChild, NotOwnedError } from '#controller/children.ts';
 import { makeConfiguration, makeRoute } from '#serving/service/resources.ts';
 
 /** Service → Configuration and Route of the same name, and their conditions back. */

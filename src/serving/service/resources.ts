@@ -2,7 +2,7 @@ import { annotations, labels } from '#apis/serving/names.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { Configuration, Route, Service, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { pick } from '#serving/owned.ts';
+import { pick } from '#controller/children.ts';
 
 /** The Configuration a Service asks for; same name. `existing` keeps the routes that the labeler noted on it. */
 export function makeConfiguration(service: Service, existing?: Configuration): Configuration {

@@ -2,11 +2,9 @@ import type { ClusterRole } from '#apis/rbac/v1/cluster-role.ts';
 import type { ClusterRoleBinding } from '#apis/rbac/v1/cluster-role-binding.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
+type Rule =
+  | { readonly apiGroups: readonly string[]; readonly resources: readonly string[]; readonly verbs: readonly string[] }
+  | { readonly nonResourceURLs: readonly string[]; readonly verbs: readonly string[] };
 
 const read = ['get', 'list', 'watch'];
 const all = ['*'];
@@ -67,7 +65,7 @@ export const components = {
       rule('', ['secrets'], read),
       rule('', ['pods'], [...read, 'patch']),
       rule('discovery.k8s.io', ['endpointslices'], read),
-      rule('dormouse.dev', ['*'], all),
+      { nonResourceURLs: ['/apis/dormouse.dev/v1/stats'], verbs: ['post'] },
       events,
     ],
   },
@@ -84,7 +82,7 @@ export type ComponentName = keyof typeof components;
 export function clusterRole({ name, rules }: Component): ClusterRole {
   return {
     metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
-    rules: rules.map(({ apiGroups, resources, verbs }) => ({ apiGroups: [...apiGroups], resources: [...resources], verbs: [...verbs] })),
+    rules: structuredClone(rules) as ClusterRole['rules'],
   } as ClusterRole;
 }
 

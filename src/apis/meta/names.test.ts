@@ -8,6 +8,8 @@ describe('names', () => {
       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
     ]);
   });
+  it('says that a subdomain is no label', () => assert.deepEqual(names.checkDns1123Label('a.b'), ['must not contain dots']));
+  it('counts characters', () => assert.deepEqual(names.checkDns1123Label('a'.repeat(64)), ['must be no more than 63 characters']));
   it('joins examples with a double blank, as Kubernetes does', () => {
     assert.match(names.checkDns1123Label('-')[0] ?? '', /\(e\.g\. 'my-name', {2}or '123-abc', regex used for validation is/);
   });

@@ -20,7 +20,7 @@ export function regexError(message: string, pattern: string, ...examples: readon
   if (examples.length === 0) return `${message} (regex used for validation is '${pattern}')`;
   return `${message} (e.g. ${examples.map((one) => `'${one}', `).join(' or ')}regex used for validation is '${pattern}')`;
 }
-export const maxLengthError = (length: number): string => `must be no more than ${length} bytes`;
+export const maxLengthError = (length: number): string => `must be no more than ${length} characters`;
 export const rangeError = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
 
 interface Rule {
@@ -41,14 +41,20 @@ function rule({ pattern, message, examples, maxLength }: Rule): (value: string) 
   };
 }
 
-/** RFC 1123 label: names of namespaces, containers, Services of newer servers. */
-export const checkDns1123Label = rule({
+const subdomainExpression = new RegExp(`^${subdomain}$`);
+const checkLabelSyntax = rule({
   pattern: label,
   message:
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   examples: ['my-name', '123-abc'],
-  maxLength: maxLabelLength,
 });
+
+/** RFC 1123 label: names of namespaces, containers, volumes. */
+export function checkDns1123Label(value: string): Findings {
+  const findings =
+    checkLabelSyntax(value).length > 0 && subdomainExpression.test(value) ? ['must not contain dots'] : checkLabelSyntax(value);
+  return Buffer.byteLength(value) > maxLabelLength ? [maxLengthError(maxLabelLength), ...findings] : findings;
+}
 
 /** RFC 1123 subdomain: names of most kinds. */
 export const checkDns1123Subdomain = rule({

@@ -36,7 +36,7 @@ describe('metadata', () => {
     [
       'an owner without uid',
       { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: '' }] },
-      /^metadata\.ownerReferences\[0\]\.uid: Invalid value: "": uid must not be empty$/,
+      /^metadata\.ownerReferences\[0\]\.uid: Invalid value: "": must not be empty$/,
     ],
   ];
   for (const [name, meta, expected] of cases) {

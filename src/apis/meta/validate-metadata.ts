@@ -75,7 +75,7 @@ function ownerErrors(field: string, owners: readonly OwnerReference[]): Errors {
   const errors = each(owners, field, (owner, at) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
       .filter((key) => owner[key] === '')
-      .map((key) => fieldInvalid(`${at}.${key}`, '', `${key === 'apiVersion' ? 'version' : key} must not be empty`)),
+      .map((key) => fieldInvalid(`${at}.${key}`, '', key === 'apiVersion' ? 'version must not be empty' : 'must not be empty')),
   );
   const [first, second] = owners.filter(({ controller }) => controller === true);
   if (first === undefined || second === undefined) return errors;

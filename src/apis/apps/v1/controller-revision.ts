@@ -1,3 +1,4 @@
+import { fieldRequired } from '#apis/meta/field-error.ts';
 import { immutable, nonNegative } from '#apis/meta/validation.ts';
 import { controllerOf } from '#apis/meta/object.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
@@ -38,6 +39,7 @@ export const controllerRevisionDefinition = defineBuiltin<ControllerRevision>({
     },
   ],
   validate: ({ revision, data }, { old }) => [
+    ...(data === undefined ? [fieldRequired('data', 'data is mandatory')] : []),
     ...nonNegative('revision', revision),
     ...(old === undefined ? [] : immutable('data', data, old.data)),
   ],

@@ -65,11 +65,6 @@ describe('services', () => {
 
   it('accept a headless one without ports', () => assert.deepEqual(errorsOf({ ports: [], clusterIP: 'None' }), []));
 
-  it('are named as RFC 1035 labels', () => {
-    const [error] = refine(serviceDefinition, { ...service(), metadata: { name: '1a' } }).errors;
-    assert.match(error ?? '', /^metadata\.name: Invalid value: "1a": a DNS-1035 label must consist of/);
-  });
-
   it('keep the address and node ports a client leaves out, and refuse another address', () => {
     const given = service({ type: 'NodePort', clusterIP: '10.0.0.5', clusterIPs: ['10.0.0.5'], ports: [{ port: 80, nodePort: 30001 }] });
     const old = refine(serviceDefinition, given).object as unknown as Service;

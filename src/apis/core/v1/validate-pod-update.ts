@@ -2,7 +2,7 @@ import type { PodSpec } from '#apis/core/v1/pod-spec.ts';
 import type { Toleration } from '#apis/core/v1/scheduling.ts';
 import { jsonEqual } from '#apis/meta/equal.ts';
 import { fieldForbidden, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
-import type { Errors } from '#apis/meta/validation.ts';
+import { each, type Errors } from '#apis/meta/validation.ts';
 
 const updatable = [
   '`spec.containers[*].image`',
@@ -76,6 +76,7 @@ function tolerationErrors(tolerations: readonly Toleration[], old: readonly Tole
 
 function gateErrors(spec: PodSpec, old: PodSpec): Errors {
   const before = new Set((old.schedulingGates ?? []).map(({ name }) => name));
-  const added = (spec.schedulingGates ?? []).filter(({ name }) => !before.has(name));
-  return added.map(() => fieldForbidden('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gates'));
+  return each(spec.schedulingGates, 'spec.schedulingGates', ({ name }, field) =>
+    before.has(name) ? [] : [fieldForbidden(`${field}.name`, `only deletion is allowed, but found new scheduling gate '${name}'`)],
+  );
 }

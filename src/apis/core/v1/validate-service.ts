@@ -1,16 +1,14 @@
 import { portErrors } from '#apis/core/v1/validate-probe.ts';
 import type { Service, ServicePort, ServiceSpec } from '#apis/core/v1/service.ts';
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
-import { checkDns1035Label, checkDns1123Label, checkDns1123Subdomain, checkIP } from '#apis/meta/names.ts';
+import { checkDns1123Label, checkDns1123Subdomain, checkIP } from '#apis/meta/names.ts';
 import { each, inRange, invalidFor, labelErrors, requiredName, type Errors } from '#apis/meta/validation.ts';
 
 const maxAffinitySeconds = 86_400;
 
 /** Findings about a Service (k8s.io/kubernetes ValidateService), addresses and node ports as given or allocated. */
-export function validateService({ metadata, spec }: Service): Errors {
-  const name = metadata.name ?? '';
+export function validateService({ spec }: Service): Errors {
   return [
-    ...invalidFor('metadata.name', name, checkDns1035Label(name)),
     ...labelErrors('spec.selector', spec.selector),
     ...portsErrors(spec),
     ...typeErrors(spec),

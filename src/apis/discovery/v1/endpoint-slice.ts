@@ -125,7 +125,6 @@ export const endpointSliceDefinition = defineBuiltin<EndpointSlice>({
     },
   ],
   validate: (slice, { old }) => [
-    ...invalidFor('metadata.name', slice.metadata.name ?? '', checkDns1123Subdomain(slice.metadata.name ?? '')),
     ...endpointsErrors(slice),
     ...portsErrors(slice.ports ?? []),
     ...(old === undefined ? [] : immutable('addressType', slice.addressType, old.addressType)),

@@ -68,7 +68,7 @@ export class Proxy {
     const wanted = new Set(config.backends.map(({ key }) => key));
     for (const backend of config.backends) this.setBackend(backend);
     this.setRules(config.rules);
-    for (const key of [...this.#backends.keys()]) if (!wanted.has(key)) this.removeBackend(key);
+    for (const key of this.#backends.keys()) if (!wanted.has(key)) this.removeBackend(key);
   }
 
   /** Swaps in a new table; backends that rules name must be known. */

@@ -44,9 +44,12 @@ export const emptyRouteTable: RouteTable = { external: new Map(), local: new Map
 /** Fields that say which revision a request goes to: the container must not see them (Knative's header pruning). */
 const revisionHeaders = new Set(['knative-serving-revision', 'knative-serving-namespace']);
 
+/** Compiled paths by the rule they came from: an update of one route leaves the work done for a thousand others. */
+const compiledRules = new WeakMap<RuleConfig, readonly PathRule[]>();
+
 /**
- * Compiles rules to a table. Rules of the same host and visibility are merged. Splits whose backend is unknown are an error of
- * the caller. Decks of `previous` go on where the same rule splits in the same way.
+ * Compiles rules to a table. Rules of the same host and visibility are merged. A backend that is not known is an error of the
+ * caller. Decks of `previous` go on where the same rule splits in the same way.
  */
 export function compileRoutes(
   rules: readonly RuleConfig[],
@@ -56,19 +59,27 @@ export function compileRoutes(
   const table = { external: new Map<string, HostRoutes>(), local: new Map<string, HostRoutes>() };
   for (const rule of rules) {
     const hosts = table[rule.visibility];
+    const paths = compileRule(rule, backends, previous);
     for (const host of rule.hosts) {
       const known = hosts.get(host);
-      const old = previous[rule.visibility].get(host);
-      const compiled = rule.paths.map((path) => compilePath(path, backends, old));
       hosts.set(host, {
         host,
         redirectToHttps: rule.redirectToHttps ?? known?.redirectToHttps ?? false,
         probeHash: rule.probeHash ?? known?.probeHash ?? '',
-        rules: [...(known?.rules ?? []), ...compiled].sort(moreSpecificFirst),
+        rules: known === undefined ? paths : [...known.rules, ...paths].sort(moreSpecificFirst),
       });
     }
   }
   return table;
+}
+
+function compileRule(rule: RuleConfig, backends: (key: string) => Backend, previous: RouteTable): readonly PathRule[] {
+  const known = compiledRules.get(rule);
+  if (known?.every(({ targets }) => targets.every(({ backend }) => backends(backend.key) === backend)) === true) return known;
+  const old = rule.hosts[0] === undefined ? undefined : previous[rule.visibility].get(rule.hosts[0]);
+  const compiled = rule.paths.map((path) => compilePath(path, backends, old)).sort(moreSpecificFirst);
+  compiledRules.set(rule, compiled);
+  return compiled;
 }
 
 function moreSpecificFirst(a: PathRule, b: PathRule): number {

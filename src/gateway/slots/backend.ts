@@ -59,7 +59,7 @@ export class Backend implements Slots {
     this.config = config;
     this.#clock = clock;
     this.#events = events;
-    this.meter = new Meter(events);
+    this.meter = new Meter(events, this);
     this.update(config);
   }
 
@@ -95,9 +95,9 @@ export class Backend implements Slots {
     else this.#events.drained(this, pod);
   }
 
-  /** Whether requests are still on a pod with this key. */
-  isBusy(podKey: string): boolean {
-    return [...this.pods, ...this.#leaving].some((pod) => pod.key === podKey && pod.running > 0);
+  /** Whether the pod may still get requests or has some. */
+  uses(podKey: string): boolean {
+    return this.pods.some(({ key }) => key === podKey) || [...this.#leaving].some(({ key }) => key === podKey);
   }
 
   acquire(waiter: SlotWaiter): Pod | 'waiting' | 'full' {

@@ -1,7 +1,6 @@
 import type { RevisionSecond, StatsPoke, StatsReport } from '#apis/dormouse/stats.ts';
 import type { Clock } from '#core/clock.ts';
-import type { Backend } from '#gateway/slots/backend.ts';
-import type { Meter, MeterSink, SecondOfMeter } from '#gateway/stats/meter.ts';
+import type { Meter, Metered, MeterSink, SecondOfMeter } from '#gateway/stats/meter.ts';
 
 /** Where the counters go. Implementations must not throw. */
 export interface StatsSink {
@@ -21,16 +20,14 @@ export class StatsCollector implements MeterSink {
   wallOffsetMs: number;
   readonly #clock: Clock;
   readonly #sink: StatsSink;
-  readonly #backendOf: (meter: Meter) => Backend | undefined;
   readonly #active = new Set<Meter>();
   readonly #seconds = new Map<number, RevisionSecond[]>();
-  readonly #poked = new WeakMap<Backend, { at: number; scheduled: boolean }>();
+  readonly #poked = new WeakMap<Metered, { at: number; scheduled: boolean }>();
   #ticking = false;
 
-  constructor(clock: Clock, sink: StatsSink, backendOf: (meter: Meter) => Backend | undefined) {
+  constructor(clock: Clock, sink: StatsSink) {
     this.#clock = clock;
     this.#sink = sink;
-    this.#backendOf = backendOf;
     this.wallOffsetMs = clock.now() - clock.monotonic();
   }
 
@@ -40,8 +37,8 @@ export class StatsCollector implements MeterSink {
   }
 
   finished(meter: Meter, { second, averageConcurrency, requests }: SecondOfMeter): void {
-    const backend = this.#backendOf(meter);
-    if (backend === undefined || !backend.config.isRevision) return;
+    const backend = meter.of;
+    if (!backend.config.isRevision) return;
     const { namespace, name } = backend.config;
     const entry = { namespace, revision: name, averageConcurrency, requests, queued: backend.queued, running: backend.running };
     const entries = this.#seconds.get(second);
@@ -50,7 +47,7 @@ export class StatsCollector implements MeterSink {
   }
 
   /** Requests wait and nothing can take them: says so at once, then again every 100 ms for as long as it is true and called. */
-  waiting(backend: Backend): void {
+  waiting(backend: Metered): void {
     if (!backend.config.isRevision) return;
     const now = this.#clock.monotonic();
     const last = this.#poked.get(backend);
@@ -62,7 +59,7 @@ export class StatsCollector implements MeterSink {
     this.#poke(backend);
   }
 
-  #pokeLater(backend: Backend, last: { at: number; scheduled: boolean }, delayMs: number): void {
+  #pokeLater(backend: Metered, last: { at: number; scheduled: boolean }, delayMs: number): void {
     last.scheduled = true;
     this.#clock.after(delayMs, () => {
       last.scheduled = false;
@@ -71,7 +68,7 @@ export class StatsCollector implements MeterSink {
     });
   }
 
-  #poke(backend: Backend): void {
+  #poke(backend: Metered): void {
     const { namespace, name } = backend.config;
     this.#sink.poke({ type: 'poke', namespace, revision: name, queued: backend.queued, running: backend.running });
   }

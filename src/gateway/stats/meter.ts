@@ -7,6 +7,13 @@ export interface SecondOfMeter {
   readonly requests: number;
 }
 
+/** What a meter counts for. */
+export interface Metered {
+  readonly config: { readonly namespace: string; readonly name: string; readonly isRevision: boolean };
+  readonly queued: number;
+  readonly running: number;
+}
+
 /** Where meters put their finished seconds, and what keeps them ticking. */
 export interface MeterSink {
   /** Milliseconds to add to monotonic time to get wall time. */
@@ -24,6 +31,7 @@ export class Meter {
   /** Requests that arrived and are not over: waiting or in a container. */
   active = 0;
   total = 0;
+  readonly of: Metered;
   readonly #sink: MeterSink;
   #area = 0;
   #at = 0;
@@ -32,8 +40,9 @@ export class Meter {
   #end = 0;
   #listed = false;
 
-  constructor(sink: MeterSink) {
+  constructor(sink: MeterSink, of: Metered) {
     this.#sink = sink;
+    this.of = of;
   }
 
   arrive(now: number): void {

@@ -65,10 +65,10 @@ interface StreamWrap {
 
 /** Throws when this Node does not offer the bindings in the expected shape. */
 export function loadBindings(): Bindings {
-  const load = (process as unknown as { binding(name: string): unknown }).binding;
-  const tcp = load.call(process, 'tcp_wrap') as TcpWrap;
-  const pipe = load.call(process, 'pipe_wrap') as PipeWrap;
-  const stream = load.call(process, 'stream_wrap') as StreamWrap;
+  const internals = process as unknown as { binding(name: string): unknown };
+  const tcp = internals.binding('tcp_wrap') as TcpWrap;
+  const pipe = internals.binding('pipe_wrap') as PipeWrap;
+  const stream = internals.binding('stream_wrap') as StreamWrap;
   const { streamBaseState: state, kReadBytesOrError, kLastWriteWasAsync } = stream;
   if (typeof kReadBytesOrError !== 'number' || typeof kLastWriteWasAsync !== 'number') throw new Error('stream_wrap has another shape');
   for (const method of ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'shutdown']) {

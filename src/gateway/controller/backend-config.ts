@@ -1,0 +1,108 @@
+import { dialAnnotation, freezeAnnotation } from '#apis/dormouse/names.ts';
+import { revisionLabel, type EndpointSlice, type Pod, type Revision, type Service } from '#gateway/controller/kinds.ts';
+import type { ServiceRef } from '#gateway/controller/ingress-rules.ts';
+import type { BackendConfig, PodConfig } from '#gateway/routes/route-config.ts';
+import type { DialTarget } from '#gateway/transport/transport.ts';
+
+type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
+
+/** What a backend is made of, as found in the caches. */
+export interface BackendSources {
+  readonly service: Service;
+  readonly port: string;
+  readonly slices: readonly EndpointSlice[];
+  /** Pods of the revision, where it is one. */
+  readonly pods: readonly Pod[];
+  readonly revision: Revision | undefined;
+  pod(namespace: string, name: string): Pod | undefined;
+}
+
+/** Services of one revision share a backend, because the slots belong to its containers. */
+export function backendKey(service: Service | undefined, ref: ServiceRef): string {
+  const revision = service?.metadata.labels?.[revisionLabel];
+  return revision === undefined ? `service/${ref.namespace}/${ref.name}:${ref.port}` : `revision/${ref.namespace}/${revision}`;
+}
+
+export function backendConfig(key: string, sources: BackendSources): BackendConfig {
+  const { service, revision } = sources;
+  const name = service.metadata.labels?.[revisionLabel];
+  const seconds = (value: number | undefined) => (value ?? 0) * 1000;
+  return {
+    key,
+    namespace: service.metadata.namespace ?? '',
+    name: name ?? service.metadata.name ?? '',
+    isRevision: name !== undefined,
+    containerConcurrency: revision?.spec?.containerConcurrency ?? 0,
+    timeoutMs: name === undefined ? 0 : seconds(revision?.spec?.timeoutSeconds ?? 300),
+    responseStartTimeoutMs: seconds(revision?.spec?.responseStartTimeoutSeconds),
+    idleTimeoutMs: seconds(revision?.spec?.idleTimeoutSeconds),
+    pods: podsOf(sources),
+  };
+}
+
+/**
+ * The pods that may get requests: those of the EndpointSlices, and pods of the revision whose own Ready condition is ahead of them.
+ * Where the pod itself is known, its condition decides: it is the source the slices are made from.
+ */
+function podsOf(sources: BackendSources): PodConfig[] {
+  const port = findPort(sources.service, sources.port);
+  if (port === undefined) return [];
+  const result = new Map<string, PodConfig>();
+  for (const slice of sources.slices) {
+    const number = slice.ports?.find(({ name = '' }) => name === (port.name ?? ''))?.port;
+    if (number === undefined) continue;
+    for (const endpoint of slice.endpoints ?? []) {
+      const { namespace = slice.metadata.namespace ?? '', name } = endpoint.targetRef ?? {};
+      const pod = name === undefined ? undefined : sources.pod(namespace, name);
+      const { ready = true, terminating = false } = endpoint.conditions ?? {};
+      if (pod === undefined ? !ready || terminating : !isServing(pod)) continue;
+      const address = endpoint.addresses[0];
+      if (address === undefined) continue;
+      const config = podConfig(pod, name === undefined ? `${address}:${number}` : `${namespace}/${name}`, address, number);
+      result.set(config.key, config);
+    }
+  }
+  for (const pod of sources.pods) {
+    const key = `${pod.metadata.namespace ?? ''}/${pod.metadata.name ?? ''}`;
+    const number = targetPort(pod, port);
+    const address = pod.status?.podIP;
+    if (result.has(key) || number === undefined || address === undefined || !isServing(pod)) continue;
+    result.set(key, podConfig(pod, key, address, number));
+  }
+  return [...result.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function podConfig(pod: Pod | undefined, key: string, address: string, port: number): PodConfig {
+  const { annotations } = pod?.metadata ?? {};
+  const dial = parseDial(annotations?.[dialAnnotation]) ?? { host: address, port };
+  return { key, dial, ...(annotations?.[freezeAnnotation] === 'true' ? { frozen: true } : {}) };
+}
+
+/** Ready, and not asked to stop. */
+export function isServing(pod: Pod): boolean {
+  if (pod.metadata.deletionTimestamp !== undefined) return false;
+  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
+function findPort(service: Service, port: string): ServicePort | undefined {
+  const ports = service.spec?.ports ?? [];
+  return ports.find((one) => String(one.port) === port || (one.name !== undefined && one.name === port));
+}
+
+/** The number behind a targetPort, which may be the name of a container's port. */
+function targetPort(pod: Pod, port: ServicePort): number | undefined {
+  const target = port.targetPort ?? port.port;
+  if (typeof target === 'number' && target !== 0) return target;
+  if (typeof target === 'string' && /^\d+$/.test(target)) return Number(target);
+  const containerPorts = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  return containerPorts.find(({ name }) => name === target)?.containerPort;
+}
+
+/** `unix:<path>` or `tcp:<host>:<port>`; undefined: dial the pod's IP. */
+export function parseDial(value: string | undefined): DialTarget | undefined {
+  if (value === undefined) return undefined;
+  if (value.startsWith('unix:')) return { path: value.slice(5) };
+  const match = /^tcp:\[?([^\]]+)\]?:(\d{1,5})$/.exec(value);
+  if (match === null) return undefined;
+  return { host: match[1] as string, port: Number(match[2]) };
+}

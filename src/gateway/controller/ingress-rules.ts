@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { IngressPath, IngressRule } from '#apis/networking/v1alpha1/ingress.ts';
+import type { Ingress } from '#gateway/controller/kinds.ts';
+import type { PathConfig, RuleConfig } from '#gateway/routes/route-config.ts';
+import { normalizeHost } from '#gateway/routes/route-table.ts';
+
+/** A Service port that an Ingress sends requests to. */
+export interface ServiceRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: string;
+}
+
+/** Every Service port an Ingress names, those at zero percent left out. */
+export function servicesOf(ingress: Ingress): ServiceRef[] {
+  const paths = (ingress.spec?.rules ?? []).flatMap((rule) => rule.http?.paths ?? []);
+  return paths.flatMap((path) => path.splits.filter(({ percent }) => percent !== 0).map(serviceRef));
+}
+
+type Split = IngressPath['splits'][number];
+
+function serviceRef(split: Split): ServiceRef {
+  return { namespace: split.serviceNamespace, name: split.serviceName, port: String(split.servicePort) };
+}
+
+/** The rules of an Ingress for the data plane. `backendKey` names the backend of a Service port. */
+export function rulesOf(ingress: Ingress, backendKey: (service: ServiceRef) => string): RuleConfig[] {
+  const probeHash = hashOf(ingress);
+  const redirected = ingress.spec?.httpOption === 'Redirected';
+  return (ingress.spec?.rules ?? []).map((rule) => {
+    // Knative's default visibility is ExternalIP.
+    const visibility = rule.visibility === 'ClusterLocal' ? 'local' : 'external';
+    return {
+      hosts: (rule.hosts ?? []).map(normalizeHost),
+      visibility,
+      ...(redirected && visibility === 'external' ? { redirectToHttps: true } : {}),
+      probeHash,
+      paths: pathsOf(rule).map((path) => pathConfig(path, backendKey)),
+    };
+  });
+}
+
+function pathsOf(rule: IngressRule): readonly IngressPath[] {
+  return rule.http?.paths ?? [];
+}
+
+function pathConfig(path: IngressPath, backendKey: (service: ServiceRef) => string): PathConfig {
+  const headers = Object.entries(path.headers ?? {}).map(([name, match]) => [name, match.exact] as const);
+  return {
+    ...(path.path === undefined || path.path === '' ? {} : { path: path.path }),
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    ...(path.rewriteHost === undefined || path.rewriteHost === '' ? {} : { rewriteHost: path.rewriteHost }),
+    ...(path.appendHeaders === undefined ? {} : { appendHeaders: path.appendHeaders }),
+    splits: path.splits.map((split) => ({
+      backend: backendKey(serviceRef(split)),
+      // A single split need not say 100.
+      percent: split.percent ?? (path.splits.length === 1 ? 100 : 0),
+      ...(split.appendHeaders === undefined ? {} : { appendHeaders: split.appendHeaders }),
+    })),
+  };
+}
+
+/** What tells one version of an Ingress from another to whoever probes the gateway for it. */
+export function hashOf(ingress: Ingress): string {
+  const { namespace = '', name = '' } = ingress.metadata;
+  return createHash('sha256')
+    .update(`${JSON.stringify(ingress.spec)}${namespace}${name}`)
+    .digest('hex');
+}

@@ -1,0 +1,273 @@
+import { objectKey } from '#apis/meta/object.ts';
+import type { Informer, Informers } from '#client/informer-types.ts';
+import type { Logger } from '#core/logger.ts';
+import { backendConfig, backendKey } from '#gateway/controller/backend-config.ts';
+import { CertificateSync } from '#gateway/controller/certificates.ts';
+import { rulesOf, servicesOf, type ServiceRef } from '#gateway/controller/ingress-rules.ts';
+import {
+  endpointSlices,
+  ingresses,
+  pods,
+  revisionLabel,
+  revisions,
+  serviceNameLabel,
+  services,
+  type EndpointSlice,
+  type Ingress,
+  type Pod,
+  type Revision,
+  type Service,
+} from '#gateway/controller/kinds.ts';
+import type { Proxy } from '#gateway/proxy/proxy.ts';
+import type { BackendConfig, RouteConfig, RuleConfig } from '#gateway/routes/route-config.ts';
+
+/** What was made of one Ingress. */
+interface Programmed {
+  readonly ingress: Ingress;
+  readonly rules: readonly RuleConfig[];
+  readonly services: readonly ServiceRef[];
+}
+
+export interface RouteSyncOptions {
+  readonly informers: Informers;
+  readonly proxy: Proxy;
+  readonly logger: Logger;
+  /** Ingresses of other classes belong to others. Absent: all are ours. */
+  readonly owns?: (ingress: Ingress) => boolean;
+  /** Called after changes took effect. */
+  readonly changed: (config: () => RouteConfig) => void;
+  /** The Ingress is in effect now, as of its current generation. */
+  readonly programmed: (key: string) => void;
+}
+
+/**
+ * Keeps the proxy's routes and backends what the API says. Events only mark what is out of date; one pass at the end of the event
+ * loop's turn brings everything up to date at once. An Ingress whose Services are not known yet keeps its previous rules, so that
+ * no request meets a half-known route.
+ */
+export class RouteSync {
+  readonly certificates: CertificateSync;
+  readonly #options: RouteSyncOptions;
+  readonly #ingresses: Informer<Ingress>;
+  readonly #services: Informer<Service>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #pods: Informer<Pod>;
+  readonly #revisions: Informer<Revision>;
+  readonly #programmed = new Map<string, Programmed>();
+  readonly #backends = new Map<string, BackendConfig>();
+  /** Which Service port a backend follows. */
+  readonly #sources = new Map<string, ServiceRef>();
+  readonly #dirtyIngresses = new Set<string>();
+  readonly #dirtyServices = new Set<string>();
+  #scheduled = false;
+  #started = false;
+
+  constructor(options: RouteSyncOptions) {
+    this.#options = options;
+    const { informers } = options;
+    this.#ingresses = informers.of(ingresses);
+    this.#services = informers.of(services);
+    this.#slices = informers.of(endpointSlices);
+    this.#pods = informers.of(pods);
+    this.#revisions = informers.of(revisions);
+    this.certificates = new CertificateSync(informers, options.logger, () => this.#schedule());
+    this.#addIndexes();
+  }
+
+  #addIndexes(): void {
+    const inNamespace = (namespace: string | undefined, name: string | undefined) =>
+      name === undefined ? [] : [`${namespace ?? ''}/${name}`];
+    this.#ingresses.addIndex('service', (ingress) => servicesOf(ingress).map(({ namespace, name }) => `${namespace}/${name}`));
+    this.#services.addIndex('revision', ({ metadata }) => inNamespace(metadata.namespace, metadata.labels?.[revisionLabel]));
+    this.#pods.addIndex('revision', ({ metadata }) => inNamespace(metadata.namespace, metadata.labels?.[revisionLabel]));
+    this.#slices.addIndex('service', ({ metadata }) => inNamespace(metadata.namespace, metadata.labels?.[serviceNameLabel]));
+    this.#slices.addIndex('pod', ({ metadata, endpoints }) =>
+      (endpoints ?? []).flatMap(({ targetRef }) => inNamespace(targetRef?.namespace ?? metadata.namespace, targetRef?.name)),
+    );
+  }
+
+  /** Begins once the caches are full: before that a missing object means nothing. */
+  start(): void {
+    this.#started = true;
+    this.#ingresses.on(({ object }) => this.#ingressChanged(objectKey(object)));
+    this.#services.on(({ object }) => this.#serviceChanged(objectKey(object)));
+    this.#slices.on(({ object }) => this.#slicesChanged(object));
+    this.#pods.on((event) => this.#podChanged(event.object));
+    this.#revisions.on(({ object }) => this.#revisionChanged(objectKey(object)));
+    this.flush();
+    // Last known routes that are no longer true go.
+    this.#options.proxy.apply(this.config());
+  }
+
+  #ingressChanged(key: string): void {
+    this.#dirtyIngresses.add(key);
+    this.#schedule();
+  }
+
+  #serviceChanged(key: string): void {
+    this.#dirtyServices.add(key);
+    // Which backend a Service is depends on its label; and an Ingress may have waited for it.
+    for (const ingress of this.#ingresses.byIndex('service', key)) this.#dirtyIngresses.add(objectKey(ingress));
+    this.#schedule();
+  }
+
+  #slicesChanged({ metadata }: EndpointSlice): void {
+    const service = metadata.labels?.[serviceNameLabel];
+    if (service === undefined) return;
+    this.#dirtyServices.add(`${metadata.namespace ?? ''}/${service}`);
+    this.#schedule();
+  }
+
+  #podChanged(pod: Pod): void {
+    const revision = pod.metadata.labels?.[revisionLabel];
+    if (revision !== undefined) this.#servicesOfRevision(`${pod.metadata.namespace ?? ''}/${revision}`);
+    for (const slice of this.#slices.byIndex('pod', objectKey(pod))) this.#slicesChanged(slice);
+  }
+
+  #revisionChanged(key: string): void {
+    this.#servicesOfRevision(key);
+    for (const service of this.#services.byIndex('revision', key)) this.#serviceChanged(objectKey(service));
+  }
+
+  #servicesOfRevision(key: string): void {
+    for (const service of this.#services.byIndex('revision', key)) this.#dirtyServices.add(objectKey(service));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#started) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      try {
+        this.flush();
+      } catch (error) {
+        this.#options.logger.error('routes could not be brought up to date', { error });
+      }
+    });
+  }
+
+  /** Brings the proxy up to date with the caches. */
+  flush(): void {
+    const changed = [...this.#dirtyIngresses].filter((key) => this.#program(key));
+    this.#dirtyIngresses.clear();
+    if (changed.length > 0) this.#findSources();
+    this.#updateBackends();
+    this.#dirtyServices.clear();
+    if (changed.length > 0) {
+      this.#options.proxy.setRules([...this.#programmed.values()].flatMap(({ rules }) => rules));
+      this.#dropBackends();
+    }
+    this.certificates.update([...this.#programmed.values()].map(({ ingress }) => ingress));
+    this.#options.changed(() => this.config());
+    for (const key of changed) this.#options.programmed(key);
+  }
+
+  /** Everything in effect, as plain data. */
+  config(): RouteConfig {
+    return {
+      rules: [...this.#programmed.values()].flatMap(({ rules }) => rules),
+      backends: [...this.#backends.values()],
+      certificates: this.certificates.configs(),
+    };
+  }
+
+  /** Whether the rules in effect are those of this generation of the Ingress; otherwise what is missing. */
+  stateOf(ingress: Ingress): { readonly inEffect: boolean; readonly missing: string } {
+    const inEffect = this.#programmed.get(objectKey(ingress))?.ingress.metadata.generation === ingress.metadata.generation;
+    const missing = inEffect ? '' : this.#missing(ingress);
+    const secret = inEffect ? this.certificates.missing(ingress) : '';
+    return { inEffect: inEffect && secret === '', missing: missing === '' ? secret : missing };
+  }
+
+  /** The first Service, or Revision of one, that is not known. */
+  #missing(ingress: Ingress): string {
+    for (const { namespace, name } of servicesOf(ingress)) {
+      const service = this.#services.get(namespace, name);
+      if (service === undefined) return `Service ${namespace}/${name}`;
+      const revision = service.metadata.labels?.[revisionLabel];
+      if (revision !== undefined && this.#revisions.get(namespace, revision) === undefined) return `Revision ${namespace}/${revision}`;
+    }
+    return '';
+  }
+
+  /** Makes rules of an Ingress; false when nothing changes (yet). */
+  #program(key: string): boolean {
+    const [namespace, name = ''] = key.split('/');
+    const ingress = this.#ingresses.get(namespace, name);
+    const known = this.#programmed.get(key);
+    if (ingress === undefined || this.#options.owns?.(ingress) === false) return this.#programmed.delete(key);
+    if (this.#missing(ingress) !== '') return false;
+    const refs = servicesOf(ingress);
+    const rules = rulesOf(ingress, (ref) => this.#keyOf(ref));
+    if (known !== undefined && known.ingress.metadata.generation === ingress.metadata.generation && sameJson(known.rules, rules)) {
+      return false;
+    }
+    this.#programmed.set(key, { ingress, rules, services: refs });
+    return true;
+  }
+
+  #keyOf(ref: ServiceRef): string {
+    return backendKey(this.#services.get(ref.namespace, ref.name), ref);
+  }
+
+  /** Lists the backends that rules need; new ones are marked for an update. */
+  #findSources(): void {
+    const needed = new Map<string, ServiceRef>();
+    for (const { rules, services: refs } of this.#programmed.values()) {
+      for (const ref of refs) if (!needed.has(this.#keyOf(ref))) needed.set(this.#keyOf(ref), ref);
+      // A Service may have gone since: its rules keep the backend they were made with.
+      for (const split of rules.flatMap((rule) => rule.paths.flatMap((path) => path.splits))) {
+        const known = this.#sources.get(split.backend);
+        if (known !== undefined && !needed.has(split.backend)) needed.set(split.backend, known);
+      }
+    }
+    this.#sources.clear();
+    for (const [key, ref] of needed) {
+      this.#sources.set(key, ref);
+      if (!this.#backends.has(key)) this.#dirtyServices.add(`${ref.namespace}/${ref.name}`);
+    }
+  }
+
+  #updateBackends(): void {
+    if (this.#dirtyServices.size === 0) return;
+    for (const [key, ref] of this.#sources) {
+      if (!this.#dirtyServices.has(`${ref.namespace}/${ref.name}`) && this.#backends.has(key)) continue;
+      const config = this.#makeBackend(key, ref);
+      const known = this.#backends.get(key);
+      if (known !== undefined && sameJson(known, config)) continue;
+      this.#backends.set(key, config);
+      this.#options.proxy.setBackend(config);
+    }
+  }
+
+  #makeBackend(key: string, ref: ServiceRef): BackendConfig {
+    const service = this.#services.get(ref.namespace, ref.name);
+    const known = this.#backends.get(key);
+    if (service === undefined) {
+      if (known !== undefined) return { ...known, pods: [] };
+      throw new Error(`service ${ref.namespace}/${ref.name} of a programmed route is unknown`);
+    }
+    const revision = service.metadata.labels?.[revisionLabel];
+    const revisionKey = `${ref.namespace}/${revision ?? ''}`;
+    const name = `${ref.namespace}/${ref.name}`;
+    return backendConfig(key, {
+      service,
+      port: ref.port,
+      slices: this.#slices.byIndex('service', name),
+      pods: revision === undefined ? [] : this.#pods.byIndex('revision', revisionKey),
+      revision: revision === undefined ? undefined : this.#revisions.get(ref.namespace, revision),
+      pod: (namespace, podName) => this.#pods.get(namespace, podName),
+    });
+  }
+
+  #dropBackends(): void {
+    for (const key of this.#backends.keys()) {
+      if (this.#sources.has(key)) continue;
+      this.#backends.delete(key);
+      this.#options.proxy.removeBackend(key);
+    }
+  }
+}
+
+const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { KubeObject } from '#apis/meta/object.ts';
+import { createInformers } from '#client/informer.ts';
+import { FakeCluster } from '#controller/testing.ts';
+import { systemClock } from '#core/clock.ts';
+import { silentLogger } from '#core/logger.ts';
+import { endpointSlices, ingresses, pods } from '#gateway/controller/kinds.ts';
+import { startGateway, type Gateway } from '#gateway/gateway.ts';
+import { eventually } from '#gateway/testing/raw-client.ts';
+import { httpUpstream } from '#gateway/testing/upstream.ts';
+
+function ingress(revision: string): KubeObject {
+  const split = { serviceNamespace: 'default', serviceName: revision, servicePort: 80, percent: 100 };
+  return {
+    apiVersion: 'networking.internal.knative.dev/v1alpha1',
+    kind: 'Ingress',
+    metadata: { namespace: 'default', name: 'hello', generation: 1 },
+    spec: { rules: [{ hosts: ['hello.default.example.com'], visibility: 'ExternalIP', http: { paths: [{ splits: [split] }] } }] },
+  } as KubeObject;
+}
+
+function revisionObjects(name: string, port: number): KubeObject[] {
+  const labels = { 'serving.knative.dev/revision': name };
+  const metadata = { namespace: 'default', name, labels };
+  return [
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ name: 'http', port: 80, targetPort: port }] } } as KubeObject,
+    {
+      apiVersion: 'serving.knative.dev/v1',
+      kind: 'Revision',
+      metadata,
+      spec: { containerConcurrency: 2, timeoutSeconds: 5 },
+    } as KubeObject,
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: 'default', name: `${name}-pod`, uid: `${name}-uid`, labels },
+      spec: { containers: [{ name: 'user-container' }] },
+      status: { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] },
+    } as KubeObject,
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { namespace: 'default', name: `${name}-x`, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ name: 'http', port }],
+      endpoints: [
+        { addresses: ['127.0.0.1'], conditions: { ready: true }, targetRef: { kind: 'Pod', namespace: 'default', name: `${name}-pod` } },
+      ],
+    } as KubeObject,
+  ];
+}
+
+interface Rig extends AsyncDisposable {
+  readonly cluster: FakeCluster;
+  readonly gateway: Gateway;
+}
+
+async function rig(dataDir: string, objects: readonly KubeObject[], broken = false): Promise<Rig> {
+  const cluster = new FakeCluster(systemClock);
+  cluster.seed(...objects);
+  const away = () => Promise.reject(new Error('the API server is away'));
+  const client = broken ? { of: () => ({ list: away, watch: away, get: away }) as never, raw: away, stream: away } : cluster;
+  const informers = createInformers(client as never);
+  const stop = new AbortController();
+  const gateway = await startGateway(
+    {
+      client: client as never,
+      informers,
+      events: { event: () => {} },
+      listeners: { http: { port: 0 }, local: [{ port: 0 }], admin: { port: 0 } },
+      dataDir,
+      clock: systemClock,
+      logger: silentLogger,
+      stats: { report: () => {}, poke: () => {} },
+    },
+    stop.signal,
+  );
+  if (!broken) await gateway.synced;
+  return {
+    cluster,
+    gateway,
+    async [Symbol.asyncDispose]() {
+      await gateway.drain(0);
+      stop.abort();
+      await informers[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function fetchBody(port: number, host: string, path = '/'): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    get({ port, host: '127.0.0.1', path, headers: { host }, agent: false }, (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    }).on('error', reject);
+  });
+}
+
+async function withDataDir(run: (dataDir: string) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'gateway-'));
+  try {
+    await run(dataDir);
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+}
+
+const host = 'hello.default.example.com';
+
+test('an Ingress is served and reported ready, and a change of it takes effect', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    await using two = await httpUpstream((_request, response) => response.end('two'));
+    await using it = await rig(dataDir, [...revisionObjects('rev-1', one.port), ...revisionObjects('rev-2', two.port), ingress('rev-1')]);
+    const { port } = it.gateway.http;
+    assert.deepEqual(await fetchBody(port, `${host.toUpperCase()}.:8080`), { status: 200, body: 'one' });
+    const conditions = () => it.cluster.find(ingresses, 'default', 'hello')?.status?.conditions?.map(({ type, status }) => [type, status]);
+    await eventually(() => JSON.stringify(conditions())?.includes('["Ready","True"]') === true, 'the Ingress becomes ready');
+    assert.deepEqual(conditions(), [
+      ['LoadBalancerReady', 'True'],
+      ['NetworkConfigured', 'True'],
+      ['Ready', 'True'],
+    ]);
+    it.cluster.change(ingresses, 'default', 'hello', (object) => {
+      object.metadata.generation = 2;
+      object.spec = (ingress('rev-2') as typeof object).spec ?? {};
+    });
+    await eventually(() => it.gateway.proxy.backends.has('revision/default/rev-2'), 'the new revision has a backend');
+    assert.equal((await fetchBody(port, host)).body, 'two');
+    assert.equal(
+      (await fetchBody(it.gateway.local[0]?.port ?? 0, host)).status,
+      404,
+      'an external host is not served on the local listener',
+    );
+    await eventually(() => it.cluster.find(ingresses, 'default', 'hello')?.status?.observedGeneration === 2, 'status follows');
+  }));
+
+test('an Ingress whose Service is unknown keeps its previous rules and says what it waits for', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    await using it = await rig(dataDir, [...revisionObjects('rev-1', one.port), ingress('rev-1')]);
+    it.cluster.change(ingresses, 'default', 'hello', (object) => {
+      object.metadata.generation = 2;
+      object.spec = (ingress('rev-2') as typeof object).spec ?? {};
+    });
+    const message = () =>
+      it.cluster.find(ingresses, 'default', 'hello')?.status?.conditions?.find(({ type }) => type === 'NetworkConfigured')?.message;
+    await eventually(() => message() === 'Waiting for Service default/rev-2', 'the status names the Service');
+    assert.equal((await fetchBody(it.gateway.http.port, host)).body, 'one');
+  }));
+
+test('a pod being deleted gets no new request and is marked drained when its last one is over', () =>
+  withDataDir(async (dataDir) => {
+    const held: (() => void)[] = [];
+    await using one = await httpUpstream((_request, response) => void held.push(() => response.end('late')));
+    await using it = await rig(dataDir, [...revisionObjects('rev-1', one.port), ingress('rev-1')]);
+    const answer = fetchBody(it.gateway.http.port, host);
+    await eventually(() => held.length === 1, 'the request is in the container');
+    it.cluster.change(pods, 'default', 'rev-1-pod', (pod) => {
+      pod.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+      pod.metadata.finalizers = ['test/hold'];
+    });
+    const drained = () => it.cluster.find(pods, 'default', 'rev-1-pod')?.metadata.annotations?.['gateway.dormouse.dev/drained'];
+    await eventually(() => it.gateway.proxy.backends.get('revision/default/rev-1')?.pods.length === 0, 'the pod leaves the table');
+    assert.equal(drained(), undefined);
+    held[0]?.();
+    assert.equal((await answer).body, 'late');
+    await eventually(() => drained() === 'true', 'the pod is marked drained');
+  }));
+
+test('endpoints that come while a request waits are used at once', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('awake'));
+    const objects = revisionObjects('rev-1', one.port);
+    await using it = await rig(dataDir, [...objects.filter(({ kind }) => kind !== 'Pod' && kind !== 'EndpointSlice'), ingress('rev-1')]);
+    const answer = fetchBody(it.gateway.http.port, host);
+    await eventually(() => it.gateway.proxy.backends.get('revision/default/rev-1')?.queued === 1, 'the request waits');
+    it.cluster.seed(...objects.filter(({ kind }) => kind === 'Pod'));
+    assert.deepEqual(await answer, { status: 200, body: 'awake' });
+    assert.equal(it.cluster.all(endpointSlices).length, 0);
+  }));
+
+test('with the API server away a restarted gateway serves the last known routes', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    {
+      await using it = await rig(dataDir, [...revisionObjects('rev-1', one.port), ingress('rev-1')]);
+      assert.equal((await fetchBody(it.gateway.http.port, host)).status, 200);
+    }
+    await using it = await rig(dataDir, [], true);
+    assert.deepEqual(await fetchBody(it.gateway.http.port, host), { status: 200, body: 'one' });
+    const adminPort = it.gateway.admin?.port ?? 0;
+    assert.equal((await fetchBody(adminPort, 'admin', '/healthz')).body, 'ok\n');
+    assert.match(
+      (await fetchBody(adminPort, 'admin', '/metrics')).body,
+      /requests_total\{namespace="default",revision="rev-1",code="2xx"\} 1/,
+    );
+  }));

@@ -1,0 +1,221 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { StatsPoke } from '#apis/dormouse/stats.ts';
+import type { Client } from '#client/client.ts';
+import type { Informers } from '#client/informer-types.ts';
+import type { ControllerContext, Enqueue, EventRecorder } from '#controller/controller.ts';
+import { runControllers } from '#controller/runner.ts';
+import { systemClock, type Clock } from '#core/clock.ts';
+import { silentLogger, type Logger } from '#core/logger.ts';
+import { noMetrics, type Metrics } from '#core/metrics.ts';
+import { startAdmin, type Admin } from '#gateway/admin.ts';
+import { drainMarkerModule } from '#gateway/controller/drain-marker.ts';
+import { ingressStatusModule, type LoadBalancers } from '#gateway/controller/ingress-status.ts';
+import type { Ingress } from '#gateway/controller/kinds.ts';
+import { RouteSync } from '#gateway/controller/route-sync.ts';
+import { RouteSnapshot } from '#gateway/controller/snapshot.ts';
+import type { ProxyLimits } from '#gateway/proxy/context.ts';
+import { Proxy, type ProxyOptions } from '#gateway/proxy/proxy.ts';
+import type { RouteConfig } from '#gateway/routes/route-config.ts';
+import type { Backend } from '#gateway/slots/backend.ts';
+import { accessLog, type AccessLogOptions } from '#gateway/stats/access-log.ts';
+import { noStats, StatsCollector, type StatsSink } from '#gateway/stats/collector.ts';
+import { StatsStream } from '#gateway/stats/stream.ts';
+import { TlsContexts } from '#gateway/tls-contexts.ts';
+import { selectTransport } from '#gateway/transport/select.ts';
+import type { ListenOptions, WireListener } from '#gateway/transport/transport.ts';
+
+export type { RouteConfig, RuleConfig, BackendConfig, PodConfig, CertificateConfig } from '#gateway/routes/route-config.ts';
+export type { StatsSink } from '#gateway/stats/collector.ts';
+export type { WireListener } from '#gateway/transport/transport.ts';
+export type { Proxy } from '#gateway/proxy/proxy.ts';
+
+/** What a proxy needs besides routes; everything has a default. */
+export interface DataPlaneOptions {
+  readonly transport?: 'auto' | 'raw' | 'net';
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly limits?: Partial<ProxyLimits>;
+  readonly accessLog?: AccessLogOptions;
+  readonly stats?: StatsSink;
+  /** No request is on a pod that is going away. */
+  readonly drained?: (podKey: string) => void;
+}
+
+/** A proxy with fixed routes and no API: for tests, benchmarks and whoever only wants the data plane. */
+export async function createProxy(routes: RouteConfig, options: DataPlaneOptions = {}): Promise<Proxy> {
+  const { clock = systemClock, logger = silentLogger } = options;
+  const collector = new StatsCollector(clock, options.stats ?? noStats);
+  const proxyOptions: ProxyOptions = {
+    transport: await selectTransport(options.transport ?? 'auto', logger),
+    clock,
+    logger,
+    events: {
+      get wallOffsetMs() {
+        return collector.wallOffsetMs;
+      },
+      activate: (meter) => collector.activate(meter),
+      finished: (meter, second) => collector.finished(meter, second),
+      waiting: (backend) => collector.waiting(backend),
+      drained: (_backend, pod) => options.drained?.(pod.key),
+    },
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.accessLog === undefined ? {} : { accessLog: accessLog(options.accessLog) }),
+  };
+  const proxy = new Proxy(proxyOptions);
+  proxy.apply(routes);
+  return proxy;
+}
+
+export interface GatewayOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly events: EventRecorder;
+  readonly listeners: GatewayListeners;
+  /** Where the last known routes are kept. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+  /** Absent: streamed to the autoscaler through the client. */
+  readonly stats?: StatsSink;
+  readonly transport?: 'auto' | 'raw' | 'net';
+  readonly limits?: Partial<ProxyLimits>;
+  readonly accessLog?: AccessLogOptions;
+  /** What Ingress status says about where requests go in. */
+  readonly loadBalancers?: LoadBalancers;
+  readonly owns?: (ingress: Ingress) => boolean;
+  /** Unique name of this gateway; default: the host's name and the process id. */
+  readonly name?: string;
+}
+
+/** `http` and `https` serve ExternalIP rules alone; `local` ClusterLocal rules alone, on the pod network. */
+export interface GatewayListeners {
+  readonly http: ListenOptions;
+  readonly https?: Omit<ListenOptions, 'tls'>;
+  readonly local?: readonly ListenOptions[];
+  readonly admin?: { readonly host?: string; readonly port: number };
+}
+
+export interface Gateway {
+  readonly proxy: Proxy;
+  readonly http: WireListener;
+  readonly https: WireListener | undefined;
+  readonly local: readonly WireListener[];
+  readonly admin: Admin | undefined;
+  /** Resolves when the routes are those of the API server (not only the last known ones). */
+  readonly synced: Promise<void>;
+  /** Another listener for ClusterLocal rules, e.g. when a node's bridge has come up. */
+  listenLocal(options: ListenOptions): Promise<WireListener>;
+  /** Stops accepting, lets requests finish for at most `deadlineMs`, ends everything. */
+  drain(deadlineMs?: number): Promise<void>;
+}
+
+const defaultLoadBalancers: LoadBalancers = {
+  public: { ingress: [{ domainInternal: 'gateway.knative-serving.svc.cluster.local' }] },
+  private: { ingress: [{ domainInternal: 'gateway-local.knative-serving.svc.cluster.local' }] },
+};
+
+/**
+ * Starts the gateway: serves the last known routes at once, then follows the API. Resolves when it listens. The signal ends it
+ * hard; `drain` softly.
+ */
+export async function startGateway(options: GatewayOptions, signal: AbortSignal): Promise<Gateway> {
+  const { clock, logger, listeners } = options;
+  const life = new AbortController();
+  const ended = AbortSignal.any([signal, life.signal]);
+  const queues: { pods?: Enqueue; ingresses?: Enqueue } = {};
+  const waiting = (): StatsPoke[] => [...proxy.backends.values()].filter(({ queued }) => queued > 0).map(pokeOf);
+  const stream = new StatsStream({
+    client: options.client,
+    clock,
+    logger,
+    gateway: options.name ?? `${hostname()}-${process.pid}`,
+    waiting,
+  });
+  const proxy = await createProxy(emptyRoutes, {
+    ...dataPlane(options),
+    stats: options.stats ?? stream,
+    drained: (key) => queues.pods?.key(key),
+  });
+  const tls = new TlsContexts(logger);
+  const snapshot = new RouteSnapshot(join(options.dataDir, 'routes.json'), clock, logger);
+  const known = await snapshot.load();
+  if (known !== undefined) {
+    proxy.apply(known);
+    tls.update(known.certificates);
+  }
+  const sync = new RouteSync({
+    informers: options.informers,
+    proxy,
+    logger,
+    ...(options.owns === undefined ? {} : { owns: options.owns }),
+    changed: (config) => {
+      tls.update(config().certificates);
+      snapshot.save(config);
+    },
+    programmed: (key) => queues.ingresses?.key(key),
+  });
+  const inUse = (podKey: string) => [...proxy.backends.values()].some((backend) => backend.uses(podKey));
+  const http = await proxy.listen({ ...listeners.http, visibility: 'external' });
+  const https = listeners.https === undefined ? undefined : await proxy.listen({ ...listeners.https, tls, visibility: 'external' });
+  const local = await Promise.all((listeners.local ?? []).map((one) => proxy.listen({ ...one, visibility: 'local' })));
+  const moreMetrics = () => (options.metrics ?? noMetrics).expose();
+  const admin =
+    listeners.admin === undefined
+      ? undefined
+      : await startAdmin({ ...listeners.admin, proxy, moreMetrics, isDrained: (podKey) => !inUse(podKey) });
+  if (options.stats === undefined) void stream.run(ended);
+  const modules = [
+    ingressStatusModule(
+      sync,
+      options.loadBalancers ?? defaultLoadBalancers,
+      options.owns ?? (() => true),
+      (queue) => (queues.ingresses = queue),
+    ),
+    drainMarkerModule(inUse, (queue) => (queues.pods = queue)),
+  ];
+  const synced = follow(options, sync, modules, ended);
+  synced.catch((error: unknown) => ended.aborted || logger.error('the watch on routes has ended', { error }));
+  const drain = async (deadlineMs = 30_000) => {
+    await proxy.drain(deadlineMs);
+    life.abort();
+    await Promise.all([snapshot.flush(), admin?.close()]);
+  };
+  ended.addEventListener('abort', () => void Promise.all([proxy.close(), admin?.close()]), { once: true });
+  const listenLocal = (one: ListenOptions) => proxy.listen({ ...one, visibility: 'local' });
+  return { proxy, http, https, local, admin, synced, listenLocal, drain };
+}
+
+/** Follows the API: resolves when the first state of it is in effect, and goes on in the background. */
+async function follow(
+  options: GatewayOptions,
+  sync: RouteSync,
+  modules: Parameters<typeof runControllers>[1],
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, informers, events, clock, logger } = options;
+  const context: ControllerContext = { client, informers, events, clock, logger };
+  await informers.start(signal);
+  sync.start();
+  const running = runControllers(context, modules, signal, options.metrics === undefined ? {} : { metrics: options.metrics });
+  running.catch((error: unknown) => logger.error('the gateway reports no status any more', { error }));
+}
+
+const emptyRoutes: RouteConfig = { rules: [], backends: [], certificates: [] };
+
+function pokeOf(backend: Backend): StatsPoke {
+  const { namespace, name } = backend.config;
+  return { type: 'poke', namespace, revision: name, queued: backend.queued, running: backend.running };
+}
+
+function dataPlane(options: GatewayOptions): DataPlaneOptions {
+  const { transport, clock, logger, limits, accessLog: log } = options;
+  return {
+    clock,
+    logger,
+    ...(transport === undefined ? {} : { transport }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(log === undefined ? {} : { accessLog: log }),
+  };
+}

@@ -77,13 +77,13 @@ export class BucketWindow {
   #advance(second: number): void {
     if (this.#first === undefined || second - this.#last >= this.#seconds) {
       this.#values.fill(0);
-      this.#first = this.#first === undefined || second - this.#last >= this.#seconds ? second : this.#first;
+      this.#first = second;
       this.#last = second;
       return;
     }
     for (let next = this.#last + 1; next <= second; next += 1) this.#values[this.#slot(next)] = 0;
     this.#last = Math.max(this.#last, second);
-    this.#first = Math.min(this.#first, second);
+    if (second > this.#last - this.#seconds) this.#first = Math.min(this.#first, second);
   }
 }
 

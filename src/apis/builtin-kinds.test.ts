@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { customResourceDefinitionDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
+import { tokenRequestDefinition } from '#apis/authentication/v1/token-request.ts';
+import { localSubjectAccessReviewDefinition } from '#apis/authorization/v1/local-subject-access-review.ts';
+import { subjectAccessReviewDefinition } from '#apis/authorization/v1/subject-access-review.ts';
 import { horizontalPodAutoscalerDefinition } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { certificateSigningRequestDefinition } from '#apis/certificates/v1/certificate-signing-request.ts';
 import { leaseDefinition } from '#apis/coordination/v1/lease.ts';
@@ -158,6 +161,29 @@ describe('access rules', () => {
     assert.deepEqual(errorsOf(roleBindingDefinition, { roleRef: { ...roleRef, name: 'other' } }, old), [
       'roleRef: Invalid value: {"kind":"ClusterRole","name":"other","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
     ]);
+  });
+});
+
+describe('reviews', () => {
+  const resourceAttributes = { verb: 'get', resource: 'pods', namespace: 'default' };
+  it('ask about one thing, on behalf of somebody', () => {
+    assert.deepEqual(errorsOf(subjectAccessReviewDefinition, { spec: {} }), [
+      'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      'spec.user: Invalid value: "": at least one of user or group must be specified',
+    ]);
+    assert.deepEqual(errorsOf(subjectAccessReviewDefinition, { spec: { user: 'u', resourceAttributes } }), []);
+  });
+  it('stay in their namespace when local', () => {
+    const spec = { user: 'u', resourceAttributes: { ...resourceAttributes, namespace: 'other' } };
+    assert.deepEqual(errorsOf(localSubjectAccessReviewDefinition, { spec }), [
+      'spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace',
+    ]);
+  });
+  it('ask for tokens of ten minutes at least, an hour by default', () => {
+    assert.deepEqual(errorsOf(tokenRequestDefinition, { spec: { expirationSeconds: 60 } }), [
+      'spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes',
+    ]);
+    assert.deepEqual(refine(tokenRequestDefinition, { metadata, spec: {} }).object['spec'], { expirationSeconds: 3600 });
   });
 });
 

@@ -1,8 +1,8 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchResourcesSchema, paramKindSchema, variableSchema } from '#apis/admissionregistration/v1/match-resources.ts';
 import { matchConditionSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { enumeration, list, listMap, object, required, string, type Infer } from '#apis/schema.ts';
 
 const admissionregistration = 'io.k8s.api.admissionregistration.v1';

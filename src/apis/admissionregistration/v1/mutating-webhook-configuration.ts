@@ -1,8 +1,8 @@
 import { validateWebhooks } from '#apis/admissionregistration/v1/validate-webhooks.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
 import { enumeration, int32, list, listMap, object, required, string, type Infer } from '#apis/schema.ts';
 

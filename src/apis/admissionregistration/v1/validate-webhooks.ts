@@ -1,8 +1,8 @@
 import type { RuleWithOperations, WebhookClientConfig } from '#apis/admissionregistration/v1/webhook.ts';
 import { fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkDns1123Subdomain } from '#apis/meta/names.ts';
-import { each, inRange, labelSelectorErrors, requiredText, type Errors } from '#apis/meta/validation.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
+import { each, inRange, labelSelectorErrors, requiredText, type Errors } from '#apis/meta/validation.ts';
 
 interface Webhook {
   readonly name: string;

@@ -1,7 +1,7 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { matchResourcesSchema, paramRefSchema, paramRefText } from '#apis/admissionregistration/v1/match-resources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { listSet, object, required, string, type Infer } from '#apis/schema.ts';
 
 const admissionregistration = 'io.k8s.api.admissionregistration.v1';

@@ -1,8 +1,8 @@
-import { setDefinitionDefaults, validateDefinition, validateDefinitionUpdate } from '#apis/apiextensions/v1/validate-definition.ts';
-import { createdAtColumn } from '#apis/meta/columns.ts';
 import { jsonSchemaPropsSchema } from '#apis/apiextensions/v1/json-schema-props.ts';
+import { setDefinitionDefaults, validateDefinition, validateDefinitionUpdate } from '#apis/apiextensions/v1/validate-definition.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import {
   boolean,
   bytes,

@@ -1,9 +1,9 @@
-import { fieldRequired } from '#apis/meta/field-error.ts';
-import { immutable, nonNegative } from '#apis/meta/validation.ts';
-import { controllerOf } from '#apis/meta/object.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { fieldRequired } from '#apis/meta/field-error.ts';
+import { controllerOf } from '#apis/meta/object.ts';
+import { immutable, nonNegative } from '#apis/meta/validation.ts';
 import { anything, int64, required, type Infer } from '#apis/schema.ts';
 
 const apps = 'io.k8s.api.apps.v1';

@@ -1,12 +1,12 @@
-import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
-import { countOrPercent, immutable, nonNegative, percentOf } from '#apis/meta/validation.ts';
-import { fieldForbidden, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
-import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
+import { fieldForbidden, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { countOrPercent, immutable, nonNegative, percentOf } from '#apis/meta/validation.ts';
 import { boolean, enumeration, int32, int64, intOrString, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const apps = 'io.k8s.api.apps.v1';

@@ -1,11 +1,11 @@
-import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
-import { immutable } from '#apis/meta/validation.ts';
-import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { immutable } from '#apis/meta/validation.ts';
 import { int32, int64, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const apps = 'io.k8s.api.apps.v1';

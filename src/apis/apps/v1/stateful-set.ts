@@ -1,14 +1,14 @@
-import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
-import { jsonEqual } from '#apis/meta/equal.ts';
-import { nonNegative } from '#apis/meta/validation.ts';
-import { fieldForbidden } from '#apis/meta/field-error.ts';
-import { ageColumn, column, workloadColumns } from '#apis/meta/columns.ts';
 import { persistentVolumeClaimSchema } from '#apis/core/v1/persistent-volume-claim.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, workloadColumns } from '#apis/meta/columns.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { fieldForbidden } from '#apis/meta/field-error.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { nonNegative } from '#apis/meta/validation.ts';
 import { enumeration, int32, int64, intOrString, list, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const apps = 'io.k8s.api.apps.v1';

@@ -1,5 +1,5 @@
-import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import type { PodTemplateSpec } from '#apis/core/v1/pod-spec.ts';
+import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { fieldForbidden, fieldInvalid, fieldNotSupported, type FieldError } from '#apis/meta/field-error.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
 import { isEmptySelector, labelSelectorErrors, nonNegative, selectorMatches, type Errors } from '#apis/meta/validation.ts';

@@ -1,5 +1,6 @@
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { int64, list, object, string, time, type Infer } from '#apis/schema.ts';
 
 const authentication = 'io.k8s.api.authentication.v1';
@@ -39,5 +40,11 @@ export const tokenRequestDefinition = defineBuiltin<TokenRequest>({
   hasGeneration: false,
   hasStatus: false,
   versions: [{ name: 'v1', schema: tokenRequestSchema, served: true }],
+  validate: ({ spec: { expirationSeconds = 0 } }) => {
+    const field = 'spec.expirationSeconds';
+    if (expirationSeconds < 600) return [fieldInvalid(field, expirationSeconds, 'may not specify a duration less than 10 minutes')];
+    if (expirationSeconds > 2 ** 32) return [fieldInvalid(field, expirationSeconds, 'may not specify a duration larger than 2^32 seconds')];
+    return [];
+  },
 });
 export const tokenRequests = resourceOf(tokenRequestDefinition);

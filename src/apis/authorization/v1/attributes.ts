@@ -1,3 +1,4 @@
+import { fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
 import { fieldSelectorRequirementSchema, labelSelectorRequirementSchema } from '#apis/meta/object.ts';
 import { boolean, list, map, object, required, string, type Infer } from '#apis/schema.ts';
 
@@ -51,3 +52,24 @@ export const subjectAccessReviewStatusSchema = object(`${authorization}.SubjectA
   denied: [4, boolean()],
 });
 export interface SubjectAccessReviewStatus extends Infer<typeof subjectAccessReviewStatusSchema> {}
+
+interface Attributes {
+  readonly resourceAttributes?: ResourceAttributes;
+  readonly nonResourceAttributes?: NonResourceAttributes;
+}
+
+/** A review asks about a resource or about a path, not about both. */
+export function attributesErrors({ resourceAttributes, nonResourceAttributes }: Attributes): readonly FieldError[] {
+  if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
+    return [
+      fieldInvalid('spec.nonResourceAttributes', nonResourceAttributes, 'cannot be specified in combination with resourceAttributes'),
+    ];
+  }
+  if (resourceAttributes !== undefined || nonResourceAttributes !== undefined) return [];
+  return [fieldInvalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')];
+}
+
+/** A review on behalf of somebody names a user or a group. */
+export function subjectErrors({ user = '', groups = [] }: SubjectAccessReviewSpec): readonly FieldError[] {
+  return user === '' && groups.length === 0 ? [fieldInvalid('spec.user', '', 'at least one of user or group must be specified')] : [];
+}

@@ -1,4 +1,5 @@
 import {
+  attributesErrors,
   nonResourceAttributesSchema,
   resourceAttributesSchema,
   subjectAccessReviewStatusSchema,
@@ -30,5 +31,6 @@ export const selfSubjectAccessReviewDefinition = defineBuiltin<SelfSubjectAccess
   hasGeneration: false,
   hasStatus: false,
   versions: [{ name: 'v1', schema: selfSubjectAccessReviewSchema, served: true }],
+  validate: ({ spec }) => attributesErrors(spec),
 });
 export const selfSubjectAccessReviews = resourceOf(selfSubjectAccessReviewDefinition);

@@ -1,4 +1,9 @@
-import { subjectAccessReviewSpecSchema, subjectAccessReviewStatusSchema } from '#apis/authorization/v1/attributes.ts';
+import {
+  attributesErrors,
+  subjectAccessReviewSpecSchema,
+  subjectAccessReviewStatusSchema,
+  subjectErrors,
+} from '#apis/authorization/v1/attributes.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import type { Infer } from '#apis/schema.ts';
@@ -20,5 +25,6 @@ export const subjectAccessReviewDefinition = defineBuiltin<SubjectAccessReview>(
   hasGeneration: false,
   hasStatus: false,
   versions: [{ name: 'v1', schema: subjectAccessReviewSchema, served: true }],
+  validate: ({ spec }) => [...attributesErrors(spec), ...subjectErrors(spec)],
 });
 export const subjectAccessReviews = resourceOf(subjectAccessReviewDefinition);

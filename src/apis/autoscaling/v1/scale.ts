@@ -1,5 +1,6 @@
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { nonNegative } from '#apis/meta/validation.ts';
 import { int32, object, required, string, type Infer } from '#apis/schema.ts';
 
 const autoscaling = 'io.k8s.api.autoscaling.v1';
@@ -29,5 +30,6 @@ export const scaleDefinition = defineBuiltin<Scale>({
   hasGeneration: false,
   hasStatus: false,
   versions: [{ name: 'v1', schema: scaleSchema, served: true }],
+  validate: ({ spec }) => nonNegative('spec.replicas', spec.replicas),
 });
 export const scales = resourceOf(scaleDefinition);

@@ -5,13 +5,13 @@ import {
 import { convertAutoscaler } from '#apis/autoscaling/v2/conversion.ts';
 import { setAutoscalerDefaults } from '#apis/autoscaling/v2/defaults.ts';
 import { formatTargets } from '#apis/autoscaling/v2/metric-targets.ts';
+import { crossVersionObjectReferenceSchema, metricSpecSchema, metricStatusSchema, type MetricSpec } from '#apis/autoscaling/v2/metrics.ts';
+import { resourceOf } from '#apis/definition.ts';
+import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkPathSegment } from '#apis/meta/names.ts';
 import { each, requiredName } from '#apis/meta/validation.ts';
-import { crossVersionObjectReferenceSchema, metricSpecSchema, metricStatusSchema, type MetricSpec } from '#apis/autoscaling/v2/metrics.ts';
-import { resourceOf } from '#apis/definition.ts';
-import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { enumeration, int32, int64, list, listMap, object, quantity, required, string, time, type Infer } from '#apis/schema.ts';
 
 const autoscaling = 'io.k8s.api.autoscaling.v2';

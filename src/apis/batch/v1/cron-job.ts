@@ -1,14 +1,14 @@
-import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
-import { validateJobSpec } from '#apis/batch/v1/validate-job.ts';
 import { cronScheduleError } from '#apis/batch/v1/cron-schedule.ts';
-import { nonNegative, requiredText } from '#apis/meta/validation.ts';
-import { fieldInvalid } from '#apis/meta/field-error.ts';
-import { timeSince } from '#apis/meta/human-duration.ts';
-import { ageColumn, column, formatLabelSelector, optionalBoolean, workloadColumns } from '#apis/meta/columns.ts';
 import { jobTemplateSpecSchema } from '#apis/batch/v1/job-spec.ts';
+import { validateJobSpec } from '#apis/batch/v1/validate-job.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabelSelector, optionalBoolean, workloadColumns } from '#apis/meta/columns.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
+import { timeSince } from '#apis/meta/human-duration.ts';
+import { nonNegative, requiredText } from '#apis/meta/validation.ts';
 import { boolean, enumeration, int32, int64, list, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const batch = 'io.k8s.api.batch.v1';

@@ -1,10 +1,10 @@
-import { setJobDefaults } from '#apis/batch/v1/job-defaults.ts';
-import { validateJobSelector, validateJobSpec, validateJobUpdate } from '#apis/batch/v1/validate-job.ts';
 import { completionsText, durationText, statusText } from '#apis/batch/v1/job-cells.ts';
-import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
+import { setJobDefaults } from '#apis/batch/v1/job-defaults.ts';
 import { jobSpecSchema } from '#apis/batch/v1/job-spec.ts';
+import { validateJobSelector, validateJobSpec, validateJobUpdate } from '#apis/batch/v1/validate-job.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabelSelector, workloadColumns } from '#apis/meta/columns.ts';
 import { int32, list, listSet, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const batch = 'io.k8s.api.batch.v1';

@@ -1,9 +1,9 @@
-import { requiredText } from '#apis/meta/validation.ts';
-import { fieldInvalid, fieldRequired } from '#apis/meta/field-error.ts';
-import { humanDuration } from '#apis/meta/human-duration.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { fieldInvalid, fieldRequired } from '#apis/meta/field-error.ts';
+import { humanDuration } from '#apis/meta/human-duration.ts';
+import { requiredText } from '#apis/meta/validation.ts';
 import { bytes, int32, list, listMapReplaced, map, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const certificates = 'io.k8s.api.certificates.v1';

@@ -1,7 +1,7 @@
-import { nonNegative, positive } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { nonNegative, positive } from '#apis/meta/validation.ts';
 import { int32, microTime, object, string, type Infer } from '#apis/schema.ts';
 
 const coordination = 'io.k8s.api.coordination.v1';

@@ -1,8 +1,8 @@
-import { requiredText } from '#apis/meta/validation.ts';
-import { fieldNotSupported } from '#apis/meta/field-error.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldNotSupported } from '#apis/meta/field-error.ts';
+import { requiredText } from '#apis/meta/validation.ts';
 import { required, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

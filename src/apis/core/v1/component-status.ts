@@ -1,6 +1,6 @@
-import { column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { column } from '#apis/meta/columns.ts';
 import { listMap, object, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

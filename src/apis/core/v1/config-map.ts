@@ -1,10 +1,10 @@
-import { jsonEqual } from '#apis/meta/equal.ts';
-import { checkConfigMapKey } from '#apis/meta/names.ts';
-import { invalidFor } from '#apis/meta/validation.ts';
-import { fieldForbidden, fieldInvalid, fieldTooLong, type FieldError } from '#apis/meta/field-error.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { fieldForbidden, fieldInvalid, fieldTooLong, type FieldError } from '#apis/meta/field-error.ts';
+import { checkConfigMapKey } from '#apis/meta/names.ts';
+import { invalidFor } from '#apis/meta/validation.ts';
 import { boolean, bytes, map, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,11 +1,11 @@
-import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
-import { checkDns1123Label } from '#apis/meta/names.ts';
-import { each, inRange, optionalName } from '#apis/meta/validation.ts';
-import { fieldRequired } from '#apis/meta/field-error.ts';
-import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
+import { fieldRequired } from '#apis/meta/field-error.ts';
+import { checkDns1123Label } from '#apis/meta/names.ts';
+import { each, inRange, optionalName } from '#apis/meta/validation.ts';
 import { enumeration, int32, list, object, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,8 +1,8 @@
-import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { int32, microTime, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

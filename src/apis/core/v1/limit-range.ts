@@ -1,10 +1,10 @@
-import { compareQuantities, formatQuantity, parseQuantity } from '#apis/meta/quantity.ts';
-import { checkQualifiedName } from '#apis/meta/names.ts';
-import { each, requiredName } from '#apis/meta/validation.ts';
-import { fieldDuplicate, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
-import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { createdAtColumn } from '#apis/meta/columns.ts';
+import { fieldDuplicate, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { compareQuantities, formatQuantity, parseQuantity } from '#apis/meta/quantity.ts';
+import { each, requiredName } from '#apis/meta/validation.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,8 +1,8 @@
-import { checkQualifiedName } from '#apis/meta/names.ts';
-import { each, invalidFor } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { each, invalidFor } from '#apis/meta/validation.ts';
 import { enumeration, list, listMap, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,10 +1,10 @@
-import { checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
-import { each, invalidFor, requiredName } from '#apis/meta/validation.ts';
-import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
 import { nodeColumns } from '#apis/core/v1/node-columns.ts';
 import { nodeConfigSourceSchema, nodeStatusSchema } from '#apis/core/v1/node-status.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
+import { checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
+import { each, invalidFor, requiredName } from '#apis/meta/validation.ts';
 import { boolean, enumeration, list, listSet, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

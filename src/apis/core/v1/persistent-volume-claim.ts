@@ -1,12 +1,12 @@
-import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
-import { jsonEqual } from '#apis/meta/equal.ts';
-import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
-import { fieldForbidden, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { accessModes, formatAccessModes } from '#apis/core/v1/access-modes.ts';
-import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
 import { type PersistentVolumeClaimSpec, persistentVolumeClaimSpecSchema } from '#apis/core/v1/persistent-volume-claim-spec.ts';
+import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { fieldForbidden, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
+import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
 import { enumeration, list, listMap, map, object, quantity, required, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

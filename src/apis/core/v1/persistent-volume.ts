@@ -1,9 +1,4 @@
-import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
-import { jsonEqual } from '#apis/meta/equal.ts';
-import { each } from '#apis/meta/validation.ts';
-import { fieldForbidden, fieldNotSupported, fieldRequired } from '#apis/meta/field-error.ts';
 import { accessModes, formatAccessModes } from '#apis/core/v1/access-modes.ts';
-import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
 import {
   azureFilePersistentVolumeSourceSchema,
   cephFSPersistentVolumeSourceSchema,
@@ -18,6 +13,7 @@ import {
 } from '#apis/core/v1/persistent-volume-sources.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { nodeSelectorSchema } from '#apis/core/v1/scheduling.ts';
+import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
 import {
   awsElasticBlockStoreVolumeSourceSchema,
   azureDiskVolumeSourceSchema,
@@ -34,6 +30,10 @@ import {
 } from '#apis/core/v1/volume-sources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, wideColumn } from '#apis/meta/columns.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { fieldForbidden, fieldNotSupported, fieldRequired } from '#apis/meta/field-error.ts';
+import { each } from '#apis/meta/validation.ts';
 import { enumeration, list, map, object, quantity, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,9 +1,9 @@
-import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
-import { column, formatLabels } from '#apis/meta/columns.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { column, formatLabels } from '#apis/meta/columns.ts';
 import { required, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

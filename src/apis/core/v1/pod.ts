@@ -1,13 +1,13 @@
-import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
-import { qosClassOf } from '#apis/core/v1/qos-class.ts';
-import { validatePodUpdate } from '#apis/core/v1/validate-pod-update.ts';
-import { validatePodSpec } from '#apis/core/v1/validate-pod-spec.ts';
-import { setPodDefaults, setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { podColumns } from '#apis/core/v1/pod-columns.ts';
+import { setPodDefaults, setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { type PodSpec, podSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { podStatusSchema } from '#apis/core/v1/pod-status.ts';
+import { qosClassOf } from '#apis/core/v1/qos-class.ts';
+import { validatePodSpec } from '#apis/core/v1/validate-pod-spec.ts';
+import { validatePodUpdate } from '#apis/core/v1/validate-pod-update.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
 import type { Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

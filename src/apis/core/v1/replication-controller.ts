@@ -1,12 +1,12 @@
-import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
-import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { longRunningErrors, templateLabelErrors } from '#apis/apps/v1/validate-workload.ts';
-import { nonNegative } from '#apis/meta/validation.ts';
-import { fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
-import { ageColumn, column, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
+import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
 import { type PodTemplateSpec, podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabels, workloadColumns } from '#apis/meta/columns.ts';
+import { fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
+import { nonNegative } from '#apis/meta/validation.ts';
 import { int32, int64, listMap, map, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

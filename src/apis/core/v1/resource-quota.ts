@@ -1,9 +1,9 @@
 import { quantityErrors } from '#apis/core/v1/validate-resources.ts';
-import { checkQualifiedName } from '#apis/meta/names.ts';
-import { immutable, invalidFor } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { immutable, invalidFor } from '#apis/meta/validation.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,7 +1,7 @@
 import { mergeStringData, validateSecret, validateSecretUpdate } from '#apis/core/v1/validate-secret.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { boolean, bytes, map, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,7 +1,7 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { localObjectReferenceSchema, objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { boolean, list, listMap, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

@@ -1,7 +1,7 @@
-import { validateService, validateServiceUpdate } from '#apis/core/v1/validate-service.ts';
-import { keepAllocated, setServiceDefaults } from '#apis/core/v1/service-defaults.ts';
-import { serviceColumns } from '#apis/core/v1/service-columns.ts';
 import { loadBalancerStatusSchema } from '#apis/core/v1/load-balancer.ts';
+import { serviceColumns } from '#apis/core/v1/service-columns.ts';
+import { keepAllocated, setServiceDefaults } from '#apis/core/v1/service-defaults.ts';
+import { validateService, validateServiceUpdate } from '#apis/core/v1/validate-service.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { conditionSchema } from '#apis/meta/object.ts';

@@ -1,9 +1,9 @@
 import type { Container, ContainerPort, VolumeMount } from '#apis/core/v1/container.ts';
-import type { Volume } from '#apis/core/v1/volume.ts';
 import { validateEnv, validateEnvFrom } from '#apis/core/v1/validate-environment.ts';
 import { validateHandler, validateProbe, type ProbeKind } from '#apis/core/v1/validate-probe.ts';
 import { validateResources } from '#apis/core/v1/validate-resources.ts';
 import { validateSecurityContext } from '#apis/core/v1/validate-security-context.ts';
+import type { Volume } from '#apis/core/v1/volume.ts';
 import {
   fieldDuplicate,
   fieldForbidden,

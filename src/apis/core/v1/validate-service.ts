@@ -1,5 +1,5 @@
-import { portErrors } from '#apis/core/v1/validate-probe.ts';
 import type { Service, ServicePort, ServiceSpec } from '#apis/core/v1/service.ts';
+import { portErrors } from '#apis/core/v1/validate-probe.ts';
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkIP } from '#apis/meta/names.ts';
 import { each, inRange, invalidFor, labelErrors, requiredName, type Errors } from '#apis/meta/validation.ts';

@@ -1,11 +1,11 @@
-import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
-import { checkDns1123Label, checkDns1123Subdomain, isIPv4, isIPv6 } from '#apis/meta/names.ts';
-import { each, immutable, inRange, invalidFor, optionalName, type Errors } from '#apis/meta/validation.ts';
-import { fieldDuplicate, fieldInvalid, fieldRequired, fieldTooMany } from '#apis/meta/field-error.ts';
-import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
+import { endpointAddressErrors } from '#apis/core/v1/validate-endpoint-address.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, firstThree } from '#apis/meta/columns.ts';
+import { fieldDuplicate, fieldInvalid, fieldRequired, fieldTooMany } from '#apis/meta/field-error.ts';
+import { checkDns1123Label, checkDns1123Subdomain, isIPv4, isIPv6 } from '#apis/meta/names.ts';
+import { each, immutable, inRange, invalidFor, optionalName, type Errors } from '#apis/meta/validation.ts';
 import { boolean, enumeration, int32, list, listSet, map, object, required, string, type Infer } from '#apis/schema.ts';
 
 const discovery = 'io.k8s.api.discovery.v1';

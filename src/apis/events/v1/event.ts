@@ -1,11 +1,11 @@
-import { checkQualifiedName } from '#apis/meta/names.ts';
-import { requiredName, requiredText } from '#apis/meta/validation.ts';
-import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { eventColumns } from '#apis/core/v1/event-columns.ts';
 import { eventSourceSchema } from '#apis/core/v1/event.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { requiredName, requiredText } from '#apis/meta/validation.ts';
 import { int32, microTime, object, string, time, type Infer } from '#apis/schema.ts';
 
 const eventsGroup = 'io.k8s.api.events.v1';

@@ -1,9 +1,9 @@
-import { classAnnotationErrors, validateIngressSpec } from '#apis/networking/v1/validate-ingress.ts';
-import { loadBalancerAddresses } from '#apis/core/v1/service-columns.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { typedLocalObjectReferenceSchema } from '#apis/core/v1/references.ts';
+import { loadBalancerAddresses } from '#apis/core/v1/service-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { classAnnotationErrors, validateIngressSpec } from '#apis/networking/v1/validate-ingress.ts';
 import { enumeration, int32, list, object, required, string, type Infer } from '#apis/schema.ts';
 
 const networking = 'io.k8s.api.networking.v1';

@@ -1,6 +1,6 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { object, required, string, type Infer } from '#apis/schema.ts';
 
 const networking = 'io.k8s.api.networking.v1';

@@ -1,11 +1,11 @@
 import { portErrors } from '#apis/core/v1/validate-probe.ts';
-import { checkCIDR } from '#apis/meta/names.ts';
-import { each, invalidFor, labelSelectorErrors } from '#apis/meta/validation.ts';
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
-import { ageColumn, column, formatLabelSelector } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, formatLabelSelector } from '#apis/meta/columns.ts';
+import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
+import { checkCIDR } from '#apis/meta/names.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { each, invalidFor, labelSelectorErrors } from '#apis/meta/validation.ts';
 import { enumeration, int32, intOrString, list, object, required, string, type Infer } from '#apis/schema.ts';
 
 const networking = 'io.k8s.api.networking.v1';

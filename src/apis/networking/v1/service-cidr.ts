@@ -1,6 +1,6 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { conditionSchema } from '#apis/meta/object.ts';
 import { list, listMap, object, string, type Infer } from '#apis/schema.ts';
 

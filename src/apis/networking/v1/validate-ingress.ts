@@ -1,7 +1,7 @@
-import type { HTTPIngressPath, IngressBackend, IngressSpec } from '#apis/networking/v1/ingress.ts';
 import { fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkDns1035Label, checkDns1123Subdomain, checkIP, checkPortName, checkWildcardSubdomain } from '#apis/meta/names.ts';
 import { each, inRange, invalidFor, optionalName, requiredName, requiredText, type Errors } from '#apis/meta/validation.ts';
+import type { HTTPIngressPath, IngressBackend, IngressSpec } from '#apis/networking/v1/ingress.ts';
 
 /** Character sequences that proxies read in more than one way. */
 const badSequences = ['//', '/./', '/../', '%2f', '%2F'];

@@ -1,10 +1,10 @@
-import { validateTolerations } from '#apis/core/v1/validate-scheduling.ts';
-import { checkDns1123Label } from '#apis/meta/names.ts';
-import { immutable, requiredName } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { tolerationSchema } from '#apis/core/v1/scheduling.ts';
+import { validateTolerations } from '#apis/core/v1/validate-scheduling.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { checkDns1123Label } from '#apis/meta/names.ts';
+import { immutable, requiredName } from '#apis/meta/validation.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
 
 const node = 'io.k8s.api.node.v1';

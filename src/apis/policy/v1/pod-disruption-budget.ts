@@ -1,9 +1,9 @@
-import { countOrPercent, labelSelectorErrors } from '#apis/meta/validation.ts';
-import { fieldInvalid } from '#apis/meta/field-error.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { conditionSchema, labelSelectorSchema } from '#apis/meta/object.ts';
+import { countOrPercent, labelSelectorErrors } from '#apis/meta/validation.ts';
 import { enumeration, int32, int64, intOrString, listMap, map, object, time, type Infer } from '#apis/schema.ts';
 
 const policy = 'io.k8s.api.policy.v1';

@@ -1,8 +1,8 @@
-import { setBindingDefaults, validateBinding } from '#apis/rbac/v1/validate-rbac.ts';
-import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { bindingColumns } from '#apis/rbac/v1/binding-columns.ts';
 import { roleRefSchema, subjectSchema } from '#apis/rbac/v1/policy-rule.ts';
+import { setBindingDefaults, validateBinding } from '#apis/rbac/v1/validate-rbac.ts';
 import { list, required, type Infer } from '#apis/schema.ts';
 
 const rbac = 'io.k8s.api.rbac.v1';

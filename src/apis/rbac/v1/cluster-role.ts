@@ -1,9 +1,9 @@
-import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
-import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
-import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { createdAtColumn } from '#apis/meta/columns.ts';
+import { each, labelSelectorErrors } from '#apis/meta/validation.ts';
 import { aggregationRuleSchema, policyRuleSchema } from '#apis/rbac/v1/policy-rule.ts';
+import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
 import { list, type Infer } from '#apis/schema.ts';
 
 const rbac = 'io.k8s.api.rbac.v1';

@@ -1,8 +1,8 @@
-import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
-import { createdAtColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { createdAtColumn } from '#apis/meta/columns.ts';
 import { policyRuleSchema } from '#apis/rbac/v1/policy-rule.ts';
+import { validateRules } from '#apis/rbac/v1/validate-rbac.ts';
 import { list, type Infer } from '#apis/schema.ts';
 
 const rbac = 'io.k8s.api.rbac.v1';

@@ -1,8 +1,8 @@
-import type { PolicyRule, RoleRef, Subject } from '#apis/rbac/v1/policy-rule.ts';
 import { jsonEqual } from '#apis/meta/equal.ts';
 import { fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkDns1123Subdomain, checkPathSegment } from '#apis/meta/names.ts';
 import { each, requiredName, requiredText, type Errors } from '#apis/meta/validation.ts';
+import type { PolicyRule, RoleRef, Subject } from '#apis/rbac/v1/policy-rule.ts';
 
 export const rbacGroup = 'rbac.authorization.k8s.io';
 

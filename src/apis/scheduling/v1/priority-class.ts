@@ -1,7 +1,7 @@
-import { fieldForbidden } from '#apis/meta/field-error.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { fieldForbidden } from '#apis/meta/field-error.ts';
 import { boolean, enumeration, int32, string, type Infer } from '#apis/schema.ts';
 
 const scheduling = 'io.k8s.api.scheduling.v1';

@@ -1,6 +1,6 @@
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
 import { boolean, enumeration, int64, list, listSet, object, required, string, type Infer } from '#apis/schema.ts';
 
 const storage = 'io.k8s.api.storage.v1';

@@ -1,8 +1,8 @@
-import { immutable, requiredText } from '#apis/meta/validation.ts';
-import { column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { column } from '#apis/meta/columns.ts';
 import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { quantity, required, string, type Infer } from '#apis/schema.ts';
 
 const storage = 'io.k8s.api.storage.v1';

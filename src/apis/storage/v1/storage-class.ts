@@ -1,10 +1,10 @@
-import { jsonEqual } from '#apis/meta/equal.ts';
-import { checkQualifiedName } from '#apis/meta/names.ts';
-import { immutable, requiredName } from '#apis/meta/validation.ts';
-import { fieldForbidden } from '#apis/meta/field-error.ts';
-import { ageColumn, column, nameColumn } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column, nameColumn } from '#apis/meta/columns.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { fieldForbidden } from '#apis/meta/field-error.ts';
+import { checkQualifiedName } from '#apis/meta/names.ts';
+import { immutable, requiredName } from '#apis/meta/validation.ts';
 import { boolean, enumeration, list, map, object, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';

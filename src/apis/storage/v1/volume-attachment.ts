@@ -1,8 +1,8 @@
-import { immutable, requiredText } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { persistentVolumeSpecSchema } from '#apis/core/v1/persistent-volume.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { boolean, int32, map, object, required, string, time, type Infer } from '#apis/schema.ts';
 
 const storage = 'io.k8s.api.storage.v1';

@@ -1,7 +1,7 @@
-import { immutable, requiredText } from '#apis/meta/validation.ts';
-import { ageColumn, column } from '#apis/meta/columns.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
+import { ageColumn, column } from '#apis/meta/columns.ts';
+import { immutable, requiredText } from '#apis/meta/validation.ts';
 import { map, required, string, type Infer } from '#apis/schema.ts';
 
 const storage = 'io.k8s.api.storage.v1';

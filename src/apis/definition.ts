@@ -61,6 +61,7 @@ export interface KindVersion {
 export interface ScalePaths {
   readonly specReplicasPath: string;
   readonly statusReplicasPath: string;
+  /** Of a selector as text, or (built-in kinds) of a LabelSelector or label map that the server writes as text. */
   readonly labelSelectorPath?: string;
 }
 

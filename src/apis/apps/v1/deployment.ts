@@ -126,7 +126,7 @@ export const deploymentDefinition = defineBuiltin<Deployment>({
       ],
     },
   ],
-  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
   default: ({ spec }) => setDeploymentDefaults(spec),
   validate: ({ spec }, { old }) => [
     ...validateWorkload(spec, 'deployment'),

@@ -67,7 +67,7 @@ export const replicaSetDefinition = defineBuiltin<ReplicaSet>({
       ],
     },
   ],
-  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
   selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   default: ({ spec }) => setPodSpecDefaults(spec.template.spec),
   validate: ({ spec }, { old }) => [

@@ -108,7 +108,7 @@ export const statefulSetDefinition = defineBuiltin<StatefulSet>({
       ],
     },
   ],
-  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
   default({ spec }) {
     setPodSpecDefaults(spec.template.spec);
     if (spec.updateStrategy?.type === 'RollingUpdate') {

@@ -111,6 +111,12 @@ describe('workload validation', () => {
   });
 });
 
+describe('workload scale', () => {
+  for (const { kind, scale } of [deploymentDefinition, replicaSetDefinition, statefulSetDefinition]) {
+    it(`of a ${kind} has its selector`, () => assert.equal(scale?.labelSelectorPath, '.spec.selector'));
+  }
+});
+
 describe('workload columns', () => {
   it('of a deployment', () => {
     const object = { ...workload({ replicas: 3 }), status: { readyReplicas: 1, updatedReplicas: 2, availableReplicas: 1 } };

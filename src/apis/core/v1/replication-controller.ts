@@ -75,7 +75,7 @@ export const replicationControllerDefinition = defineBuiltin<ReplicationControll
       ],
     },
   ],
-  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
   selectableFields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   default(controller) {
     const { metadata, spec } = controller;

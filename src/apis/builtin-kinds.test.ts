@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { customResourceDefinitionDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
+import { validatingAdmissionPolicyDefinition } from '#apis/admissionregistration/v1/validating-admission-policy.ts';
 import { tokenRequestDefinition } from '#apis/authentication/v1/token-request.ts';
 import { localSubjectAccessReviewDefinition } from '#apis/authorization/v1/local-subject-access-review.ts';
 import { subjectAccessReviewDefinition } from '#apis/authorization/v1/subject-access-review.ts';

@@ -1,3 +1,5 @@
+import { requiredText } from '#apis/meta/validation.ts';
+import { fieldInvalid, fieldNotSupported, fieldRequired } from '#apis/meta/field-error.ts';
 import { matchResourcesSchema, paramRefSchema, paramRefText } from '#apis/admissionregistration/v1/match-resources.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
@@ -19,6 +21,8 @@ export const validatingAdmissionPolicyBindingSchema = kindSchema(`${admissionreg
 });
 export interface ValidatingAdmissionPolicyBinding extends Infer<typeof validatingAdmissionPolicyBindingSchema> {}
 
+const actions = ['Audit', 'Deny', 'Warn'];
+
 export const validatingAdmissionPolicyBindingDefinition = defineBuiltin<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
   kind: 'ValidatingAdmissionPolicyBinding',
@@ -37,5 +41,23 @@ export const validatingAdmissionPolicyBindingDefinition = defineBuiltin<Validati
       ],
     },
   ],
+  validate: ({ spec }) => {
+    const at = 'spec.validationActions';
+    const unknown = spec.validationActions.filter((action) => !actions.includes(action));
+    return [
+      ...requiredText('spec.policyName', spec.policyName),
+      ...(spec.validationActions.length === 0 ? [fieldRequired(at, 'at least one validation action is required')] : []),
+      ...unknown.map((action) => fieldNotSupported(at, action, actions)),
+      ...(spec.validationActions.includes('Deny') && spec.validationActions.includes('Warn')
+        ? [
+            fieldInvalid(
+              at,
+              spec.validationActions,
+              'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
+            ),
+          ]
+        : []),
+    ];
+  },
 });
 export const validatingAdmissionPolicyBindings = resourceOf(validatingAdmissionPolicyBindingDefinition);

@@ -1,3 +1,5 @@
+import { each, requiredText } from '#apis/meta/validation.ts';
+import { fieldRequired } from '#apis/meta/field-error.ts';
 import { matchResourcesSchema, paramKindSchema, variableSchema } from '#apis/admissionregistration/v1/match-resources.ts';
 import { matchConditionSchema } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
@@ -76,6 +78,15 @@ export const validatingAdmissionPolicyDefinition = defineBuiltin<ValidatingAdmis
         ageColumn,
       ],
     },
+  ],
+  validate: ({ spec }) => [
+    ...(spec.matchConstraints === undefined ? [fieldRequired('spec.matchConstraints')] : []),
+    ...((spec.validations ?? []).length + (spec.auditAnnotations ?? []).length === 0
+      ? [fieldRequired('spec.validations', 'validations or auditAnnotations must contain at least one item')]
+      : []),
+    ...each(spec.validations, 'spec.validations', ({ expression }, field) =>
+      requiredText(`${field}.expression`, expression.trim(), 'expression is not specified'),
+    ),
   ],
 });
 export const validatingAdmissionPolicies = resourceOf(validatingAdmissionPolicyDefinition);

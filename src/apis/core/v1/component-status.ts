@@ -32,6 +32,7 @@ export const componentStatusDefinition = defineBuiltin<ComponentStatus>({
       name: 'v1',
       schema: componentStatusSchema,
       served: true,
+      deprecationWarning: 'v1 ComponentStatus is deprecated in v1.19+',
       columns: [
         column<ComponentStatus>('Status', ({ conditions }) =>
           healthy(conditions)?.status === 'True' ? 'Healthy' : healthy(conditions)?.status === 'False' ? 'Unhealthy' : 'Unknown',

@@ -60,7 +60,15 @@ export const endpointsDefinition = defineBuiltin<Endpoints>({
   kind: 'Endpoints',
   plural: 'endpoints',
   shortNames: ['ep'],
-  versions: [{ name: 'v1', schema: endpointsSchema, served: true, columns: [column('Endpoints', formatEndpoints), ageColumn] }],
+  versions: [
+    {
+      name: 'v1',
+      schema: endpointsSchema,
+      served: true,
+      deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+      columns: [column('Endpoints', formatEndpoints), ageColumn],
+    },
+  ],
   validate: ({ subsets }) =>
     each(subsets, 'subsets', ({ addresses = [], notReadyAddresses = [], ports = [] }, field) => [
       ...(addresses.length + notReadyAddresses.length === 0

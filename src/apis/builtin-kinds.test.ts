@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { customResourceDefinitionDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
 import { validatingAdmissionPolicyDefinition } from '#apis/admissionregistration/v1/validating-admission-policy.ts';
+import { customResourceDefinitionDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
 import { tokenRequestDefinition } from '#apis/authentication/v1/token-request.ts';
 import { localSubjectAccessReviewDefinition } from '#apis/authorization/v1/local-subject-access-review.ts';
 import { subjectAccessReviewDefinition } from '#apis/authorization/v1/subject-access-review.ts';
@@ -311,6 +311,12 @@ describe('other kinds', () => {
       persistentVolumeClaimDefinition,
       { spec: {} },
       ['spec.accessModes: Required value: at least 1 access mode is required', 'spec.resources[storage]: Required value'],
+    ],
+    [
+      'a policy that says nothing',
+      validatingAdmissionPolicyDefinition,
+      { spec: { matchConstraints: {} } },
+      ['spec.validations: Required value: validations or auditAnnotations must contain at least one item'],
     ],
     [
       'a huge priority',

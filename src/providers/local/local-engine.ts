@@ -30,6 +30,7 @@ import { closeBridge, type Bridge } from '#providers/local/network/bridge.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { SlotPool } from '#providers/local/network/slot-pool.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
+import { launchedProcesses, send } from '#providers/local/processes.ts';
 import { Sandbox } from '#providers/local/sandbox.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
 
@@ -233,6 +234,7 @@ export class LocalEngine implements LocalContainerEngine {
       const program = runtime.program(plan, files);
       const startedAtMs = this.#host.clock.now();
       const { pid, notes } = await this.#host.launcher.run(program, files.program);
+      const init = runtime.init(files);
       const stdinHolderPid = notes.get(stdinHolderNote);
       const record = {
         name: spec.name,
@@ -240,7 +242,8 @@ export class LocalEngine implements LocalContainerEngine {
         id: `dormouse://${randomUUID().replaceAll('-', '')}`,
         startedAtMs,
         monitorPid: pid,
-        initPid: notes.get(initNote) ?? 0,
+        initPid: init.pid ?? notes.get(initNote) ?? 0,
+        initProgram: init.program,
         ...(stdinHolderPid === undefined ? {} : { stdinHolderPid }),
         environment: plan.environment,
         workingDirectory: plan.workingDirectory,
@@ -287,6 +290,7 @@ export class LocalEngine implements LocalContainerEngine {
       sandbox.put(run);
     }
     this.#sandboxes.set(spec.id, sandbox);
+    killUnrecorded(this.#host, directory, [...slot.containers.map(({ name, attempt }) => `${name}.${attempt}`), 'holder.program']);
     for (const run of sandbox.runs) this.#finish(sandbox, run);
   }
 
@@ -342,6 +346,13 @@ export class LocalEngine implements LocalContainerEngine {
     const lock = this.#locks.get(id) ?? new Mutex();
     this.#locks.set(id, lock);
     return lock.run(section);
+  }
+}
+
+/** Ends launchers whose start was cut off by our death: nobody knows of them, and the container will be started again. */
+function killUnrecorded(host: Host, directory: string, known: readonly string[]): void {
+  for (const { pid, program } of launchedProcesses(host.launcher.path, `${directory}/`)) {
+    if (!known.includes(program.slice(directory.length + 1).split('/')[0] ?? '')) send(pid, 'SIGKILL');
   }
 }
 

@@ -1,10 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** True when `pid` is a process of the launcher running `program`: process ids are used again, command lines of launchers are not. */
-export function isLaunched(pid: number, launcher: string, program: string): boolean {
-  if (pid <= 0) return false;
-  const [command, argument] = commandLine(pid);
-  return command === launcher && argument === program;
+/** True when `pid` is a launcher running `program`: process ids are used again, paths of programs are not. */
+export function isLaunched(pid: number, program: string): boolean {
+  return pid > 0 && commandLine(pid)[1] === program;
 }
 
 /** Every process running a program below `directory`, started by this launcher: what a killed engine may have left. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import type { ContainerResources } from '#apis/runtime/engine.ts';
@@ -109,10 +109,23 @@ export class Cgroups {
     return this.#read(controller, path, 'cgroup.procs').split('\n').filter(Boolean).map(Number);
   }
 
+  /** Kills every process of the group and of those below it. */
+  killAll(path: string): void {
+    for (const directory of this.#directories(path)) {
+      for (const pid of processesBelow(directory)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    }
+  }
+
   /** Removes the group and those below it; their processes must be ending (waits up to a second for the kernel to let go). */
   async remove(path: string): Promise<void> {
     const deadline = performance.now() + 1000;
-    for (const directory of this.#directories(path)) {
+    for (const directory of (this.#mounts?.all ?? []).map((root) => join(root, this.#name, path))) {
       while (!removeTree(directory)) {
         if (performance.now() > deadline) throw new Error(`control group ${directory} cannot be removed: it still has processes`);
         await delay(5);
@@ -138,10 +151,10 @@ export class Cgroups {
   }
 
   #writeFreezer(path: string, v1: string, v2: string): void {
-    const { version, directories } = this.#mounts ?? { version: 1, directories: {} };
-    const directory = version === 2 ? directories.unified : directories.freezer;
+    const directory = this.#mounts?.directories[this.version === 2 ? 'unified' : 'freezer'];
     if (directory === undefined) return;
-    writeFileSync(join(directory, this.#name, path, version === 2 ? 'cgroup.freeze' : 'freezer.state'), version === 2 ? v2 : v1);
+    const [file, value] = this.version === 2 ? ['cgroup.freeze', v2] : ['freezer.state', v1];
+    writeFileSync(join(directory, this.#name, path, file), value);
   }
 
   /** v2: every parent hands the controllers down. */
@@ -175,12 +188,22 @@ function tryRead(path: string): string {
   }
 }
 
+function processesBelow(directory: string): readonly number[] {
+  const own = tryRead(join(directory, 'cgroup.procs')).split('\n').filter(Boolean).map(Number);
+  return [...own, ...subdirectories(directory).flatMap((name) => processesBelow(join(directory, name)))];
+}
+
+function subdirectories(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
 /** True when the directory is gone. */
 function removeTree(directory: string): boolean {
   try {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeTree(join(directory, entry.name));
-    }
+    for (const name of subdirectories(directory)) removeTree(join(directory, name));
     rmdirSync(directory);
     return true;
   } catch (error) {

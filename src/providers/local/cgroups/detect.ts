@@ -6,6 +6,8 @@ export interface CgroupMounts {
   readonly version: 1 | 2;
   /** v1: controller → directory; several controllers may share one. v2: only `unified`. */
   readonly directories: Readonly<Record<string, string>>;
+  /** Every hierarchy mounted, ours or not: an OCI runtime makes groups in all of them, which have to be removed. */
+  readonly all: readonly string[];
 }
 
 const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'];
@@ -17,19 +19,20 @@ const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'];
 export function detectCgroups(name: string, mounts = readFileSync('/proc/self/mounts', 'utf8')): CgroupMounts | undefined {
   const lines = mounts.split('\n').map((line) => line.split(' '));
   const v1: Record<string, string> = {};
+  const all = lines.filter(([, , type = '']) => type.startsWith('cgroup')).map(([, directory = '']) => directory);
   for (const [, directory = '', type, options = ''] of lines) {
     if (type !== 'cgroup') continue;
     for (const controller of options.split(',')) if (wanted.includes(controller)) v1[controller] = directory;
   }
   if (Object.keys(v1).length > 0) {
     const usable = Object.fromEntries(Object.entries(v1).filter(([, directory]) => canCreate(directory, name)));
-    return Object.keys(usable).length > 0 ? { version: 1, directories: usable } : undefined;
+    return Object.keys(usable).length > 0 ? { version: 1, directories: usable, all } : undefined;
   }
   const unified = lines.find(([, , type]) => type === 'cgroup2')?.[1];
   if (unified === undefined) return undefined;
-  if (canCreate(unified, name)) return { version: 2, directories: { unified } };
+  if (canCreate(unified, name)) return { version: 2, directories: { unified }, all: [unified] };
   const own = join(unified, ownGroup());
-  return canCreate(own, name) && delegate(own) ? { version: 2, directories: { unified: own } } : undefined;
+  return canCreate(own, name) && delegate(own) ? { version: 2, directories: { unified: own }, all: [own] } : undefined;
 }
 
 function canCreate(directory: string, name: string): boolean {

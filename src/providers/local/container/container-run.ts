@@ -53,7 +53,12 @@ export class ContainerRun {
   }
 
   isRunning(): boolean {
-    return this.#record.ended === undefined && isLaunched(this.#record.initPid, this.#host.launcher.path, this.files.program);
+    return this.#record.ended === undefined && isLaunched(this.#record.initPid, this.#record.initProgram);
+  }
+
+  /** While there is a monitor it will record the end; only when it is gone too there is nothing to wait for. */
+  #isMonitored(): boolean {
+    return isLaunched(this.#record.monitorPid, this.files.program);
   }
 
   /** Sends a signal to the container's init, which hands it on; SIGKILL ends all of its processes. */
@@ -73,7 +78,7 @@ export class ContainerRun {
   finish(oomKilled: () => boolean): ContainerRecord | undefined {
     if (this.#record.ended !== undefined) return undefined;
     const end = readExit(this.files.exit);
-    if (end === undefined && this.isRunning()) return undefined;
+    if (end === undefined && (this.isRunning() || this.#isMonitored())) return undefined;
     for (const reader of this.#readers.splice(0)) reader.drain();
     this.#log?.close();
     const ended = end ?? { exitCode: 137, signal: 9, finishedAtMs: this.#host.clock.now() };
@@ -86,7 +91,7 @@ export class ContainerRun {
   /** Ends the processes that keep the pipes open. */
   releaseMonitor(): void {
     for (const pid of [this.#record.monitorPid, this.#record.stdinHolderPid ?? 0]) {
-      if (isLaunched(pid, this.#host.launcher.path, this.files.program)) send(pid, 'SIGKILL');
+      if (isLaunched(pid, this.files.program)) send(pid, 'SIGKILL');
     }
   }
 

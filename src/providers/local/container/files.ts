@@ -8,7 +8,7 @@ export interface ContainerFiles {
   readonly stdin: string;
   readonly stdout: string;
   readonly stderr: string;
-  /** Written by the monitor: process id of the container's init, i32. */
+  /** Written by an OCI runtime: process id of the container's init, as text. */
   readonly pid: string;
   /** Written by the monitor when the container has ended: i32 wait status, padding, timespec. */
   readonly exit: string;

@@ -68,16 +68,20 @@ function stdinSteps(program: Program, files: ContainerFiles): void {
  * `pid` is the slot with init's process id. Children other than init are reaped on the way.
  */
 export function monitorSteps(program: Program, files: ContainerFiles, pid: number): void {
+  reportNote(program, initNote, pid);
+  recordEndSteps(program, files, pid);
+}
+
+/** Waits for init (undefined: for the last child there is), records how it ended and sleeps until killed. */
+export function recordEndSteps(program: Program, files: ContainerFiles, pid: number | undefined): void {
   const record = program.room(exitRecordBytes);
   const ended = program.slot();
   const wait: Label = program.label();
-  writeFileSteps(program, files.pid, pid, 4);
-  reportNote(program, initNote, pid);
   program.call('close_range', [reportFd, 0xffff_ffff, 0], { onError: 'ignore' });
   const done = program.label();
   program.place(wait);
   program.call('wait4', [-1, record, 0, 0], { store: ended, onError: done });
-  program.jumpIfEqual(ended, load(pid), done);
+  if (pid !== undefined) program.jumpIfEqual(ended, load(pid), done);
   program.jump(wait);
   program.place(done);
   program.call('clock_gettime', [0, record + 8], { onError: 'ignore' });

@@ -10,6 +10,8 @@ export interface ContainerRecord {
   readonly startedAtMs: number;
   readonly monitorPid: number;
   readonly initPid: number;
+  /** Path of init's program as its command line shows it: tells whether the process id still means it. */
+  readonly initProgram: string;
   readonly stdinHolderPid?: number;
   readonly environment: readonly string[];
   readonly workingDirectory: string;

@@ -5,8 +5,9 @@ export const baseAddress = 0x2000_0000;
 const headerBytes = 16;
 const recordBytes = 72;
 const failedRecordOffset = 4;
-const failedResultOffset = 8;
 const entryOffset = 12;
+/** Added to the failed record's address by a program that another program starts, so that one report tells them apart. */
+const nestedMark = 0x1000_0000;
 
 /** An argument: a number, or the 32-bit integer that lies at an address when the step is executed. */
 export type Argument = number | bigint | Loaded;
@@ -61,6 +62,8 @@ export interface ProgramFailure {
  */
 export class Program {
   readonly architecture: Architecture;
+  /** A program that this one starts in another process, whose failures come in the same report. */
+  nested: Program | undefined;
   readonly #steps: Step[] = [];
   readonly #data: Buffer[] = [];
   readonly #texts = new Map<string, number>();
@@ -155,9 +158,11 @@ export class Program {
    * The block in which failed steps end: writes the failed record's address and result (8 bytes) to `reportFd` and exits with 126.
    * Belongs at the end of every program.
    */
-  failureBlock(reportFd: number): void {
+  failureBlock(reportFd: number, nested = false): void {
     this.place(this.#failure);
-    this.call('write', [reportFd, baseAddress + failedRecordOffset, 8], { onError: 'ignore' });
+    const failed = baseAddress + failedRecordOffset;
+    if (nested) this.add(failed, load(failed), nestedMark);
+    this.call('write', [reportFd, failed, 8], { onError: 'ignore' });
     this.exit(126);
   }
 
@@ -177,7 +182,13 @@ export class Program {
 
   /** What the report of a failure block means. */
   explain(report: Buffer): ProgramFailure {
-    const index = (report.readUInt32LE(0) - baseAddress - headerBytes - this.#dataBytes) / recordBytes;
+    const address = report.readUInt32LE(0);
+    if (address >= baseAddress + nestedMark) {
+      const unmarked = Buffer.from(report);
+      unmarked.writeUInt32LE(address - nestedMark);
+      return this.nested?.explain(unmarked) ?? { what: 'unknown program', errno: -report.readInt32LE(4) };
+    }
+    const index = (address - baseAddress - headerBytes - this.#dataBytes) / recordBytes;
     return { what: this.#steps[index]?.what ?? `step ${index}`, errno: -report.readInt32LE(4) };
   }
 

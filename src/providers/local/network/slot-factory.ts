@@ -68,13 +68,14 @@ export class SlotFactory {
 
   /** Whether the slot's namespaces still exist. */
   isWhole(record: SlotRecord): boolean {
-    return isLaunched(record.holderPid, this.#host.launcher.path, holderPath(this.#host.slots.directoryOf(record.slot)));
+    return isLaunched(record.holderPid, holderPath(this.#host.slots.directoryOf(record.slot)));
   }
 
   /** Kills everything of the slot and removes every trace; resolves when the kernel has let go of interface and groups. */
   async remove(record: SlotRecord): Promise<void> {
     const { slots, cgroups } = this.#host;
     const directory = slots.directoryOf(record.slot);
+    cgroups.killAll(record.slot);
     if (cgroups.canFreeze) killFrozen(this.#host, record.slot);
     if (record.podInitPid !== undefined && this.isWhole(record)) send(record.podInitPid, 'SIGKILL');
     this.#host.killLaunched(directory);

@@ -10,6 +10,7 @@ export function namespacesRuntime(host: Host): Runtime {
   return {
     name: 'namespaces',
     program: (plan, files) => programOf(host, plan, files),
+    init: (files) => ({ program: files.program }),
     forget: () => Promise.resolve(),
     complaint: () => '',
   };

@@ -12,6 +12,7 @@ export function choosePod(
   turn: number,
   random: () => number = Math.random,
 ): Pod | undefined {
+  if (pods.length === 0) return undefined;
   if (pods.length === 1) return usable(pods[0] as Pod, limit, now) ? pods[0] : undefined;
   const chosen =
     limit === 0 ? lesserOfTwo(pods, now, random) : limit <= 3 ? firstAvailable(pods, limit, now) : leastLoaded(pods, limit, now, turn);

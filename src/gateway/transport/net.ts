@@ -1,6 +1,8 @@
 import net from 'node:net';
+import type { Logger } from '#core/logger.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
 import {
+  giveUp,
   nobody,
   type DialTarget,
   type ListenOptions,
@@ -12,13 +14,13 @@ import {
 } from '#gateway/transport/transport.ts';
 
 /** Transport on public node:net and node:tls alone. */
-export function netTransport(): Transport {
+export function netTransport(logger: Logger): Transport {
   return {
     name: 'net',
     async listen(options, onWire) {
       const { server, listener } = await openServer(options);
       const accept = (socket: net.Socket) => {
-        const wire = new NetWire(socket);
+        const wire = new NetWire(socket, logger);
         socket.on('data', (bytes: Buffer) => wire.received(bytes, bytes.length));
         wire.pause();
         onWire(wire);
@@ -28,7 +30,7 @@ export function netTransport(): Transport {
       server.on('tlsClientError', () => {});
       return listener;
     },
-    connect,
+    connect: (target, callback) => connect(target, callback, logger),
   };
 }
 
@@ -81,20 +83,30 @@ class NetWire implements Wire {
   pending = false;
   closed = false;
   readonly #socket: net.Socket;
+  readonly #logger: Logger;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, logger: Logger) {
     this.#socket = socket;
+    this.#logger = logger;
     socket.on('error', () => {});
     socket.on('close', () => this.#ended(false));
     socket.on('end', () => this.#ended(true));
   }
 
   #ended(clean: boolean): void {
-    if (!this.closed) this.owner.onEnd(clean);
+    if (!this.closed) this.#guarded(() => this.owner.onEnd(clean));
   }
 
   received(bytes: Buffer, count: number): void {
-    if (!this.closed) this.owner.onData(bytes, 0, count);
+    if (!this.closed) this.#guarded(() => this.owner.onData(bytes, 0, count));
+  }
+
+  #guarded(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      giveUp(this, error, this.#logger);
+    }
   }
 
   resume(): void {
@@ -123,7 +135,7 @@ class NetWire implements Wire {
       this.pending = this.#socket.writableLength > 0;
       if (this.closed) return;
       if (this.pending) this.#waitForDrain();
-      else this.owner.onDrain();
+      else this.#guarded(() => this.owner.onDrain());
     });
   }
 
@@ -144,7 +156,7 @@ class NetWire implements Wire {
 
 const nothing = Buffer.alloc(0);
 
-function connect(target: DialTarget, callback: (wire: Wire | undefined) => void): () => void {
+function connect(target: DialTarget, callback: (wire: Wire | undefined) => void, logger: Logger): () => void {
   let wire: NetWire | undefined;
   let over = false;
   const socket = net.connect({
@@ -166,7 +178,7 @@ function connect(target: DialTarget, callback: (wire: Wire | undefined) => void)
   socket.once('error', () => finish(undefined));
   socket.once('connect', () => {
     if (over) return;
-    wire = new NetWire(socket);
+    wire = new NetWire(socket, logger);
     wire.pause();
     finish(wire);
   });

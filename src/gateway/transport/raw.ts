@@ -1,7 +1,16 @@
+import type { Logger } from '#core/logger.ts';
 import { loadBindings, takeConnections, type Bindings, type StreamHandle, type WriteRequest } from '#gateway/transport/bindings.ts';
 import { netTransport, openServer } from '#gateway/transport/net.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
-import { nobody, readBufferBytes, type DialTarget, type Transport, type Wire, type WireOwner } from '#gateway/transport/transport.ts';
+import {
+  giveUp,
+  nobody,
+  readBufferBytes,
+  type DialTarget,
+  type Transport,
+  type Wire,
+  type WireOwner,
+} from '#gateway/transport/transport.ts';
 
 /**
  * Transport on libuv handles directly. No allocation per read or write: all connections read into one shared buffer, which is
@@ -10,9 +19,9 @@ import { nobody, readBufferBytes, type DialTarget, type Transport, type Wire, ty
  *
  * The bindings are not public API; `select.ts` tries them out and falls back to node:net. TLS goes through node:tls either way.
  */
-export function rawTransport(): Transport {
-  const memory = new Memory(loadBindings());
-  const tls = netTransport();
+export function rawTransport(logger: Logger): Transport {
+  const memory = new Memory(loadBindings(), logger);
+  const tls = netTransport(logger);
   return {
     name: 'raw',
     async listen(options, onWire) {
@@ -31,13 +40,15 @@ export function rawTransport(): Transport {
 /** What all wires share. */
 class Memory {
   readonly bindings: Bindings;
+  readonly logger: Logger;
   /** The wire whose bytes are being looked at. */
   reader: RawWire | undefined;
   readonly #requests: WriteRequest[] = [];
   readonly #buffers: Buffer[] = [];
 
-  constructor(bindings: Bindings) {
+  constructor(bindings: Bindings, logger: Logger) {
     this.bindings = bindings;
+    this.logger = logger;
   }
 
   takeBuffer(): Buffer {
@@ -90,14 +101,16 @@ class RawWire implements Wire {
     if (this.closed) return undefined;
     const memory = this.#memory;
     const count = memory.bindings.readBytesOrError();
-    if (count <= 0) {
-      if (count < 0) this.owner.onEnd(count === memory.bindings.endOfFile);
-      return undefined;
-    }
+    if (count === 0) return undefined;
     if (count === readBufferBytes) this.#streaming = true;
     this.#lent = false;
     memory.reader = this;
-    this.owner.onData(this.#buffer, 0, count);
+    try {
+      if (count > 0) this.owner.onData(this.#buffer, 0, count);
+      else this.owner.onEnd(count === memory.bindings.endOfFile);
+    } catch (error) {
+      giveUp(this, error, memory.logger);
+    }
     memory.reader = undefined;
     return this.closed || this.#streaming === (this.#buffer !== sharedReadBuffer) ? undefined : this.#exchangeBuffer();
   }
@@ -168,8 +181,12 @@ class RawWire implements Wire {
     this.#writes--;
     this.pending = this.#writes > 0;
     if (this.closed) return;
-    if (status < 0) this.owner.onEnd(false);
-    else if (!this.pending) this.owner.onDrain();
+    try {
+      if (status < 0) this.owner.onEnd(false);
+      else if (!this.pending) this.owner.onDrain();
+    } catch (error) {
+      giveUp(this, error, this.#memory.logger);
+    }
   }
 
   end(): void {

@@ -9,15 +9,15 @@ import type { Transport } from '#gateway/transport/transport.ts';
  * platform, else node:net. The trial is one loopback connection and takes about a millisecond.
  */
 export async function selectTransport(wanted: 'auto' | 'raw' | 'net', logger: Logger): Promise<Transport> {
-  if (wanted === 'net') return netTransport();
+  if (wanted === 'net') return netTransport(logger);
   try {
-    const raw = rawTransport();
+    const raw = rawTransport(logger);
     await tryOut(raw);
     return raw;
   } catch (error) {
     if (wanted === 'raw') throw error;
     logger.warn('raw transport is not usable here, node:net serves instead', { reason: errorText(error) });
-    return netTransport();
+    return netTransport(logger);
   }
 }
 

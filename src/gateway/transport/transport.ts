@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import type { Logger } from '#core/logger.ts';
 
 /**
  * A byte stream to a client or a container. It starts paused. `owner` gets the events and may be exchanged at any time.
@@ -69,6 +70,20 @@ export interface Transport {
 
 /** Bytes that one read may bring. */
 export const readBufferBytes = 64 * 1024;
+
+/**
+ * A mistake of ours in handling one connection must not end the process and with it all others: the connection is given up, and
+ * somebody has to look at the log.
+ */
+export function giveUp(wire: Wire, error: unknown, logger: Logger): void {
+  logger.error('connection given up after an internal error', { error });
+  try {
+    wire.owner.onEnd(false);
+  } catch (second) {
+    logger.error('giving up the connection failed too', { error: second });
+  }
+  wire.close();
+}
 
 /** Owner of a wire before it has one. Nothing is read until the owner calls `resume`. */
 export const nobody: WireOwner = { onData: () => {}, onDrain: () => {}, onEnd: () => {} };

@@ -84,6 +84,8 @@ class Acknowledged {
       const stored = Number(entry.value.split(':')[0]);
       assert.ok(stored === counter || stored === counter + 1, `${key}: acknowledged ${counter}, found ${stored}`);
       assert.ok(stored === counter ? entry.modRevision === revision : entry.modRevision > revision, `${key}: revision`);
+      // What was found is durable, and the next run goes on from there.
+      this.#keys.set(key, { counter: stored, revision: entry.modRevision });
     }
   }
 }

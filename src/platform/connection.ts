@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createClient } from '#client/api-client.ts';
 import type { Client } from '#client/client.ts';
 import { httpsTransport } from '#client/https-transport.ts';
+import { localHost } from '#platform/local-host.ts';
 import { readKeyPair, type CertificateName } from '#platform/pki.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 
@@ -20,10 +21,4 @@ export function certificateClient(
       userAgent: `dormouse-${name}`,
     }),
   );
-}
-
-/** The address under which this machine reaches a listener itself. */
-export function localHost(listen: string): string {
-  if (listen === '0.0.0.0') return '127.0.0.1';
-  return listen === '::' ? '[::1]' : listen.includes(':') ? `[${listen}]` : listen;
 }

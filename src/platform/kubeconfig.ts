@@ -1,32 +1,30 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { localHost } from '#platform/local-host.ts';
 import type { Layout } from '#platform/layout.ts';
 import { readKeyPair } from '#platform/pki.ts';
 
-/** The admin's kubeconfig as a JSON-compatible object; certificates are embedded, because gcloud reads no files. */
-export function adminKubeconfig(layout: Layout, listenAddress: string, apiPort: number): Record<string, unknown> {
+/**
+ * Makes sure that the admin's kubeconfig is there and says how to reach the API now. Certificates are embedded, because gcloud
+ * reads no files. What writes it is loaded only when there is something to write.
+ */
+export async function ensureKubeconfig(layout: Layout, listenAddress: string, apiPort: number): Promise<void> {
+  const server = `https://${localHost(listenAddress)}:${apiPort}`;
   const { certificate, privateKey } = readKeyPair(layout.pkiDir, 'admin');
-  const base64 = (text: string) => Buffer.from(text).toString('base64');
-  const host = ['0.0.0.0', '::'].includes(listenAddress) ? '127.0.0.1' : listenAddress;
-  return {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      {
-        name: 'dormouse',
-        cluster: {
-          server: `https://${host.includes(':') ? `[${host}]` : host}:${apiPort}`,
-          'certificate-authority-data': base64(readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8')),
-        },
-      },
-    ],
-    users: [{ name: 'dormouse-admin', user: { 'client-certificate-data': base64(certificate), 'client-key-data': base64(privateKey) } }],
-    contexts: [{ name: 'dormouse', context: { cluster: 'dormouse', user: 'dormouse-admin', namespace: 'default' } }],
-    'current-context': 'dormouse',
-  };
-}
-
-/** Writes the admin's kubeconfig, readable by its owner alone. JSON is YAML; kubectl writes it back as it likes. */
-export function writeKubeconfig(layout: Layout, listenAddress: string, apiPort: number): void {
-  writeFileSync(layout.kubeconfig, `${JSON.stringify(adminKubeconfig(layout, listenAddress, apiPort), null, 2)}\n`, { mode: 0o600 });
+  if (existsSync(layout.kubeconfig)) {
+    const present = readFileSync(layout.kubeconfig, 'utf8');
+    if (present.includes(server) && present.replaceAll(/\s/g, '').includes(Buffer.from(certificate).toString('base64'))) return;
+  }
+  const { kubeconfigOf, writeKubeconfig } = await import('#client/kubeconfig.ts');
+  const certificateAuthority = readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8');
+  writeKubeconfig(
+    layout.kubeconfig,
+    kubeconfigOf({
+      name: 'dormouse',
+      server,
+      certificateAuthority,
+      clientCertificate: { certificate, key: privateKey },
+      namespace: 'default',
+    }),
+  );
 }

@@ -12,7 +12,7 @@ import { roles, type ProcessConfig, type Role } from '#platform/process-config.t
 import type { settings } from '#platform/settings.ts';
 import { Child, type ChildStatus } from '#platform/supervisor/child.ts';
 import { listen, type SupervisorRequest } from '#platform/supervisor/socket.ts';
-import { writeKubeconfig } from '#platform/kubeconfig.ts';
+import { ensureKubeconfig } from '#platform/kubeconfig.ts';
 import { dataVersion, version } from '#platform/version.ts';
 
 export interface PlatformStatus {
@@ -58,7 +58,7 @@ export async function startSupervisor(
     writeFileSync(layout.versionFile, `${dataVersion}\n`);
     const ports = await choosePorts(values, origins, layout.stateFile);
     await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
-    writeKubeconfig(layout, values.listen, ports.apiPort);
+    await ensureKubeconfig(layout, values.listen, ports.apiPort);
     const children = startChildren({ role: 'control', version, settings: values, layout, ports }, clock, logger);
     status = () => ({
       ...starting(layout, values.listen, values.domain),

@@ -59,8 +59,19 @@ async function deliver(source: Readable, target: Writable | undefined): Promise<
   source.on('error', () => {});
   for await (const chunk of source) {
     if (target === undefined || target.destroyed || target.writableEnded) continue;
-    if (!target.write(chunk)) await Promise.race([once(target, 'drain'), once(target, 'close')]).catch(() => undefined);
+    if (!target.write(chunk)) await writable(target);
   }
+}
+
+/** Resolves when the stream takes more, or never will. */
+function writable(target: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ['drain', 'close', 'error']) target.off(event, done);
+      resolve();
+    };
+    for (const event of ['drain', 'close', 'error']) target.on(event, done);
+  });
 }
 
 function feed(target: Writable, source: Readable | undefined): void {

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { FakeClock } from '#core/clock.ts';
+import { parseRequestHead, RequestHead } from '#gateway/http/request-head.ts';
+import { Deck } from '#gateway/routes/deck.ts';
+import type { RuleConfig } from '#gateway/routes/route-config.ts';
+import { compileRoutes, matchRule, normalizeHost, type HostRoutes } from '#gateway/routes/route-table.ts';
+import { Backend } from '#gateway/slots/backend.ts';
+import { testBackend } from '#gateway/testing/routes.ts';
+
+const quiet = { wallOffsetMs: 0, activate: () => {}, finished: () => {}, waiting: () => {}, drained: () => {} };
+const clock = new FakeClock();
+const backends = new Map<string, Backend>();
+const backend = (key: string): Backend => {
+  const known = backends.get(key) ?? new Backend(testBackend(key, []), clock, quiet);
+  backends.set(key, known);
+  return known;
+};
+
+function chosen(routes: HostRoutes | undefined, request: string): string | undefined {
+  const bytes = Buffer.from(request);
+  const head = new RequestHead();
+  assert.ok(parseRequestHead(bytes, 0, bytes.length, head) > 0);
+  return routes === undefined ? undefined : matchRule(routes, bytes, head)?.targets[0]?.backend.key;
+}
+
+const rule = (paths: RuleConfig['paths'], more: Partial<RuleConfig> = {}): RuleConfig => ({
+  hosts: ['a.test'],
+  visibility: 'external',
+  paths,
+  ...more,
+});
+const to = (key: string) => [{ backend: key, percent: 100 }];
+
+describe('decks', () => {
+  test('any 100 consecutive cards match the percentages', () => {
+    const percentages = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 2, maxLength: 6 }).map((parts) => {
+      const total = parts.reduce((sum, part) => sum + part, 0);
+      const scaled = parts.map((part) => Math.floor((part * 100) / total));
+      scaled[0] = (scaled[0] as number) + 100 - scaled.reduce((sum, part) => sum + part, 0);
+      return scaled;
+    });
+    fc.assert(
+      fc.property(percentages, fc.integer({ min: 0, max: 250 }), (percents, offset) => {
+        const deck = new Deck(percents);
+        const counts = percents.map(() => 0);
+        for (let skipped = 0; skipped < offset; skipped++) deck.deal();
+        for (let dealt = 0; dealt < 100; dealt++) {
+          const card = deck.deal();
+          counts[card] = (counts[card] as number) + 1;
+        }
+        assert.deepEqual(counts, percents);
+      }),
+    );
+  });
+
+  test('the cards are shuffled', () => {
+    const deck = new Deck([50, 50]);
+    const cards = Array.from({ length: 100 }, () => deck.deal());
+    const runs = cards.filter((card, index) => index > 0 && card !== cards[index - 1]).length;
+    assert.ok(runs > 15 && runs < 85, `${runs} changes`);
+  });
+});
+
+describe('route tables', () => {
+  test('hosts compare without case, port and trailing dot', () => {
+    assert.deepEqual(['A.test', 'a.test.', 'a.test:80', 'a.test.:443', '[::1]:80', '[::1]', '127.0.0.1:1'].map(normalizeHost), [
+      'a.test',
+      'a.test',
+      'a.test',
+      'a.test',
+      '[::1]',
+      '[::1]',
+      '127.0.0.1',
+    ]);
+  });
+
+  test('the longest path prefix wins, then the most header matches', () => {
+    const table = compileRoutes(
+      [
+        rule([
+          { splits: to('default') },
+          { path: '/api', splits: to('api') },
+          { path: '/api/v2', splits: to('v2') },
+          { path: '/api', headers: { 'X-Tag': 'blue' }, splits: to('blue') },
+        ]),
+      ],
+      backend,
+    );
+    const routes = table.external.get('a.test');
+    const get = (path: string, more = '') => chosen(routes, `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${more}\r\n`);
+    assert.equal(get('/'), 'default');
+    assert.equal(get('/api/x'), 'api');
+    assert.equal(get('/api/v2?x'), 'v2');
+    assert.equal(get('/api', 'x-tag: blue\r\n'), 'blue');
+    assert.equal(get('/api', 'x-tag: green\r\n'), 'api');
+  });
+
+  test('external and local rules do not meet, and rules of one host are merged', () => {
+    const table = compileRoutes(
+      [
+        rule([{ splits: to('one') }]),
+        rule([{ path: '/two', splits: to('two') }]),
+        rule([{ splits: to('inner') }], { visibility: 'local', hosts: ['b.test'] }),
+      ],
+      backend,
+    );
+    assert.deepEqual([...table.external.keys()], ['a.test']);
+    assert.deepEqual([...table.local.keys()], ['b.test']);
+    assert.equal(chosen(table.external.get('a.test'), 'GET /two HTTP/1.1\r\nHost: a.test\r\n\r\n'), 'two');
+  });
+
+  test('a deck goes on through an update that does not touch its splits, and starts anew with other splits', () => {
+    const splits = (first: number) =>
+      rule([
+        {
+          splits: [
+            { backend: 'x', percent: first },
+            { backend: 'y', percent: 100 - first },
+          ],
+        },
+      ]);
+    const before = compileRoutes([splits(30)], backend);
+    const same = compileRoutes([splits(30)], backend, before);
+    const other = compileRoutes([splits(40)], backend, same);
+    const deck = (table: typeof before) => table.external.get('a.test')?.rules[0]?.deck;
+    assert.ok(deck(before) === deck(same));
+    assert.ok(deck(other) !== deck(same));
+  });
+
+  test('headers for the container: later ones win, those naming the revision stay here', () => {
+    const table = compileRoutes(
+      [
+        rule([
+          {
+            appendHeaders: { 'X-A': 'path', 'X-B': 'path' },
+            splits: [{ backend: 'x', percent: 100, appendHeaders: { 'X-B': 'split', 'Knative-Serving-Revision': 'x' } }],
+          },
+        ]),
+      ],
+      backend,
+    );
+    const target = table.external.get('a.test')?.rules[0]?.targets[0];
+    assert.equal(target?.appendLines.toString(), 'X-A: path\r\nX-B: split\r\n');
+    assert.deepEqual(target?.overrides, ['x-a', 'x-b']);
+  });
+});

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { StatsMessage, StatsPoke, StatsReport } from '#apis/dormouse/stats.ts';
+import type { Client } from '#client/client.ts';
+import { FakeClock } from '#core/clock.ts';
+import { silentLogger } from '#core/logger.ts';
+import { accessLog } from '#gateway/stats/access-log.ts';
+import { StatsCollector } from '#gateway/stats/collector.ts';
+import { LatencyHistogram } from '#gateway/stats/histogram.ts';
+import { Meter } from '#gateway/stats/meter.ts';
+import { StatsStream } from '#gateway/stats/stream.ts';
+
+const start = Date.parse('2026-01-01T00:00:00Z');
+const startSecond = start / 1000;
+
+function rig() {
+  const clock = new FakeClock(start);
+  const reports: StatsReport[] = [];
+  const pokes: StatsPoke[] = [];
+  const collector = new StatsCollector(clock, { report: (one) => void reports.push(one), poke: (one) => void pokes.push(one) });
+  const backend = { config: { namespace: 'ns', name: 'rev', isRevision: true }, queued: 0, running: 0 };
+  return { clock, reports, pokes, collector, backend, meter: new Meter(collector, backend) };
+}
+
+describe('counters by the second', () => {
+  test('the integral is cut exactly at whole seconds', async () => {
+    const { clock, meter, reports } = rig();
+    await clock.advance(250);
+    meter.arrive(clock.monotonic());
+    await clock.advance(500);
+    meter.arrive(clock.monotonic());
+    await clock.advance(750);
+    meter.depart(clock.monotonic());
+    meter.depart(clock.monotonic());
+    await clock.advance(2000);
+    assert.deepEqual(
+      reports.map(({ second, revisions }) => [second - startSecond, revisions[0]?.averageConcurrency, revisions[0]?.requests]),
+      [
+        [0, 0.75 + 0.25, 2],
+        [1, 1, 0],
+      ],
+    );
+  });
+
+  test('a request that lasts is counted every second, and an idle gateway has no timer', async () => {
+    const { clock, meter, reports } = rig();
+    meter.arrive(clock.monotonic());
+    await clock.advance(3010);
+    assert.deepEqual(
+      reports.map(({ revisions }) => revisions[0]?.averageConcurrency),
+      [1, 1, 1],
+    );
+    meter.depart(clock.monotonic());
+    await clock.advance(60_000);
+    assert.equal(reports.length, 4);
+    meter.arrive(clock.monotonic());
+    meter.depart(clock.monotonic());
+    await clock.advance(2000);
+    assert.equal(reports.at(-1)?.revisions[0]?.requests, 1);
+  });
+
+  test('a poke goes out at once, further ones in bundles for as long as somebody waits', async () => {
+    const { clock, collector, backend, pokes } = rig();
+    for (backend.queued = 1; backend.queued < 50; backend.queued++) collector.waiting(backend);
+    assert.deepEqual(pokes, [{ type: 'poke', namespace: 'ns', revision: 'rev', queued: 1, running: 0 }]);
+    await clock.advance(150);
+    assert.deepEqual(
+      pokes.map(({ queued }) => queued),
+      [1, 50],
+    );
+    collector.waiting(backend);
+    backend.queued = 0;
+    await clock.advance(500);
+    assert.equal(pokes.length, 2);
+  });
+
+  test('a histogram puts durations under their upper bound', () => {
+    const histogram = new LatencyHistogram();
+    for (const value of [0.5, 1, 1.1, 400_000]) histogram.observe(value);
+    assert.equal(histogram.counts[0], 2);
+    assert.equal(histogram.counts[1], 1);
+    assert.equal(histogram.counts.at(-1), 1);
+    assert.equal(histogram.total, 4);
+  });
+});
+
+describe('the stream to the autoscaler', () => {
+  test('every connection starts with hello, the retained reports and what waits now', async () => {
+    const clock = new FakeClock(start);
+    const connections: StatsMessage[][] = [];
+    const enders: (() => void)[] = [];
+    const client = {
+      stream({ body }: { body: AsyncIterable<Uint8Array> }) {
+        const received: StatsMessage[] = [];
+        connections.push(received);
+        void (async () => {
+          for await (const chunk of body) {
+            for (const line of Buffer.from(chunk).toString().trim().split('\n')) received.push(JSON.parse(line) as StatsMessage);
+          }
+        })();
+        const chunks = (async function* (): AsyncGenerator<Uint8Array> {
+          await new Promise<void>((resolve) => enders.push(resolve));
+          yield* [];
+        })();
+        return Promise.resolve({ status: 200, headers: {}, chunks });
+      },
+    } as unknown as Client;
+    const waiting: StatsPoke[] = [];
+    const stream = new StatsStream({ client, clock, logger: silentLogger, gateway: 'g1', waiting: () => waiting });
+    const stop = new AbortController();
+    const report = (second: number): StatsReport => ({ type: 'report', second, revisions: [] });
+    stream.report(report(1));
+    const running = stream.run(stop.signal);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await turn();
+    stream.report(report(2));
+    await turn();
+    assert.deepEqual(connections[0], [{ type: 'hello', gateway: 'g1', version: 1 }, report(1), report(2)]);
+    waiting.push({ type: 'poke', namespace: 'n', revision: 'r', queued: 1, running: 0 });
+    enders[0]?.();
+    for (let turns = 0; turns < 5; turns++) await turn();
+    await clock.advance(5000);
+    assert.deepEqual(connections[1], [{ type: 'hello', gateway: 'g1', version: 1 }, report(1), report(2), waiting[0]]);
+    stop.abort();
+    enders[1]?.();
+    await running;
+  });
+});
+
+describe('access log', () => {
+  const record = {
+    time: start,
+    remote: '10.0.0.1',
+    method: 'GET',
+    target: '/a?b',
+    host: 'app.test',
+    userAgent: 'say "hi"',
+    requestId: 'r',
+    traceId: 't',
+    status: 200,
+    durationMs: 12.5,
+    responseBytes: 99,
+    namespace: 'ns',
+    revision: 'rev',
+    pod: 'ns/pod',
+  };
+  const written = (options: { format: 'json' | 'template'; template?: string }): string => {
+    let text = '';
+    accessLog({ ...options, write: (line) => (text += line) })(record);
+    return text;
+  };
+
+  test('JSON, one line a request', () => {
+    assert.deepEqual(JSON.parse(written({ format: 'json' })), { ...record, time: '2026-01-01T00:00:00.000Z' });
+  });
+
+  test("Knative's template fields", () => {
+    const template =
+      '{{.Request.Method}} {{ .Request.URL.Path }} {{.Response.Code}} {{.Response.Latency}} {{.Revision.PodName}} "{{js .Request.UserAgent}}"';
+    assert.equal(written({ format: 'template', template }), 'GET /a 200 0.012500 pod "say \\"hi\\""\n');
+    assert.throws(() => written({ format: 'template', template: '{{.Nope}}' }), /\{\{\.Nope\}\} is not a known field/);
+  });
+});

@@ -22,8 +22,8 @@ export class PermanentError extends Error {
 }
 
 export interface EventRecorder {
-  /** Writes (or counts up) an Event about `object`. Never throws, never blocks a reconcile. */
-  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  /** Writes (or counts up) an Event about `object`, or about its part at `fieldPath` (`spec.containers{app}`). Never throws, never blocks. */
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void;
 }
 
 /** What a controller gets to work with; the same in process and over HTTPS. */

@@ -31,6 +31,7 @@ interface Occurrence {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly name: string;
+  readonly fieldPath: string;
   readonly firstTimestamp: string;
   message: string;
   lastTimestamp: string;
@@ -80,14 +81,14 @@ class Recorder implements FlushableEventRecorder {
     this.#logger = options.logger.child({ component: 'events' });
   }
 
-  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath = ''): void {
     const { kind = '', apiVersion = '', metadata } = object;
     const subject = `${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''} ${metadata.uid ?? ''}`;
     if (!this.#mayTalk(subject)) return;
-    const group = `${subject} ${type} ${reason}`;
+    const group = `${subject} ${fieldPath} ${type} ${reason}`;
     const combined = this.#isTooVaried(group, message);
     const text = clipped(combined ? `(combined from similar events): ${message}` : message);
-    const occurrence = this.#occurrence(combined ? group : `${group} ${message}`, object, type, reason, text);
+    const occurrence = this.#occurrence(combined ? group : `${group} ${message}`, { object, type, reason, message: text, fieldPath });
     if (this.#waiting.size >= maxWaiting) {
       this.#logger.debug('too many events wait, dropping one', { reason });
       return;
@@ -121,15 +122,15 @@ class Recorder implements FlushableEventRecorder {
     return similar.messages.size > maxSimilar;
   }
 
-  #occurrence(key: string, object: KubeObject, type: Occurrence['type'], reason: string, message: string): Occurrence {
+  #occurrence(key: string, what: Pick<Occurrence, 'object' | 'type' | 'reason' | 'message' | 'fieldPath'>): Occurrence {
     const now = timestamp(this.#options.clock);
     const known = this.#known.get(key);
     if (known !== undefined) {
-      Object.assign(known, { message, lastTimestamp: now, count: known.count + 1 });
+      Object.assign(known, { message: what.message, lastTimestamp: now, count: known.count + 1 });
       return known;
     }
-    const name = `${object.metadata.name ?? ''}.${randomBytes(8).toString('hex')}`;
-    const made: Occurrence = { object, type, reason, message, name, firstTimestamp: now, lastTimestamp: now, count: 1, stored: false };
+    const name = `${what.object.metadata.name ?? ''}.${randomBytes(8).toString('hex')}`;
+    const made: Occurrence = { ...what, name, firstTimestamp: now, lastTimestamp: now, count: 1, stored: false };
     this.#known.set(key, made);
     return made;
   }
@@ -176,7 +177,7 @@ class Recorder implements FlushableEventRecorder {
   }
 
   #eventOf(occurrence: Occurrence, namespace: string): Event {
-    const { object, type, reason, message, name, firstTimestamp, lastTimestamp, count } = occurrence;
+    const { object, type, reason, message, name, fieldPath, firstTimestamp, lastTimestamp, count } = occurrence;
     const { component, instance = '' } = this.#options;
     const { metadata } = object;
     return {
@@ -188,6 +189,7 @@ class Recorder implements FlushableEventRecorder {
         ...(metadata.name === undefined ? {} : { name: metadata.name }),
         ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
         ...(metadata.resourceVersion === undefined ? {} : { resourceVersion: metadata.resourceVersion }),
+        ...(fieldPath === '' ? {} : { fieldPath }),
       },
       type,
       reason,

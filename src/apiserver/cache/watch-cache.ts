@@ -1,0 +1,154 @@
+import { deferred, type Deferred } from '#core/async.ts';
+import { CachedObject } from '#apiserver/cache/cached-object.ts';
+import type { CacheEvent } from '#apiserver/cache/resource-cache.ts';
+import { ResourceCache } from '#apiserver/cache/resource-cache.ts';
+import type { Storage, StorageEvent, Watch } from '#storage/storage.ts';
+
+const root = '/registry/';
+const pageSize = 2000;
+
+/** Prefix of a resource's keys, with its trailing slash. */
+export function resourcePrefix(group: string, plural: string): string {
+  return `${root}${group === '' ? 'core' : group}/${plural}/`;
+}
+
+/** Storage key of an object; `namespace` is empty for cluster-scoped kinds. */
+export function objectKeyOf(group: string, plural: string, namespace: string, name: string): string {
+  const prefix = resourcePrefix(group, plural);
+  return namespace === '' ? `${prefix}${name}` : `${prefix}${namespace}/${name}`;
+}
+
+/**
+ * Mirror of the whole storage, kept up to date by one storage watch. `revision` is how far it has got; `fresh()` waits until
+ * it has everything that was committed when it was called, so that a client reads its own writes.
+ */
+export class WatchCache implements AsyncDisposable {
+  readonly #storage: Storage;
+  readonly #resources = new Map<string, ResourceCache>();
+  #revision = 0;
+  #watch: Watch | undefined;
+  #waiting: { revision: number; reached: Deferred<void> }[] = [];
+  readonly #failed: (error: unknown) => void;
+
+  private constructor(storage: Storage, failed: (error: unknown) => void) {
+    this.#storage = storage;
+    this.#failed = failed;
+  }
+
+  /** Reads everything, then follows. `failed` is called when the watch breaks: the process cannot go on serving. */
+  static async open(storage: Storage, failed: (error: unknown) => void): Promise<WatchCache> {
+    const cache = new WatchCache(storage, failed);
+    await cache.#load();
+    return cache;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  resource(group: string, plural: string): ResourceCache {
+    return this.#byPrefix(resourcePrefix(group, plural));
+  }
+
+  /** Resolves when everything committed before the call is visible. */
+  fresh(): Promise<void> {
+    return this.reached(this.#storage.revision);
+  }
+
+  /** Resolves when the cache has seen `revision`. */
+  reached(revision: number): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    const waiter = { revision, reached: deferred<void>() };
+    this.#waiting.push(waiter);
+    return waiter.reached.promise;
+  }
+
+  /**
+   * Changes of one resource after `revision` and up to what the cache has now, read back from storage's log.
+   * Throws CompactedError when the log no longer reaches back.
+   */
+  async history(prefix: string, revision: number): Promise<CacheEvent[]> {
+    const until = this.#revision;
+    const events: CacheEvent[] = [];
+    const complete = deferred<void>();
+    // The log is read from its root: only there is some event certain to reach `until`.
+    const watch = await this.#storage.watch(root, revision, (batch) => {
+      for (const event of batch) {
+        if (event.revision <= until && event.key.startsWith(prefix)) events.push(historical(event));
+        if (event.revision >= until) complete.resolve();
+      }
+    });
+    if (revision >= until) complete.resolve();
+    try {
+      await Promise.race([complete.promise, watch.done]);
+    } finally {
+      watch[Symbol.dispose]();
+      await watch.done.catch(() => {});
+    }
+    return events;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watch?.[Symbol.dispose]();
+    await this.#watch?.done.catch(() => {});
+  }
+
+  async #load(): Promise<void> {
+    let after: string | undefined;
+    let revision: number | undefined;
+    for (;;) {
+      const page = await this.#storage.list(root, {
+        limit: pageSize,
+        ...(after === undefined ? {} : { after }),
+        ...(revision === undefined ? {} : { revision }),
+      });
+      revision ??= page.revision;
+      for (const entry of page.entries) {
+        this.#byKey(entry.key, revision).load(new CachedObject(entry.key, entry.value, entry.modRevision));
+      }
+      after = page.entries.at(-1)?.key;
+      if (!page.more) break;
+    }
+    this.#revision = revision;
+    this.#watch = await this.#storage.watch(root, revision, (events) => this.#apply(events));
+    this.#watch.done.catch(this.#failed);
+  }
+
+  #apply(events: readonly StorageEvent[]): void {
+    const touched = new Set<ResourceCache>();
+    for (const event of events) {
+      const resource = this.#byKey(event.key, this.#revision);
+      resource.apply(event);
+      touched.add(resource);
+      this.#revision = event.revision;
+    }
+    for (const resource of touched) resource.notify();
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) {
+      if (waiter.revision <= this.#revision) waiter.reached.resolve();
+      else this.#waiting.push(waiter);
+    }
+  }
+
+  #byKey(key: string, revision: number): ResourceCache {
+    const end = key.indexOf('/', key.indexOf('/', root.length) + 1);
+    return this.#byPrefix(key.slice(0, end + 1), revision);
+  }
+
+  #byPrefix(prefix: string, revision = this.#revision): ResourceCache {
+    let resource = this.#resources.get(prefix);
+    if (resource === undefined) {
+      resource = new ResourceCache(prefix, revision);
+      this.#resources.set(prefix, resource);
+    }
+    return resource;
+  }
+}
+
+function historical(event: StorageEvent): CacheEvent {
+  const previous = event.previous === undefined ? undefined : new CachedObject(event.key, event.previous, event.revision - 1);
+  const current = new CachedObject(event.key, event.value, event.revision);
+  return { revision: event.revision, deleted: event.type === 'delete', current, previous, frames: new Map() };
+}

@@ -1,0 +1,49 @@
+import type { UserInfo } from '#apis/definition.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import type { AdmissionChain } from '#apiserver/admission/admission.ts';
+import { objectKeyOf, type WatchCache } from '#apiserver/cache/watch-cache.ts';
+import type { KindRegistry, ServedKind } from '#apiserver/registry/kind-registry.ts';
+import type { ResourceInfo } from '#apiserver/request-info.ts';
+import type { ApiRequest } from '#apiserver/request.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import type { Storage } from '#storage/storage.ts';
+
+/** What the handlers of resource requests work with. */
+export interface ServerContext {
+  readonly storage: Storage;
+  readonly cache: WatchCache;
+  readonly registry: KindRegistry;
+  readonly admission: AdmissionChain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** One authenticated, authorized request for a resource of a known kind. */
+export interface ResourceCall {
+  readonly context: ServerContext;
+  readonly request: ApiRequest;
+  readonly info: ResourceInfo;
+  readonly served: ServedKind;
+  readonly user: UserInfo;
+  /** RFC 3339, whole seconds. */
+  readonly now: string;
+  /** Texts of `Warning` headers, in order. */
+  readonly warnings: string[];
+}
+
+/** RFC 3339 in whole seconds, as metav1.Time. */
+export function rfc3339(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** Storage key of the object a call is about. */
+export function keyOfCall({ served, info }: ResourceCall, name = info.name): string {
+  const { group, plural, namespaced } = served.definition;
+  return objectKeyOf(group, plural, namespaced ? info.namespace : '', name);
+}
+
+/** A current object of a built-in kind by name, frozen; for plug-ins that look things up. */
+export function lookUp(context: ServerContext, group: string, plural: string, namespace: string, name: string): KubeObject | undefined {
+  return context.cache.resource(group, plural).get(objectKeyOf(group, plural, namespace, name))?.object;
+}

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip, constants } from 'node:zlib';
+import { utf8 } from '#apiserver/cache/encoding.ts';
+import type { ApiResponse, WatchFrame } from '#apiserver/request.ts';
+
+/** Smaller answers are not worth compressing; kube-apiserver's threshold. */
+const gzipFromBytes = 128 * 1024;
+
+/** Writes an answer of the pipeline as HTTP. Ends early, without an error, when the client has gone. */
+export async function sendResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: ApiResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  response.statusCode = answer.status;
+  for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, typeof value === 'string' ? value : [...value]);
+  const { body } = answer;
+  if (body.kind === 'none' || body.kind === 'upgrade') {
+    response.end();
+    return;
+  }
+  response.setHeader('content-type', body.contentType);
+  if (body.kind !== 'stream') response.setHeader('cache-control', 'no-cache, private');
+  switch (body.kind) {
+    case 'object':
+      return sendText(request, response, body.json?.() ?? JSON.stringify(body.object));
+    case 'text':
+      return sendText(request, response, body.text);
+    case 'list':
+      return sendChunks(request, response, body.chunks());
+    case 'watch':
+      return sendFrames(request, response, body.events, signal);
+    case 'stream':
+      if (request.method === 'HEAD') response.end();
+      else await pipeline(Readable.from(body.chunks, { objectMode: false }), response, { signal });
+      return;
+  }
+}
+
+async function sendText(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
+  if (text.length >= gzipFromBytes && wantsGzip(request)) return sendChunks(request, response, [text]);
+  const bytes = utf8(text);
+  response.setHeader('content-length', bytes.length);
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+  return Promise.resolve();
+}
+
+/** A long list goes out piece by piece; the first decides whether compressing pays. */
+async function sendChunks(request: IncomingMessage, response: ServerResponse, chunks: Iterable<string>): Promise<void> {
+  const iterator = chunks[Symbol.iterator]();
+  const first = iterator.next();
+  const text = first.done === true ? '' : first.value;
+  const second = iterator.next();
+  const long = second.done !== true || text.length >= gzipFromBytes;
+  if (!long || request.method === 'HEAD') {
+    const bytes = utf8(text);
+    if (!long) response.setHeader('content-length', bytes.length);
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+    return;
+  }
+  const rest = function* () {
+    yield utf8(text);
+    for (let next = second; next.done !== true; next = iterator.next()) yield utf8(next.value);
+  };
+  if (!wantsGzip(request)) return writeAll(response, rest());
+  response.setHeader('content-encoding', 'gzip');
+  response.setHeader('vary', 'Accept-Encoding');
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+  await Promise.all([writeAll(gzip, rest()), pipeline(gzip, response)]);
+}
+
+async function writeAll(target: Writable, pieces: Iterable<Uint8Array>): Promise<void> {
+  for (const piece of pieces) {
+    if (target.destroyed) return;
+    if (!target.write(piece)) await drained(target);
+  }
+  target.end();
+}
+
+async function sendFrames(
+  request: IncomingMessage,
+  response: ServerResponse,
+  frames: AsyncIterable<WatchFrame>,
+  signal: AbortSignal,
+): Promise<void> {
+  response.flushHeaders();
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  for await (const frame of frames) {
+    if (signal.aborted) break;
+    if (!response.write(frame.line())) await drained(response);
+  }
+  response.end();
+}
+
+/** Resolves when the stream takes more, or has gone. */
+async function drained(target: Writable): Promise<void> {
+  if (target.destroyed) return;
+  const gone = new AbortController();
+  const onClose = () => gone.abort();
+  target.once('close', onClose);
+  try {
+    await once(target, 'drain', { signal: gone.signal });
+  } catch {
+    // Gone: the caller sees it by itself.
+  } finally {
+    target.off('close', onClose);
+  }
+}
+
+function wantsGzip(request: IncomingMessage): boolean {
+  const header = request.headers['accept-encoding'];
+  return typeof header === 'string' && header.split(',').some((part) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(part));
+}

@@ -1,0 +1,32 @@
+import { apiError } from '#apiserver/errors.ts';
+import type { Discovery } from '#apiserver/discovery/discovery.ts';
+import type { ApiRequest, ApiResponse, RawRoute } from '#apiserver/request.ts';
+import { deepFreeze } from '#apiserver/cache/encoding.ts';
+
+/** Everything that is no resource: registered routes, and behind them discovery. */
+export class PathRoutes {
+  readonly #routes: RawRoute[] = [];
+  readonly #discovery: Discovery;
+
+  constructor(discovery: Discovery) {
+    this.#discovery = discovery;
+  }
+
+  add(route: RawRoute): void {
+    this.#routes.push(route);
+  }
+
+  find(path: string): RawRoute | undefined {
+    return this.#routes.find((route) => route.path === path || (route.path.endsWith('/') && path.startsWith(route.path)));
+  }
+
+  /** Discovery, or 404. A trailing slash makes no difference. */
+  answer(request: ApiRequest): ApiResponse {
+    const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
+    const document = this.#discovery.answer(path, request.headers['accept']);
+    if (document === undefined) throw apiError('pathNotFound');
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw apiError('methodNotAllowed');
+    const object = deepFreeze(document.object);
+    return { status: 200, headers: { vary: 'Accept' }, body: { kind: 'object', object, contentType: document.contentType } };
+  }
+}

@@ -1,0 +1,167 @@
+import type { KubeObject, ListMeta } from '#apis/meta/object.ts';
+import { StatusError } from '#apis/meta/status.ts';
+import { apiError } from '#apiserver/errors.ts';
+import { CachedObject } from '#apiserver/cache/cached-object.ts';
+import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
+import type { AnswerShape } from '#apiserver/negotiation/accept.ts';
+import { versionOf } from '#apiserver/registry/kind-registry.ts';
+import type { ApiResponse, ListView } from '#apiserver/request.ts';
+import { decodeContinue, encodeContinue, type ListOptions } from '#apiserver/rest/list-options.ts';
+import type { Selection } from '#apiserver/rest/resource-scope.ts';
+import { partialMetadata, Table, type RowObject } from '#apiserver/table/table.ts';
+import { CompactedError, type Storage } from '#storage/storage.ts';
+import { waitForRevision } from '#apiserver/rest/freshness.ts';
+import type { Clock } from '#core/clock.ts';
+
+export interface ListSources {
+  readonly cache: WatchCache;
+  readonly storage: Storage;
+  readonly clock: Clock;
+}
+
+export interface Page {
+  readonly objects: readonly CachedObject[];
+  readonly metadata: ListMeta;
+}
+
+/** Objects of the selection as the options ask for them: fresh, any, exact, or the next page of an earlier list. */
+export async function listPage(sources: ListSources, selection: Selection, options: ListOptions): Promise<Page> {
+  const { cache } = sources;
+  if (options.continue !== '') {
+    const token = decodeContinue(options.continue, selection.prefix);
+    return listAt(sources, selection, token.revision, token.after, options.limit, 'continueExpired');
+  }
+  const exact = options.match === 'Exact' || (options.match === '' && options.limit > 0 && (options.revision ?? 0) > 0);
+  if (exact && options.revision !== undefined) {
+    await waitForRevision(sources, options.revision);
+    return listAt(sources, selection, options.revision, '', options.limit, 'expired');
+  }
+  if (options.revision === undefined) await cache.fresh();
+  else await waitForRevision(sources, options.revision);
+  return fromCache(cache, selection, cache.revision, '', options.limit);
+}
+
+function fromCache(cache: WatchCache, selection: Selection, revision: number, after: string, limit: number): Page {
+  const resource = cache.resource(selection.served.definition.group, selection.served.definition.plural);
+  const objects: CachedObject[] = [];
+  for (const object of resource.range(selection.prefix, after)) {
+    if (!selection.matches(object)) continue;
+    if (limit > 0 && objects.length === limit) {
+      const last = objects.at(-1)?.key ?? '';
+      const remaining = selection.everything ? resource.count(selection.prefix, last) : undefined;
+      return { objects, metadata: pageMeta(revision, last, remaining) };
+    }
+    objects.push(object);
+  }
+  return { objects, metadata: { resourceVersion: String(revision) } };
+}
+
+async function listAt(
+  sources: ListSources,
+  selection: Selection,
+  revision: number,
+  after: string,
+  limit: number,
+  gone: 'expired' | 'continueExpired',
+): Promise<Page> {
+  const { cache, storage } = sources;
+  const { group, plural } = selection.served.definition;
+  if (cache.resource(group, plural).lastChange <= revision) return fromCache(cache, selection, revision, after, limit);
+  const objects: CachedObject[] = [];
+  let from = after;
+  try {
+    for (;;) {
+      const page = await storage.list(selection.prefix, { limit: 500, revision, ...(from === '' ? {} : { after: from }) });
+      for (const { key, value, modRevision } of page.entries) {
+        const object = new CachedObject(key, value, modRevision);
+        if (!selection.matches(object)) continue;
+        if (limit > 0 && objects.length === limit) {
+          return { objects, metadata: pageMeta(revision, objects.at(-1)?.key ?? '', undefined) };
+        }
+        objects.push(object);
+      }
+      from = page.entries.at(-1)?.key ?? from;
+      if (!page.more) return { objects, metadata: { resourceVersion: String(revision) } };
+    }
+  } catch (error) {
+    if (error instanceof CompactedError) throw gone === 'expired' ? tooOld(revision, error.compactedRevision) : apiError(gone, '', error);
+    throw error;
+  }
+}
+
+/** 410: history does not reach back to `revision`. */
+export function tooOld(revision: number, oldest: number): StatusError {
+  return apiError('expired', `${revision} (${oldest})`);
+}
+
+function pageMeta(revision: number, last: string, remaining: number | undefined): ListMeta {
+  return {
+    resourceVersion: String(revision),
+    continue: encodeContinue({ revision, after: last }),
+    ...(remaining === undefined ? {} : { remainingItemCount: remaining }),
+  };
+}
+
+/** The answer for a page, in the asked-for shape. Nothing is parsed or encoded before somebody wants it. */
+export function listResponse(page: Page, selection: Selection, shape: AnswerShape, include: RowObject, now: number): ApiResponse {
+  const { served, view } = selection;
+  if (shape.as === 'table') {
+    const table = Table.of(served.version);
+    const rows = () => page.objects.map((object) => () => table.row(object.objectIn(view), shape.version, include, now));
+    return listBody(page, 'Table', `meta.k8s.io/${shape.version}`, selection, table.head(shape.version, page.metadata, true), rows);
+  }
+  if (shape.as === 'metadata') {
+    const apiVersion = `meta.k8s.io/${shape.version}`;
+    const items = () => page.objects.map((object) => () => JSON.stringify(partialMetadata(object.objectIn(view), shape.version)));
+    const head = listHead('PartialObjectMetadataList', apiVersion, page.metadata);
+    return listBody(page, 'PartialObjectMetadataList', apiVersion, selection, head, items);
+  }
+  const apiVersion = versionOf(served);
+  const head = listHead(served.definition.listKind, apiVersion, page.metadata);
+  const items = () => page.objects.map((object) => () => object.jsonIn(view));
+  return listBody(page, served.definition.listKind, apiVersion, selection, head, items);
+}
+
+function listHead(kind: string, apiVersion: string, metadata: ListMeta): string {
+  return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
+}
+
+function listBody(
+  page: Page,
+  kind: string,
+  apiVersion: string,
+  selection: Selection,
+  head: string,
+  items: () => readonly (() => string)[],
+): ApiResponse {
+  let parsed: readonly KubeObject[] | undefined;
+  const list: ListView = {
+    apiVersion,
+    kind,
+    metadata: page.metadata,
+    get items() {
+      return (parsed ??= page.objects.map((object) => object.objectIn(selection.view)));
+    },
+  };
+  const contentType = 'application/json';
+  return { status: 200, headers: {}, body: { kind: 'list', list, contentType, chunks: () => inChunks(head, items()) } };
+}
+
+const chunkSize = 128 * 1024;
+
+/** Joins small pieces so that a long list goes out in few writes and is never one string. */
+function* inChunks(head: string, items: readonly (() => string)[]): Iterable<string> {
+  let pieces = [head];
+  let size = head.length;
+  for (const [index, item] of items.entries()) {
+    const text = item();
+    pieces.push(index === 0 ? text : `,${text}`);
+    size += text.length;
+    if (size < chunkSize) continue;
+    yield pieces.join('');
+    pieces = [];
+    size = 0;
+  }
+  pieces.push(']}');
+  yield pieces.join('');
+}

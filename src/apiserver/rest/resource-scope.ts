@@ -1,0 +1,89 @@
+import type { KubeObject } from '#apis/meta/object.ts';
+import type { CachedObject, ObjectView } from '#apiserver/cache/cached-object.ts';
+import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
+import { convertTo, versionOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
+import type { ResourceInfo } from '#apiserver/request-info.ts';
+import { checkSelectable, matchesFields, parseFieldSelector, requireExactField, type FieldSelector } from '#machinery/field-selectors.ts';
+import { matchesLabels, parseLabelSelector, type Selector } from '#machinery/selectors.ts';
+
+const views = new WeakMap<ServedKind['version'], ObjectView>();
+
+/** How stored objects of a kind look at the version it was asked for. */
+export function viewOf(served: ServedKind): ObjectView {
+  let view = views.get(served.version);
+  if (view === undefined) {
+    view = makeView(served);
+    views.set(served.version, view);
+  }
+  return view;
+}
+
+function makeView({ definition, version }: ServedKind): ObjectView {
+  const stored = version.name === definition.storageVersion && definition.versions.length === 1;
+  if (stored) return { id: version.name };
+  return { id: version.name, present: (object) => convertTo(definition, object, version.name) };
+}
+
+/** What a list, watch or deletecollection is about: key range and selectors. */
+export class Selection {
+  readonly served: ServedKind;
+  readonly view: ObjectView;
+  /** Keys of the resource, or of one namespace of it. */
+  readonly prefix: string;
+  readonly #labels: Selector | undefined;
+  readonly #fields: FieldSelector | undefined;
+  /** The only name that can match, when the selection is for one object. */
+  readonly name: string | undefined;
+
+  /** StatusError 400 when a selector cannot be parsed or names a field the kind does not offer. */
+  constructor(served: ServedKind, info: ResourceInfo, query: URLSearchParams) {
+    this.served = served;
+    this.view = viewOf(served);
+    const namespace = served.definition.namespaced ? info.namespace : '';
+    this.prefix = resourcePrefix(served.definition.group, served.definition.plural) + (namespace === '' ? '' : `${namespace}/`);
+    this.#labels = parsed(query.get('labelSelector'), parseLabelSelector);
+    this.#fields = parsed(query.get('fieldSelector'), (text) => parseFieldSelector(text));
+    if (this.#fields !== undefined) checkSelectable(this.#fields, (field) => isSelectable(served, field));
+    const byField = this.#fields === undefined ? undefined : requireExactField(this.#fields, 'metadata.name');
+    this.name = info.name === '' ? byField : info.name;
+  }
+
+  /** True when every object in the key range is selected. */
+  get everything(): boolean {
+    return this.#labels === undefined && this.#fields === undefined && this.name === undefined;
+  }
+
+  matches(object: CachedObject): boolean {
+    if (!object.key.startsWith(this.prefix)) return false;
+    if (this.name !== undefined && object.name !== this.name) return false;
+    if (this.#labels !== undefined && !matchesLabels(this.#labels, object.object.metadata.labels)) return false;
+    if (this.#fields === undefined) return true;
+    return matchesFields(this.#fields, fieldReader(this.served, object));
+  }
+}
+
+/** The names are read off an empty object: definitions give every field they offer, empty where there is no value. */
+function isSelectable({ definition }: ServedKind, field: string): boolean {
+  if (field === 'metadata.name' || (field === 'metadata.namespace' && definition.namespaced)) return true;
+  if (definition.selectableFields === undefined) return false;
+  return field in definition.selectableFields({ metadata: {}, spec: {}, status: {} } as KubeObject);
+}
+
+function parsed<T>(text: string | null, parse: (text: string) => T): T | undefined {
+  return text === null || text.trim() === '' ? undefined : parse(text);
+}
+
+function fieldReader({ definition, version }: ServedKind, cached: CachedObject): (name: string) => string {
+  let fields: Readonly<Record<string, string>> | undefined;
+  return (name) => {
+    if (name === 'metadata.name') return cached.name;
+    if (name === 'metadata.namespace') return cached.namespace;
+    fields ??= definition.selectableFields?.(convertTo(definition, cached.object, version.name)) ?? {};
+    return fields[name] ?? '';
+  };
+}
+
+/** An object's apiVersion and kind as its resource has them; used where a body leaves them out. */
+export function typeMetaOf(served: ServedKind): Pick<KubeObject, 'apiVersion' | 'kind'> {
+  return { apiVersion: versionOf(served), kind: served.definition.kind };
+}

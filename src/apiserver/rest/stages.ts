@@ -1,0 +1,138 @@
+import type { AdmissionContext } from '#apis/definition.ts';
+import { invalid, type FieldError } from '#apis/meta/field-error.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import { StatusError } from '#apis/meta/status.ts';
+import type { AdmissionOperation, AdmissionRequest } from '#apiserver/admission/admission.ts';
+import type { FieldValidation } from '#apiserver/rest/write-options.ts';
+import { lookUp, type ResourceCall } from '#apiserver/context.ts';
+import { validateMetadata, validateMetadataUpdate } from '#apiserver/rest/metadata.ts';
+import { deepClone } from '#machinery/deep.ts';
+import { decode, DecodeError, decodeFailure, strictDecodingError } from '#machinery/decode.ts';
+import { validateSchema } from '#machinery/validate.ts';
+
+/** One write before storage: the object as received or patched, and what it replaces. */
+export interface Draft {
+  readonly call: ResourceCall;
+  /** Private; not yet held against its schema, but with sound metadata. */
+  readonly object: KubeObject;
+  readonly old: KubeObject | undefined;
+  readonly subresource: string;
+  readonly dryRun: boolean;
+  readonly fieldValidation: FieldValidation;
+  /** Findings of strict decoding made earlier. */
+  readonly strictErrors?: readonly string[];
+}
+
+/** Keeps what a write has reserved (IP addresses, ports) until it is known whether it was done. */
+export class Reservations {
+  readonly #releases: ((written: boolean) => void)[] = [];
+
+  add(release: (written: boolean) => void): void {
+    this.#releases.push(release);
+  }
+
+  settle(written: boolean): void {
+    for (const release of this.#releases.splice(0)) release(written);
+  }
+}
+
+/**
+ * Prepares, decodes, defaults, admits and validates a draft, in kube-apiserver's order, and returns the object to store.
+ * Throws the StatusError that refuses it.
+ */
+export async function refine(draft: Draft, reservations: Reservations): Promise<KubeObject> {
+  const { call } = draft;
+  const context = admissionContext(draft);
+  const object = decodeDraft(draft, context);
+  const refined = { ...draft, object };
+  const operation: AdmissionOperation = draft.old === undefined ? 'create' : 'update';
+  const request = requestFor(call, operation, refined, reservations);
+  call.served.definition.default?.(object, context);
+  await call.context.admission.admit(request);
+  validate(refined, context);
+  await call.context.admission.check(request);
+  return object;
+}
+
+/**
+ * Prepares and decodes. `prepare` sees the object before its types are known to be right (it rewrites shapes the schema no
+ * longer has), so a failure in it counts only when decoding finds nothing wrong.
+ */
+function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft, context: AdmissionContext): KubeObject {
+  const { definition, version, custom } = call.served;
+  let failure: unknown;
+  try {
+    definition.prepare?.(object, context);
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    failure = error;
+  }
+  try {
+    const decoded = decode(object, version.schema, { custom });
+    if (failure !== undefined) throw failure;
+    const findings = [...strictErrors, ...decoded.strictErrors];
+    if (findings.length > 0 && fieldValidation === 'Strict') throw strictDecodingError(findings);
+    if (fieldValidation === 'Warn') call.warnings.push(...findings);
+    return decoded.value as unknown as KubeObject;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw decodeFailure(error, definition.kind, { version: version.name, kind: definition.kind }, new Uint8Array());
+  }
+}
+
+function validate({ call, object, old }: Draft, context: AdmissionContext): void {
+  const { definition, version } = call.served;
+  const errors: FieldError[] = [...validateMetadata(object, definition)];
+  if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
+  const structural = validateSchema(object, version.schema);
+  errors.push(...structural);
+  if (structural.length === 0) {
+    errors.push(...(definition.validate?.(object, context) ?? []));
+  }
+  if (errors.length > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? '', errors);
+}
+
+/** What definitions may look at; every piece is plain data. */
+function admissionContext({ call, old, subresource, dryRun }: Draft): AdmissionContext {
+  return {
+    operation: old === undefined ? 'create' : 'update',
+    subresource,
+    user: call.user,
+    dryRun,
+    now: call.now,
+    ...(old === undefined ? {} : { old }),
+    config: (namespace, name) => {
+      const configMap = lookUp(call.context, '', 'configmaps', namespace, name) as { data?: Record<string, string> } | undefined;
+      return configMap === undefined ? undefined : (configMap.data ?? {});
+    },
+    warn: (message) => call.warnings.push(message),
+  };
+}
+
+/** The admission request of a call; also for deletions, which have no draft. */
+export function requestFor(
+  call: ResourceCall,
+  operation: AdmissionOperation,
+  { object, old, subresource, dryRun }: Pick<Draft, 'object' | 'old' | 'subresource' | 'dryRun'>,
+  reservations: Reservations,
+): AdmissionRequest {
+  return {
+    operation,
+    served: call.served,
+    subresource,
+    namespace: call.served.definition.namespaced ? call.info.namespace : '',
+    name: object.metadata.name ?? '',
+    user: call.user,
+    dryRun,
+    now: call.now,
+    object,
+    old,
+    warn: (message) => call.warnings.push(message),
+    onSettled: (release) => reservations.add(release),
+  };
+}
+
+/** A private copy of a frozen object, to become the next state. */
+export function draftOf(object: KubeObject): KubeObject {
+  return deepClone(object);
+}

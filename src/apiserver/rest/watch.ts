@@ -1,0 +1,247 @@
+import { sleep, type Clock } from '#core/clock.ts';
+import type { WatchEventType } from '#apis/meta/object.ts';
+import { StatusError } from '#apis/meta/status.ts';
+import { CachedObject } from '#apiserver/cache/cached-object.ts';
+import { deepFreeze, utf8 } from '#apiserver/cache/encoding.ts';
+import type { CacheEvent, ResourceCache } from '#apiserver/cache/resource-cache.ts';
+import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
+import type { AnswerShape } from '#apiserver/negotiation/accept.ts';
+import { versionOf } from '#apiserver/registry/kind-registry.ts';
+import type { WatchFrame } from '#apiserver/request.ts';
+import { waitForRevision } from '#apiserver/rest/freshness.ts';
+import type { ListOptions } from '#apiserver/rest/list-options.ts';
+import { tooOld } from '#apiserver/rest/list.ts';
+import type { Selection } from '#apiserver/rest/resource-scope.ts';
+import { partialMetadata, Table, type RowObject } from '#apiserver/table/table.ts';
+import { CompactedError } from '#storage/storage.ts';
+
+const bookmarkEveryMs = 60_000;
+const initialEventsEnd = 'k8s.io/initial-events-end';
+
+export interface WatchSources {
+  readonly cache: WatchCache;
+  readonly clock: Clock;
+}
+
+export interface WatchRequest {
+  readonly selection: Selection;
+  readonly options: ListOptions;
+  readonly shape: AnswerShape;
+  readonly include: RowObject;
+  readonly signal: AbortSignal;
+  /** Ends the watch from the server's side. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * The frames of one watch, pulled by its consumer. The watcher is a position in the resource's window of events, so it holds
+ * no queue; one that has fallen out of the window is ended and has to start again from its last revision.
+ */
+export async function* watchFrames(sources: WatchSources, request: WatchRequest): AsyncGenerator<WatchFrame> {
+  const { selection, options } = request;
+  const { group, plural } = selection.served.definition;
+  const resource = sources.cache.resource(group, plural);
+  const framer = new Framer(request, sources.clock);
+  const lifetime = lifetimeOf(request, sources.clock);
+  try {
+    const start = startOf(options, sources.cache.revision);
+    await waitForRevision(sources, start.waitFor);
+    let position = start.after ?? sources.cache.revision;
+    if (start.state) {
+      position = sources.cache.revision;
+      for (const object of [...resource.range(selection.prefix)]) if (selection.matches(object)) yield framer.added(object);
+      if (options.sendInitialEvents === true) yield framer.bookmark(position, { [initialEventsEnd]: 'true' });
+    } else if (position < resource.windowStart) {
+      const until = sources.cache.revision;
+      for (const event of await sources.cache.history(resource.prefix, position)) yield* framer.event(event);
+      position = until;
+    }
+    yield* follow(sources, resource, framer, position, request, lifetime.signal);
+  } catch (error) {
+    const status = asStatus(error, options);
+    if (status !== undefined) yield framer.error(status);
+    else if (!lifetime.signal.aborted) throw error;
+  } finally {
+    lifetime.end();
+  }
+}
+
+interface Start {
+  /** Begin with the current state. */
+  readonly state: boolean;
+  readonly after: number | undefined;
+  readonly waitFor: number;
+}
+
+/** Without a resourceVersion, or with 0, a watch begins with the state, unless `sendInitialEvents` says otherwise. */
+function startOf({ revision, sendInitialEvents }: ListOptions, current: number): Start {
+  const waitFor = revision ?? current;
+  if (sendInitialEvents !== undefined) return { state: sendInitialEvents, after: revision === 0 ? undefined : revision, waitFor };
+  const state = revision === undefined || revision === 0;
+  return { state, after: state ? undefined : revision, waitFor };
+}
+
+async function* follow(
+  sources: WatchSources,
+  resource: ResourceCache,
+  framer: Framer,
+  from: number,
+  { options }: WatchRequest,
+  signal: AbortSignal,
+): AsyncGenerator<WatchFrame> {
+  let position = from;
+  let bookmarkAt = sources.clock.monotonic() + bookmarkEveryMs;
+  const changed = new Signal();
+  const unsubscribe = resource.onChange(() => changed.raise());
+  try {
+    while (!signal.aborted) {
+      if (position < resource.windowStart) return;
+      for (const event of resource.eventsAfter(position)) {
+        // The consumer may have been slow over a yield; the events in hand are still good, their successors may be gone.
+        yield* framer.event(event);
+        position = event.revision;
+        if (signal.aborted) return;
+      }
+      if (resource.lastChange > position) continue;
+      position = Math.max(position, sources.cache.revision);
+      if (options.allowWatchBookmarks && sources.clock.monotonic() >= bookmarkAt) {
+        bookmarkAt = sources.clock.monotonic() + bookmarkEveryMs;
+        yield framer.bookmark(position);
+        continue;
+      }
+      await changed.wait(sources.clock, options.allowWatchBookmarks ? bookmarkAt - sources.clock.monotonic() : undefined, signal);
+    }
+    if (options.allowWatchBookmarks && resource.lastChange <= position) yield framer.bookmark(Math.max(position, sources.cache.revision));
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** A flag one consumer waits for. */
+class Signal {
+  #raised = false;
+  #wake: (() => void) | undefined;
+
+  raise(): void {
+    this.#raised = true;
+    this.#wake?.();
+  }
+
+  /** Resolves when raised, after `timeoutMs`, or on abort; lowers the flag. */
+  async wait(clock: Clock, timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
+    if (!this.#raised && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const cancel = timeoutMs === undefined ? () => {} : clock.after(Math.max(0, timeoutMs), finish);
+        this.#wake = finish;
+        signal.addEventListener('abort', finish, { once: true });
+        function finish() {
+          cancel();
+          signal.removeEventListener('abort', finish);
+          resolve();
+        }
+      });
+      this.#wake = undefined;
+    }
+    this.#raised = false;
+  }
+}
+
+/** Turns cache events into frames of one selection and shape; encoded frames are kept on the event for the next watcher. */
+class Framer {
+  readonly #selection: Selection;
+  readonly #shape: AnswerShape;
+  readonly #include: RowObject;
+  readonly #shapeId: string;
+  readonly #clock: Clock;
+
+  constructor({ selection, shape, include }: WatchRequest, clock: Clock) {
+    this.#clock = clock;
+    this.#selection = selection;
+    this.#shape = shape;
+    this.#include = include;
+    this.#shapeId = shape.as === 'object' ? selection.view.id : `${selection.view.id} ${shape.as} ${shape.version} ${include}`;
+  }
+
+  /** Nothing when the change does not concern the selection (in a watch by selector, leaving it is a deletion). */
+  *event(event: CacheEvent): Iterable<WatchFrame> {
+    const before = event.previous !== undefined && this.#selection.matches(event.previous);
+    const after = !event.deleted && this.#selection.matches(event.current);
+    if (!before && !after) return;
+    const type = after ? (before ? 'MODIFIED' : 'ADDED') : 'DELETED';
+    const id = `${type} ${this.#shapeId}`;
+    let frame = event.frames.get(id) as WatchFrame | undefined;
+    if (frame === undefined) {
+      const left = !after && !event.deleted && event.previous !== undefined;
+      frame = this.#frame(type, left ? event.previous.at(event.revision) : event.current);
+      event.frames.set(id, frame);
+    }
+    yield frame;
+  }
+
+  added(object: CachedObject): WatchFrame {
+    return this.#frame('ADDED', object);
+  }
+
+  bookmark(revision: number, annotations?: Readonly<Record<string, string>>): WatchFrame {
+    const { definition } = this.#selection.served;
+    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) };
+    if (this.#shape.as === 'metadata') {
+      return plainFrame('BOOKMARK', { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${this.#shape.version}`, metadata });
+    }
+    return plainFrame('BOOKMARK', { kind: definition.kind, apiVersion: versionOf(this.#selection.served), metadata });
+  }
+
+  error(status: StatusError): WatchFrame {
+    return plainFrame('ERROR', status.toStatus());
+  }
+
+  #frame(type: WatchEventType, cached: CachedObject): WatchFrame {
+    const view = this.#selection.view;
+    let line: Uint8Array | undefined;
+    const encode = () => this.#encode(cached);
+    return {
+      type,
+      get object() {
+        return cached.objectIn(view);
+      },
+      line: () => (line ??= utf8(`{"type":"${type}","object":${encode()}}\n`)),
+    };
+  }
+
+  #encode(cached: CachedObject): string {
+    const { view, served } = this.#selection;
+    if (this.#shape.as === 'object') return cached.jsonIn(view);
+    const object = cached.objectIn(view);
+    if (this.#shape.as === 'metadata') return JSON.stringify(partialMetadata(object, this.#shape.version));
+    const table = Table.of(served.version);
+    const head = table.head(this.#shape.version, { resourceVersion: String(cached.revision) }, true);
+    return `${head}${table.row(object, this.#shape.version, this.#include, this.#clock.now())}]}`;
+  }
+}
+
+function plainFrame(type: WatchEventType, object: unknown): WatchFrame {
+  deepFreeze(object);
+  return { type, object, line: () => utf8(`${JSON.stringify({ type, object })}\n`) };
+}
+
+/** Failures that belong into the stream as an ERROR event; undefined for the rest. */
+function asStatus(error: unknown, options: ListOptions): StatusError | undefined {
+  if (error instanceof CompactedError) return tooOld(options.revision ?? 0, error.compactedRevision);
+  return error instanceof StatusError ? error : undefined;
+}
+
+/** One signal for everything that ends a watch: the caller, and the time-out. */
+function lifetimeOf({ signal, timeoutMs }: WatchRequest, clock: Clock): { signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  sleep(clock, timeoutMs, controller.signal).then(abort, () => {});
+  return {
+    signal: controller.signal,
+    end() {
+      signal.removeEventListener('abort', abort);
+      abort();
+    },
+  };
+}

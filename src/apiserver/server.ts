@@ -1,0 +1,130 @@
+import type { KindDefinition } from '#apis/definition.ts';
+import { AdmissionChain, type AdmissionPlugin } from '#apiserver/admission/admission.ts';
+import { defaultAdmission, type AdmissionConfig } from '#apiserver/admission/default-admission.ts';
+import { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
+import { reviewHandlers } from '#apiserver/auth/reviews.ts';
+import { ServiceAccountTokens, type TokenKeys } from '#apiserver/auth/service-account-tokens.ts';
+import { apiAudience } from '#apiserver/auth/authenticator.ts';
+import { bootstrap } from '#apiserver/bootstrap.ts';
+import { WatchCache } from '#apiserver/cache/watch-cache.ts';
+import type { ServerContext } from '#apiserver/context.ts';
+import { Discovery } from '#apiserver/discovery/discovery.ts';
+import { SubresourceRegistry } from '#apiserver/discovery/subresources.ts';
+import { apiError } from '#apiserver/errors.ts';
+import { healthRoutes } from '#apiserver/health.ts';
+import { defaultInFlightLimits, InFlight, type InFlightLimits } from '#apiserver/in-flight.ts';
+import { apiServerMetrics } from '#apiserver/metrics.ts';
+import { PathRoutes } from '#apiserver/path-routes.ts';
+import { Pipeline } from '#apiserver/pipeline.ts';
+import { KindRegistry } from '#apiserver/registry/kind-registry.ts';
+import type { ApiRequest, ApiResponse, ApiServer, RawRoute, SubresourceHandler } from '#apiserver/request.ts';
+import { plainResponse } from '#apiserver/rest/commit.ts';
+import { builtinSubresources, foreignSubresource } from '#apiserver/rest/subresources.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import type { Metrics } from '#core/metrics.ts';
+import type { Storage } from '#storage/storage.ts';
+
+export interface ApiServerOptions {
+  readonly storage: Storage;
+  /** Built-in kinds in discovery order. */
+  readonly kinds: readonly KindDefinition[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Signs ServiceAccount tokens. */
+  readonly tokenKeys: TokenKeys;
+  /** `iss` of ServiceAccount tokens. */
+  readonly issuer?: string;
+  readonly limits?: InFlightLimits;
+  readonly admission?: AdmissionConfig;
+  /** Run after the server's own. */
+  readonly plugins?: readonly AdmissionPlugin[];
+  /** The storage watch has broken: the process has to be started again. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/** An API server on `storage`, ready: cache filled, bootstrap objects there, custom kinds served. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const server = new EmbeddedApiServer(options);
+  await server.start();
+  return server;
+}
+
+class EmbeddedApiServer implements ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #subresources = new SubresourceRegistry();
+  readonly #logger: Logger;
+  #paths: PathRoutes | undefined;
+  #pipeline: Pipeline | undefined;
+  #cache: WatchCache | undefined;
+  #ready = false;
+  readonly #stopped = new AbortController();
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ component: 'apiserver' });
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  async start(): Promise<void> {
+    const { storage, clock, metrics, kinds } = this.#options;
+    const cache = await WatchCache.open(storage, (error) => this.#fail(error));
+    this.#cache = cache;
+    const registry = new KindRegistry(kinds);
+    const admission = new AdmissionChain([]);
+    const context: ServerContext = { storage, cache, registry, admission, clock, logger: this.#logger };
+    const authorizer = new RbacAuthorizer(cache);
+    const tokens = await ServiceAccountTokens.open(cache, clock, this.#options.issuer ?? apiAudience, this.#options.tokenKeys);
+    for (const plugin of [...defaultAdmission(context, authorizer, this.#options.admission), ...(this.#options.plugins ?? [])])
+      admission.add(plugin);
+    for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);
+    const paths = new PathRoutes(new Discovery(registry, this.#subresources));
+    this.#paths = paths;
+    for (const route of healthRoutes(
+      () => this.#ready,
+      () => !this.#stopped.signal.aborted,
+    ))
+      paths.add(route);
+    const inFlight = new InFlight(this.#options.limits ?? defaultInFlightLimits);
+    const reviews = reviewHandlers(authorizer, tokens);
+    const routes = { subresources: this.#subresources, reviews };
+    this.#pipeline = new Pipeline({ context, authorizer, tokens, inFlight, metrics: apiServerMetrics(metrics), routes, paths });
+    await bootstrap(context, this.#pipeline);
+    this.#ready = true;
+    this.#logger.info('serving', { revision: cache.revision, kinds: registry.definitions().length });
+  }
+
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    if (this.#pipeline === undefined || this.#stopped.signal.aborted) {
+      const status = apiError('notReady');
+      return plainResponse(status.toStatus(), status.code);
+    }
+    const signal = AbortSignal.any([request.signal, this.#stopped.signal]);
+    return this.#pipeline.handle({ ...request, signal });
+  }
+
+  addSubresource(handler: SubresourceHandler): void {
+    this.#subresources.add(foreignSubresource(handler));
+  }
+
+  addRoute(route: RawRoute): void {
+    this.#paths?.add(route);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ready = false;
+    this.#stopped.abort();
+    await this.#cache?.[Symbol.asyncDispose]();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#ready = false;
+    this.#logger.error('storage watch has ended', { error });
+    this.#options.onFatal?.(error);
+  }
+}

@@ -1,0 +1,173 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { textOption, type Invocation } from '#cli/command.ts';
+import { printData, table } from '#cli/output.ts';
+import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { layoutOf } from '#platform/layout.ts';
+import { portSettings, type PlatformSettings } from '#platform/settings.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'note' | 'problem';
+  readonly detail: string;
+  /** What to do about it. */
+  readonly remedy?: string;
+}
+
+const isRoot = (): boolean => process.getuid?.() === 0;
+
+/** `dormouse doctor`: what this machine can do, and what to do about what it cannot. Exit code 1 when something is a problem. */
+export async function doctor(invocation: Invocation): Promise<number> {
+  const { values } = await resolveSettings(invocation);
+  const running = await runningStatus(layoutOf(values.dataDir));
+  const findings = [
+    nodeVersion(),
+    platformState(running !== undefined, values),
+    ...(running === undefined ? await ports(values) : []),
+    userNamespaces(),
+    cgroups(),
+    ...runtimes(),
+    networkTools(),
+    disk(values.dataDir),
+    kubectl(),
+  ];
+  const form = textOption(invocation, 'output') ?? 'table';
+  if (form !== 'table') await printData(invocation.stdout, form, findings);
+  else invocation.stdout.write(`${render(findings)}\n`);
+  return findings.some(({ state }) => state === 'problem') ? 1 : 0;
+}
+
+function render(findings: readonly Finding[]): string {
+  const rows = findings.map(({ check, state, detail }) => [state === 'problem' ? 'PROBLEM' : state, check, detail]);
+  const remedies = findings.flatMap(({ check, remedy }) => (remedy === undefined ? [] : [`  ${check}: ${remedy}`]));
+  return [table(['', 'CHECK', 'FOUND'], rows), ...(remedies.length === 0 ? [] : ['', 'What to do:', ...remedies])].join('\n');
+}
+
+function nodeVersion(): Finding {
+  return { check: 'Node', state: 'ok', detail: `${process.version} (${process.execPath})` };
+}
+
+function platformState(running: boolean, { dataDir }: PlatformSettings): Finding {
+  return { check: 'platform', state: 'ok', detail: running ? `running on ${dataDir}` : `not running on ${dataDir}` };
+}
+
+async function ports(values: PlatformSettings): Promise<Finding[]> {
+  const taken: string[] = [];
+  for (const name of portSettings) if (!(await canListen(values[name], values.listen))) taken.push(`${values[name]} (${name})`);
+  if (taken.length === 0) return [{ check: 'ports', state: 'ok', detail: 'all default ports are free' }];
+  return [
+    {
+      check: 'ports',
+      state: 'note',
+      detail: `taken: ${taken.join(', ')}`,
+      remedy: 'nothing has to be done: "up" takes free ones instead and prints them',
+    },
+  ];
+}
+
+function canListen(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+function userNamespaces(): Finding {
+  if (isRoot()) return { check: 'user namespaces', state: 'ok', detail: 'not needed: running as root' };
+  if (works('unshare', ['--user', '--map-root-user', '--mount', '--net', 'true']))
+    return { check: 'user namespaces', state: 'ok', detail: 'an ordinary user can make them' };
+  return {
+    check: 'user namespaces',
+    state: 'problem',
+    detail: 'an ordinary user cannot make them, so containers cannot be isolated',
+    remedy:
+      'sudo sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000 (and kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu), or run as root',
+  };
+}
+
+function cgroups(): Finding {
+  const controllers = read('/sys/fs/cgroup/cgroup.controllers');
+  const kind = controllers === undefined ? (existsSync('/sys/fs/cgroup/memory') ? 'v1 or hybrid' : 'none') : `v2 (${controllers.trim()})`;
+  if (kind === 'none')
+    return { check: 'cgroups', state: 'note', detail: 'none mounted: no CPU or memory limits', remedy: 'mount cgroup2 at /sys/fs/cgroup' };
+  if (isRoot()) return { check: 'cgroups', state: 'ok', detail: `${kind}: limits and freezing work` };
+  return {
+    check: 'cgroups',
+    state: 'note',
+    detail: `${kind}: limits work only where the system delegates a cgroup to this user`,
+    remedy: 'with systemd: enable delegation (systemctl edit user@.service, Delegate=yes), or run as root',
+  };
+}
+
+function runtimes(): Finding[] {
+  const found = ['runc', 'crun', 'bwrap'].filter((name) => works(name, ['--version']));
+  if (!works('unshare', ['--version'])) {
+    return [{ check: 'container runtime', state: 'problem', detail: 'util-linux (unshare) is missing', remedy: 'install util-linux' }];
+  }
+  if (found.includes('runc') || found.includes('crun'))
+    return [{ check: 'container runtime', state: 'ok', detail: `${found.join(', ')} and plain namespaces` }];
+  return [
+    {
+      check: 'container runtime',
+      state: 'note',
+      detail: 'plain namespaces only (no seccomp filter)',
+      remedy: 'for stronger isolation: apt-get install runc (or crun)',
+    },
+  ];
+}
+
+function networkTools(): Finding {
+  const missing = [...(works('ip', ['-V']) ? [] : ['iproute2']), ...(works('nft', ['--version']) ? [] : ['nftables'])];
+  if (missing.length === 0) return { check: 'network tools', state: 'ok', detail: 'ip and nft' };
+  const consequence = missing.includes('iproute2') ? 'pods cannot have a network of their own' : 'no cluster IPs, and no way out of pods';
+  return {
+    check: 'network tools',
+    state: missing.includes('iproute2') ? 'problem' : 'note',
+    detail: `missing: ${missing.join(', ')} (${consequence})`,
+    remedy: `apt-get install ${missing.join(' ')}`,
+  };
+}
+
+function disk(dataDir: string): Finding {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK);
+    const { bavail, bsize } = statfsSync(dataDir);
+    const gigabytes = (bavail * bsize) / 2 ** 30;
+    const detail = `${gigabytes.toFixed(1)} GB free in ${dataDir}`;
+    return gigabytes < 1
+      ? { check: 'disk', state: 'problem', detail, remedy: 'free some space: images alone take a few hundred megabytes' }
+      : { check: 'disk', state: 'ok', detail };
+  } catch (error) {
+    return {
+      check: 'disk',
+      state: 'problem',
+      detail: `${dataDir} cannot be written: ${(error as Error).message}`,
+      remedy: 'give another --data-dir',
+    };
+  }
+}
+
+function kubectl(): Finding {
+  if (works('kubectl', ['version', '--client'])) return { check: 'kubectl', state: 'ok', detail: 'installed' };
+  return {
+    check: 'kubectl',
+    state: 'note',
+    detail: 'not installed',
+    remedy: 'not needed for dormouse itself; see kubernetes.io/docs/tasks/tools',
+  };
+}
+
+function works(command: string, args: readonly string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore', timeout: 10_000 }).status === 0;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

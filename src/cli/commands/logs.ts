@@ -1,0 +1,45 @@
+import { pods } from '#apis/core/v1/pod.ts';
+import { labels } from '#apis/serving/names.ts';
+import { UserError } from '#core/errors.ts';
+import { connect } from '#cli/api.ts';
+import { flagOption, textOption, type Invocation } from '#cli/command.ts';
+
+/** `dormouse logs SERVICE [-f]`: the logs of all of a service's pods, each line with its pod's short name. */
+export async function serviceLogs(invocation: Invocation): Promise<number> {
+  const { client, namespace } = await connect(invocation);
+  const [name = ''] = invocation.positionals;
+  const { items } = await client.of(pods).list({ namespace, labelSelector: `${labels.service}=${name}` });
+  if (items.length === 0)
+    throw new UserError(`service ${name} has no pods now`, {
+      hint: 'It sleeps until somebody calls it; logs of pods that are gone are gone with them.',
+    });
+  const follow = flagOption(invocation, 'follow');
+  await Promise.all(
+    items.map(async (pod) => {
+      const short = (pod.metadata.name ?? '').split('-').at(-1) ?? '';
+      const { chunks } = await client.stream({
+        method: 'GET',
+        path: `/api/v1/namespaces/${namespace}/pods/${pod.metadata.name}/log`,
+        query: {
+          tailLines: textOption(invocation, 'tail') ?? '100',
+          container: pod.spec?.containers?.[0]?.name ?? '',
+          ...(follow ? { follow: 'true' } : {}),
+        },
+        signal: invocation.signal,
+      });
+      await printLines(chunks, (line) => invocation.stdout.write(items.length > 1 ? `[${short}] ${line}\n` : `${line}\n`));
+    }),
+  );
+  return 0;
+}
+
+async function printLines(chunks: AsyncIterable<Uint8Array>, print: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of chunks) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = parts.pop() ?? '';
+    for (const part of parts) print(part);
+  }
+  if (rest !== '') print(rest);
+}

@@ -1,0 +1,119 @@
+import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { conditionOf } from '#apis/knative/status.ts';
+import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { labels } from '#apis/serving/names.ts';
+import { revisions, services } from '#apis/serving/v1/kinds.ts';
+import type { Revision, Service } from '#apis/serving/v1/schemas.ts';
+import { isReason } from '#apis/meta/status.ts';
+import type { Client } from '#client/client.ts';
+import { UserError } from '#core/errors.ts';
+
+const pollMs = 40;
+
+export interface WaitOptions {
+  readonly namespace: string;
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly stdout: Writable;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Waits until the newest spec of a service is ready, printing each step as it happens: revision, image, pod, route. Throws a
+ * UserError with the reason, the last log lines and what to do next when it fails.
+ */
+export async function waitReady(client: Client, { namespace, name, timeoutMs, stdout, signal }: WaitOptions): Promise<Service> {
+  const startedAt = performance.now();
+  const said = new Set<string>();
+  const say = (step: string, text: string) => {
+    if (said.has(`${step} ${text}`)) return;
+    said.add(`${step} ${text}`);
+    stdout.write(`  ${step.padEnd(9)} ${text}   (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
+  };
+  let failingSince: number | undefined;
+  while (performance.now() - startedAt < timeoutMs) {
+    const service = await client.of(services).get(namespace, name);
+    const current = service.status?.observedGeneration === service.metadata.generation;
+    const revisionName = service.status?.latestCreatedRevisionName;
+    const revision = revisionName === undefined || !current ? undefined : await find(client, namespace, revisionName);
+    if (revision !== undefined) await describeRevision(client, revision, say);
+    const ready = conditionOf(service, 'Ready');
+    if (current && ready?.status === 'True') {
+      say('route', service.status?.url ?? '');
+      return service;
+    }
+    // A failure may be the last revision's, until the controllers have seen the new one: it has to stay for a moment.
+    const failed = current && ready?.status === 'False';
+    failingSince = failed ? (failingSince ?? performance.now()) : undefined;
+    if (failed && performance.now() - (failingSince ?? 0) > 1000)
+      throw await failure(client, namespace, name, revision, ready?.message ?? '');
+    await delay(pollMs, undefined, { signal });
+  }
+  throw new UserError(`service ${name} is not ready after ${timeoutMs / 1000} s`, {
+    hint: `See why: kubectl describe ksvc ${name} -n ${namespace}; kubectl get pods -n ${namespace}`,
+  });
+}
+
+async function describeRevision(client: Client, revision: Revision, say: (step: string, text: string) => void): Promise<void> {
+  say('revision', `${revision.metadata.name} created`);
+  const image = revision.status?.containerStatuses?.[0]?.imageDigest;
+  if (image === undefined) return;
+  say('image', shortDigest(image));
+  for (const pod of await podsOf(client, revision)) {
+    const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+    if (ready) say('pod', `${pod.metadata.name} is ready`);
+  }
+}
+
+async function failure(
+  client: Client,
+  namespace: string,
+  name: string,
+  revision: Revision | undefined,
+  message: string,
+): Promise<UserError> {
+  const [pod] = revision === undefined ? [] : await podsOf(client, revision);
+  const log = pod === undefined ? '' : await lastLines(client, pod);
+  const next = `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
+  return new UserError(`service ${name} failed: ${message}`, {
+    hint: `${log === '' ? '' : `Last log lines:\n    ${log.split('\n').join('\n    ')}\n  `}Next: ${next}`,
+  });
+}
+
+async function lastLines(client: Client, pod: Pod): Promise<string> {
+  const { namespace, name } = pod.metadata;
+  for (const previous of ['false', 'true']) {
+    try {
+      const { status, body } = await client.raw({
+        method: 'GET',
+        path: `/api/v1/namespaces/${namespace}/pods/${name}/log`,
+        query: { tailLines: '10', previous, container: pod.spec?.containers?.[0]?.name ?? '' },
+      });
+      if (status === 200 && typeof body === 'string' && body.trim() !== '') return body.trimEnd();
+    } catch {
+      // No log is no news: the message says why the service failed.
+    }
+  }
+  return '';
+}
+
+export async function podsOf(client: Client, revision: Revision): Promise<readonly Pod[]> {
+  const { items } = await client
+    .of(pods)
+    .list({ namespace: revision.metadata.namespace, labelSelector: `${labels.revision}=${revision.metadata.name}` });
+  return items;
+}
+
+async function find(client: Client, namespace: string, name: string): Promise<Revision | undefined> {
+  try {
+    return await client.of(revisions).get(namespace, name);
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
+
+function shortDigest(image: string): string {
+  return image.replace(/@sha256:([0-9a-f]{12})[0-9a-f]+$/, '@$1');
+}

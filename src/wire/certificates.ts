@@ -70,7 +70,11 @@ export function isUsable(pem: string, days: number, hosts: readonly string[] = [
   }
 }
 
-async function leafExtensions(request: CertificateRequest, publicKey: webcrypto.CryptoKey, issuerKey: x509.PublicKey): Promise<x509.Extension[]> {
+async function leafExtensions(
+  request: CertificateRequest,
+  publicKey: webcrypto.CryptoKey,
+  issuerKey: x509.PublicKey,
+): Promise<x509.Extension[]> {
   const usages: string[] = [];
   if (request.usage !== 'server') usages.push(x509.ExtendedKeyUsage.clientAuth);
   if (request.usage !== 'client') usages.push(x509.ExtendedKeyUsage.serverAuth);

@@ -1,0 +1,400 @@
+import { Duplex } from 'node:stream';
+import { Mutex } from '#core/async.ts';
+import {
+  controlFrame,
+  dataFrameHead,
+  finFlag,
+  frameTypes,
+  initialWindowSetting,
+  resetCodes,
+  SpdyError,
+  SpdyFrameReader,
+  words,
+  type SpdyFrame,
+} from '#wire/spdy-frames.ts';
+import { HeaderCodec, type SpdyHeaders } from '#wire/spdy-headers.ts';
+
+export interface SpdySessionOptions {
+  readonly role: 'server' | 'client';
+  /** Bytes that came behind the handshake. */
+  readonly head?: Uint8Array;
+  /** A stream the far end has opened. */
+  readonly onStream?: (stream: SpdyStream) => void;
+  /** Open streams beyond this many are refused. */
+  readonly maxStreams?: number;
+}
+
+const protocolWindow = 64 * 1024;
+/** What we let the far end send ahead on one stream. */
+const ownWindow = 256 * 1024;
+const maxDataBytes = 32 * 1024;
+/** Unread bytes of a stream at which the whole connection is read no further, towards a peer that keeps no windows. */
+const pauseBytes = 1024 * 1024;
+const maxId = 0x7fff_ffff;
+
+/**
+ * A SPDY/3.1 session over any byte stream. Streams are Node duplexes with half-close. Windows (per stream and for the session) bind
+ * us towards a peer that has shown that it keeps them, by SETTINGS or WINDOW_UPDATE; the implementation in Kubernetes' Go clients
+ * neither sends nor counts them, and would wait for ever. Towards such a peer the connection itself holds back.
+ */
+export class SpdySession {
+  readonly #socket: Duplex;
+  readonly #role: 'server' | 'client';
+  readonly #onStream: (stream: SpdyStream) => void;
+  readonly #maxStreams: number;
+  readonly #codec = new HeaderCodec();
+  readonly #reader = new SpdyFrameReader();
+  readonly #streams = new Map<number, SpdyStream>();
+  /** Header blocks must reach the wire in the order they were compressed in. */
+  readonly #order = new Mutex();
+  readonly #closed = Promise.withResolvers<void>();
+  #nextId: number;
+  #lastRemoteId = 0;
+  #peerKeepsWindows = false;
+  #peerInitialWindow = protocolWindow;
+  #sendWindow = protocolWindow;
+  #goneAway = false;
+  #ended = false;
+
+  constructor(socket: Duplex, options: SpdySessionOptions) {
+    this.#socket = socket;
+    this.#role = options.role;
+    this.#onStream = options.onStream ?? ((stream) => stream.destroy());
+    this.#maxStreams = options.maxStreams ?? 1000;
+    this.#nextId = options.role === 'client' ? 1 : 2;
+    socket.on('error', () => {});
+    if (options.role === 'client') this.#announceWindows();
+    void this.#run(options.head);
+  }
+
+  /** Resolves when the connection has ended, for whatever reason; all streams have ended by then. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Opens a stream. Its data waits for the far end's SYN_REPLY. Throws when the session is ending. */
+  open(headers: SpdyHeaders): SpdyStream {
+    if (this.#ended || this.#goneAway || this.#nextId > maxId) throw new SpdyError('the session takes no more streams');
+    const id = this.#nextId;
+    this.#nextId += 2;
+    const stream = this.#addStream(id, headers, false);
+    void this.#order
+      .run(async () => {
+        const block = await this.#codec.encode(headers);
+        await this.write(controlFrame(frameTypes.synStream, 0, Buffer.concat([words(id, 0), Buffer.alloc(2), block])));
+      })
+      .catch((error: unknown) => stream.destroy(error as Error));
+    return stream;
+  }
+
+  /** Ends the session in order: GOAWAY, then the connection once what is written has been sent. Open streams are cut. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#goneAway = true;
+    await this.#order.run(() => this.write(controlFrame(frameTypes.goAway, 0, words(this.#lastRemoteId, 0)))).catch(() => {});
+    this.#socket.end();
+    this.#finish();
+  }
+
+  /** For SpdyStream. Resolves when the connection has taken the bytes. */
+  write(...parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#ended) return Promise.reject(new SpdyError('the session has ended'));
+    return new Promise((resolve, reject) => {
+      this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts), (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** For SpdyStream: how many of `wanted` bytes may go now; takes them from the windows. */
+  takeWindow(stream: SpdyStream, wanted: number): number {
+    const most = Math.min(wanted, maxDataBytes);
+    const granted = this.#peerKeepsWindows ? Math.max(0, Math.min(most, this.#sendWindow, stream.sendWindow)) : most;
+    this.#sendWindow -= granted;
+    stream.sendWindow -= granted;
+    return granted;
+  }
+
+  /** For SpdyStream: the reader has taken bytes, so the far end may send as many more. */
+  consumed(streamId: number, bytes: number): void {
+    if (this.#peerKeepsWindows && !this.#ended)
+      this.write(controlFrame(frameTypes.windowUpdate, 0, words(streamId, bytes))).catch(() => {});
+  }
+
+  /** For SpdyStream. */
+  remove(stream: SpdyStream, resetCode: number | undefined): void {
+    if (!this.#streams.delete(stream.id) || this.#ended) return;
+    if (resetCode !== undefined) this.#reset(stream.id, resetCode);
+    if (this.#goneAway && this.#streams.size === 0) this.#socket.end();
+  }
+
+  #announceWindows(): void {
+    const settings = Buffer.concat([words(1), words(initialWindowSetting), words(ownWindow)]);
+    this.write(controlFrame(frameTypes.settings, 0, settings)).catch(() => {});
+  }
+
+  async #run(head: Uint8Array | undefined): Promise<void> {
+    try {
+      if (head !== undefined && head.length > 0) await this.#take(head);
+      for await (const chunk of this.#socket as AsyncIterable<Buffer>) await this.#take(chunk);
+    } catch (error) {
+      if (error instanceof SpdyError && !this.#ended) {
+        await this.write(controlFrame(frameTypes.goAway, 0, words(this.#lastRemoteId, 1))).catch(() => {});
+        this.#socket.end();
+      }
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const stream of this.#streams.values()) stream.cut();
+    this.#streams.clear();
+    this.#codec.close();
+    // What was written before still leaves; the far end's own end, or its silence, must not keep us.
+    if (this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.once('finish', () => this.#socket.destroy());
+    this.#socket.end();
+    this.#closed.resolve();
+  }
+
+  async #take(chunk: Uint8Array): Promise<void> {
+    for (const frame of this.#reader.push(chunk)) {
+      if (frame.kind === 'data') await this.#takeData(frame);
+      else await this.#takeControl(frame.type, frame.flags, frame.payload);
+    }
+  }
+
+  async #takeData(frame: SpdyFrame & { kind: 'data' }): Promise<void> {
+    // One window for all streams would let one slow reader hold up the others: each stream's own bounds what is kept.
+    if (frame.bytes.length > 0) this.consumed(0, frame.bytes.length);
+    const stream = this.#streams.get(frame.streamId);
+    if (stream === undefined) return;
+    stream.receive(frame.bytes, frame.fin);
+    if (!this.#peerKeepsWindows && stream.readableLength > pauseBytes) await stream.drained();
+    else if (this.#peerKeepsWindows && stream.readableLength > 4 * ownWindow) {
+      stream.destroy(new SpdyError('the far end overran its window'), resetCodes.flowControlError);
+    }
+  }
+
+  async #takeControl(type: number, flags: number, payload: Buffer): Promise<void> {
+    if (type === frameTypes.settings) return this.#takeSettings(payload);
+    const need = type === frameTypes.synStream ? 10 : type === frameTypes.rstStream || type === frameTypes.windowUpdate ? 8 : 4;
+    if (payload.length < need) throw new SpdyError(`a control frame of type ${type} is cut off`);
+    const id = payload.readUInt32BE(0) & maxId;
+    const fin = (flags & finFlag) !== 0;
+    if (type === frameTypes.synStream) await this.#takeSynStream(id, fin, payload.subarray(10));
+    else if (type === frameTypes.synReply || type === frameTypes.headers) {
+      // The block belongs to the compression state even when nobody wants its headers.
+      await this.#codec.decode(payload.subarray(4));
+      this.#streams.get(id)?.replied();
+      if (fin) this.#streams.get(id)?.receive(Buffer.alloc(0), true);
+    } else if (type === frameTypes.rstStream) this.#streams.get(id)?.wasReset(payload.readUInt32BE(4));
+    else if (type === frameTypes.ping) this.#takePing(payload);
+    else if (type === frameTypes.goAway) this.#takeGoAway();
+    else if (type === frameTypes.windowUpdate) this.#takeWindowUpdate(id, payload.readUInt32BE(4) & maxId);
+  }
+
+  async #takeSynStream(id: number, fin: boolean, block: Buffer): Promise<void> {
+    const headers = await this.#codec.decode(block);
+    const parity = this.#role === 'server' ? 1 : 0;
+    if (id === 0 || id % 2 !== parity || id <= this.#lastRemoteId) throw new SpdyError(`stream id ${id} is out of order`);
+    this.#lastRemoteId = id;
+    if (this.#goneAway || this.#streams.size >= this.#maxStreams) return this.#reset(id, resetCodes.refusedStream);
+    const stream = this.#addStream(id, headers, true);
+    await this.#order.run(async () => {
+      const empty = await this.#codec.encode({});
+      await this.write(controlFrame(frameTypes.synReply, 0, Buffer.concat([words(id), empty])));
+    });
+    if (fin) stream.receive(Buffer.alloc(0), true);
+    this.#onStream(stream);
+  }
+
+  #takeSettings(payload: Buffer): void {
+    const count = payload.length >= 4 ? payload.readUInt32BE(0) : 0;
+    if (payload.length < 4 + count * 8) throw new SpdyError('a SETTINGS frame is cut off');
+    this.#keepWindows();
+    for (let at = 4; at < 4 + count * 8; at += 8) {
+      if (payload.readUIntBE(at + 1, 3) !== initialWindowSetting) continue;
+      const window = payload.readUInt32BE(at + 4) & maxId;
+      for (const stream of this.#streams.values()) stream.sendWindow += window - this.#peerInitialWindow;
+      this.#peerInitialWindow = window;
+    }
+    this.#wake();
+  }
+
+  /** From now on windows count, in both directions. */
+  #keepWindows(): void {
+    if (this.#peerKeepsWindows) return;
+    this.#peerKeepsWindows = true;
+    if (this.#role === 'server') this.#announceWindows();
+  }
+
+  #takeWindowUpdate(id: number, delta: number): void {
+    this.#keepWindows();
+    const stream = this.#streams.get(id);
+    const window = (id === 0 ? this.#sendWindow : (stream?.sendWindow ?? 0)) + delta;
+    if (window > maxId) {
+      if (id === 0) throw new SpdyError('the session window overflows');
+      stream?.destroy(new SpdyError('the window overflows'), resetCodes.flowControlError);
+      return;
+    }
+    if (id === 0) this.#sendWindow = window;
+    else if (stream !== undefined) stream.sendWindow = window;
+    this.#wake();
+  }
+
+  #takePing(payload: Buffer): void {
+    const ours = this.#role === 'client' ? 1 : 0;
+    if (payload.readUInt32BE(0) % 2 !== ours) this.write(controlFrame(frameTypes.ping, 0, payload.subarray(0, 4))).catch(() => {});
+  }
+
+  #takeGoAway(): void {
+    this.#goneAway = true;
+    if (this.#streams.size === 0) this.#socket.end();
+  }
+
+  #wake(): void {
+    for (const stream of this.#streams.values()) stream.wake();
+  }
+
+  #addStream(id: number, headers: SpdyHeaders, replied: boolean): SpdyStream {
+    const stream = new SpdyStream(this, id, headers, this.#peerInitialWindow);
+    if (replied) stream.replied();
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #reset(id: number, code: number): void {
+    this.write(controlFrame(frameTypes.rstStream, 0, words(id, code))).catch(() => {});
+  }
+}
+
+/** One stream of a session. Ending its writable side half-closes it; destroying it resets it. */
+export class SpdyStream extends Duplex {
+  readonly id: number;
+  readonly headers: SpdyHeaders;
+  /** For SpdySession: bytes the far end still takes. */
+  sendWindow: number;
+  readonly #session: SpdySession;
+  #isReplied = false;
+  #remoteFin = false;
+  #localFin = false;
+  #resetCode: number | undefined = resetCodes.cancel;
+  #unacknowledged = 0;
+  #pending: { chunk: Buffer; callback: (error?: Error | null) => void } | undefined;
+  #sending = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(session: SpdySession, id: number, headers: SpdyHeaders, sendWindow: number) {
+    super({ allowHalfOpen: true, readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024 });
+    this.#session = session;
+    this.id = id;
+    this.headers = headers;
+    this.sendWindow = sendWindow;
+    // A reset of the far end must not end the process where nobody looks; whoever reads or writes sees it.
+    this.on('error', () => {});
+  }
+
+  override _read(): void {
+    if (this.#unacknowledged > 0 && !this.#remoteFin) this.#session.consumed(this.id, this.#unacknowledged);
+    this.#unacknowledged = 0;
+    this.#onDrained?.();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#pending = { chunk, callback };
+    void this.#pump();
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#localFin = true;
+    this.#session.write(dataFrameHead(this.id, 0, true)).then(() => callback(), callback);
+    this.#leaveWhenDone();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#onDrained?.();
+    this.#session.remove(this, this.#remoteFin && this.#localFin ? undefined : this.#resetCode);
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.callback(error ?? new SpdyError('the stream has been destroyed'));
+    callback(error);
+  }
+
+  /** With a SPDY reset code for the far end. */
+  override destroy(error?: Error, resetCode?: number): this {
+    if (resetCode !== undefined) this.#resetCode = resetCode;
+    return super.destroy(error);
+  }
+
+  /** For SpdySession, as all below. */
+  replied(): void {
+    this.#isReplied = true;
+    this.wake();
+  }
+
+  receive(bytes: Buffer, fin: boolean): void {
+    if (this.#remoteFin || this.destroyed) return;
+    if (bytes.length > 0) {
+      this.#unacknowledged += bytes.length;
+      // Below the mark nobody will call _read for more: acknowledge at once.
+      if (this.push(bytes) && !fin) this._read();
+    }
+    if (!fin) return;
+    this.#remoteFin = true;
+    this.push(null);
+    this.#leaveWhenDone();
+  }
+
+  wasReset(code: number): void {
+    this.#resetCode = undefined;
+    this.destroy(code === resetCodes.cancel ? undefined : new SpdyError(`the far end reset the stream (${code})`));
+  }
+
+  /** The connection is gone: an end for a reader that has all, an error for one that misses the rest. */
+  cut(): void {
+    this.#resetCode = undefined;
+    if (!(this.#remoteFin && this.#localFin)) this.destroy(new SpdyError('the connection has ended'));
+  }
+
+  wake(): void {
+    if (this.#pending !== undefined) void this.#pump();
+  }
+
+  /** Resolves when the reader has caught up, or the stream is gone. */
+  drained(): Promise<void> {
+    if (this.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained = () => {
+        this.#onDrained = undefined;
+        resolve();
+      };
+    });
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#sending || !this.#isReplied) return;
+    this.#sending = true;
+    try {
+      while (this.#pending !== undefined) {
+        const { chunk, callback } = this.#pending;
+        const granted = this.#session.takeWindow(this, chunk.length);
+        if (granted === 0) return;
+        await this.#session.write(dataFrameHead(this.id, granted, false), chunk.subarray(0, granted));
+        if (this.#pending === undefined) return;
+        this.#pending.chunk = chunk.subarray(granted);
+        if (granted < chunk.length) continue;
+        this.#pending = undefined;
+        callback();
+      }
+    } catch (error) {
+      this.destroy(error as Error);
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #leaveWhenDone(): void {
+    if (this.#remoteFin && this.#localFin) this.#session.remove(this, undefined);
+  }
+}

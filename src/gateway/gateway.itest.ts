@@ -202,3 +202,31 @@ test('with the API server away a restarted gateway serves the last known routes'
       /requests_total\{namespace="default",revision="rev-1",code="2xx"\} 1/,
     );
   }));
+
+test('a request that waits for a revision is served by it although its route has moved on', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    await using two = await httpUpstream((_request, response) => response.end('two'));
+    const cold = revisionObjects('rev-1', one.port);
+    const withoutPods = cold.filter(({ kind }) => kind !== 'Pod' && kind !== 'EndpointSlice');
+    await using it = await rig(dataDir, [...withoutPods, ...revisionObjects('rev-2', two.port), ingress('rev-1')]);
+    const answer = fetchBody(it.gateway.http.port, host);
+    await eventually(() => it.gateway.proxy.backends.get('revision/default/rev-1')?.queued === 1, 'the request waits');
+    it.cluster.change(ingresses, 'default', 'hello', (object) => {
+      object.metadata.generation = 2;
+      object.spec = (ingress('rev-2') as typeof object).spec ?? {};
+    });
+    await eventually(() => it.gateway.proxy.backends.has('revision/default/rev-2'), 'the route has moved on');
+    assert.equal((await fetchBody(it.gateway.http.port, host)).body, 'two');
+    it.cluster.seed(...cold.filter(({ kind }) => kind === 'Pod'));
+    assert.equal((await answer).body, 'one');
+    await eventually(() => !it.gateway.proxy.backends.has('revision/default/rev-1'), 'the old backend goes when it is not needed any more');
+  }));
+
+test('an endpoint whose pod is gone is not dialed, whatever its slice still says', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    const objects = revisionObjects('rev-1', one.port).filter(({ kind }) => kind !== 'Pod');
+    await using it = await rig(dataDir, [...objects, ingress('rev-1')]);
+    assert.deepEqual(it.gateway.proxy.backends.get('revision/default/rev-1')?.pods, []);
+  }));

@@ -55,7 +55,9 @@ function podsOf(sources: BackendSources): PodConfig[] {
       const { namespace = slice.metadata.namespace ?? '', name } = endpoint.targetRef ?? {};
       const pod = name === undefined ? undefined : sources.pod(namespace, name);
       const { ready = true, terminating = false } = endpoint.conditions ?? {};
-      if (pod === undefined ? !ready || terminating : !isServing(pod)) continue;
+      // All pods are known, so one that is not has gone already (or is about to appear), whatever its slice still says.
+      const serving = pod === undefined ? endpoint.targetRef?.kind !== 'Pod' && ready && !terminating : isServing(pod);
+      if (!serving) continue;
       const address = endpoint.addresses[0];
       if (address === undefined) continue;
       const config = podConfig(pod, name === undefined ? `${address}:${number}` : `${namespace}/${name}`, address, number);

@@ -21,6 +21,9 @@ import {
 import type { Proxy } from '#gateway/proxy/proxy.ts';
 import type { BackendConfig, RouteConfig, RuleConfig } from '#gateway/routes/route-config.ts';
 
+/** A backend that is only kept for its last requests is looked at this often. */
+const lookAgainMs = 1000;
+
 /** What was made of one Ingress. */
 interface Programmed {
   readonly ingress: Ingress;
@@ -222,11 +225,28 @@ export class RouteSync {
         if (known !== undefined && !needed.has(split.backend)) needed.set(split.backend, known);
       }
     }
+    this.#keepBusy(needed);
     this.#sources.clear();
     for (const [key, ref] of needed) {
       this.#sources.set(key, ref);
       if (!this.#backends.has(key)) this.#dirtyServices.add(`${ref.namespace}/${ref.name}`);
     }
+  }
+
+  /** Requests that were sent on their way to a backend see it through, also when no route leads there any more. */
+  #keepBusy(needed: Map<string, ServiceRef>): void {
+    let kept = false;
+    for (const [key, ref] of this.#sources) {
+      const active = this.#options.proxy.backends.get(key)?.meter.active ?? 0;
+      if (needed.has(key) || active === 0 || this.#services.get(ref.namespace, ref.name) === undefined) continue;
+      needed.set(key, ref);
+      kept = true;
+    }
+    if (!kept) return;
+    setTimeout(() => {
+      this.#findSources();
+      this.#dropBackends();
+    }, lookAgainMs).unref();
   }
 
   #updateBackends(): void {

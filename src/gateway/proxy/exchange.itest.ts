@@ -75,7 +75,7 @@ testEach('a client that hangs up leaves the queue, and one that hangs up in the 
 testEach('a full queue answers 503 with Retry-After', async (transport) => {
   await using it = await startProxy(singleRoute([]), { transport, limits: { maxConnections: 20_000 } });
   const backend = it.proxy.backends.get('app');
-  for (let index = 0; index < 10_000; index++) backend?.acquire({ granted: () => {} });
+  for (let index = 0; index < 10_000; index++) backend?.acquire({ granted: () => {}, refused: () => {} });
   using client = new RawClient(it.port);
   client.send(get());
   const text = await client.until((received) => received.includes('queue full'));

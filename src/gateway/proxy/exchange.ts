@@ -146,6 +146,10 @@ export class Exchange implements SlotWaiter, Expirable {
     this.#use(pod);
   }
 
+  refused(): void {
+    this.#answer(answers.noEndpoints);
+  }
+
   #use(pod: Pod): void {
     this.#pod = pod;
     const connection = takeConnection(pod, this.#repeatable, this.#context.clock.monotonic());

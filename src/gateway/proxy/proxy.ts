@@ -89,11 +89,12 @@ export class Proxy {
     return backend;
   }
 
+  /** Requests that wait for it are refused; those in its containers finish. */
   removeBackend(key: string): void {
     const backend = this.#backends.get(key);
     if (backend === undefined) return;
     this.#backends.delete(key);
-    backend.update({ ...backend.config, pods: [] });
+    backend.close();
   }
 
   #backend(key: string): Backend {

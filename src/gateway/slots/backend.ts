@@ -10,6 +10,8 @@ import { Meter, type MeterSink } from '#gateway/stats/meter.ts';
 export interface SlotWaiter {
   /** A slot of `pod` is the waiter's now; it must be released. Called later than `acquire` returned. */
   granted(pod: Pod): void;
+  /** The backend is gone: there will be no slot. */
+  refused(): void;
 }
 
 /**
@@ -144,6 +146,15 @@ export class Backend implements Slots {
       line.delete(waiter as SlotWaiter);
       (waiter as SlotWaiter).granted(pod);
     }
+  }
+
+  /** The backend is gone: running requests finish, waiting ones are refused. */
+  close(): void {
+    this.update({ ...this.config, pods: [] });
+    const waiters = [...this.#ahead, ...this.#line];
+    this.#ahead.clear();
+    this.#line.clear();
+    for (const waiter of waiters) waiter.refused();
   }
 
   /** A pod refused a connection: it rests a little, longer each time, and the line moves on when it may be tried again. */

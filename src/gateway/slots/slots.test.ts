@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FakeClock } from '#core/clock.ts';
-import { Backend, maxQueued } from '#gateway/slots/backend.ts';
+import { Backend, maxQueued, type SlotWaiter } from '#gateway/slots/backend.ts';
 import { choosePod } from '#gateway/slots/choose.ts';
 import { Pod } from '#gateway/slots/pod.ts';
 import { testBackend, testPod } from '#gateway/testing/routes.ts';
@@ -26,6 +26,8 @@ const pod = (key: string, running = 0, frozen = false): Pod => {
   made.running = running;
   return made;
 };
+
+const waiter = (granted: SlotWaiter['granted'] = () => {}, refused = () => {}): SlotWaiter => ({ granted, refused });
 
 describe('choice of pod', () => {
   test('no limit: the better of two', () => {
@@ -61,10 +63,10 @@ describe('slots', () => {
   test('waiting requests are served first come first served as slots and pods come', () => {
     const { backend } = rig([1], 1);
     const order: string[] = [];
-    const waiter = (name: string) => ({ granted: (given: Pod) => void order.push(`${name} on ${given.key}`) });
-    const first = backend.acquire(waiter('zero'));
+    const named = (name: string) => waiter((given) => void order.push(`${name} on ${given.key}`));
+    const first = backend.acquire(named('zero'));
     assert.ok(typeof first === 'object');
-    for (const name of ['one', 'two', 'three']) assert.equal(backend.acquire(waiter(name)), 'waiting');
+    for (const name of ['one', 'two', 'three']) assert.equal(backend.acquire(named(name)), 'waiting');
     backend.release(first);
     backend.update(testBackend('b', [1, 2], { containerConcurrency: 1 }));
     assert.deepEqual(order, ['one on default/pod-1', 'two on default/pod-2']);
@@ -74,7 +76,7 @@ describe('slots', () => {
   test('who asks again goes ahead of the line; who leaves is skipped', () => {
     const { backend } = rig([], 1);
     const order: string[] = [];
-    const waiters = ['a', 'b', 'c'].map((name) => ({ granted: () => void order.push(name) }));
+    const waiters = ['a', 'b', 'c'].map((name) => waiter(() => void order.push(name)));
     const [a, b, c] = waiters as [(typeof waiters)[0], (typeof waiters)[0], (typeof waiters)[0]];
     backend.acquire(a);
     backend.acquire(b);
@@ -86,16 +88,16 @@ describe('slots', () => {
 
   test('the queue is bounded', () => {
     const { backend, waiting } = rig([], 1);
-    for (let index = 0; index < maxQueued; index++) assert.equal(backend.acquire({ granted: () => {} }), 'waiting');
-    assert.equal(backend.acquire({ granted: () => {} }), 'full');
+    for (let index = 0; index < maxQueued; index++) assert.equal(backend.acquire(waiter()), 'waiting');
+    assert.equal(backend.acquire(waiter()), 'full');
     assert.equal(waiting.at(-1), maxQueued);
     assert.equal(backend.rejected, 1);
   });
 
   test('a pod that goes keeps its requests, is drained with the last, and may come back', () => {
     const { backend, drained } = rig([1], 0);
-    const one = backend.acquire({ granted: () => {} });
-    const two = backend.acquire({ granted: () => {} });
+    const one = backend.acquire(waiter());
+    const two = backend.acquire(waiter());
     assert.ok(typeof one === 'object' && typeof two === 'object');
     backend.update(testBackend('b', []));
     assert.equal(backend.uses('default/pod-1'), true);
@@ -109,13 +111,22 @@ describe('slots', () => {
     assert.equal(backend.uses('default/pod-1'), false);
   });
 
+  test('a backend that goes refuses those who wait', () => {
+    const { backend } = rig([], 1);
+    let refused = 0;
+    backend.acquire(waiter(undefined, () => refused++));
+    backend.acquireAgain(waiter(undefined, () => refused++));
+    backend.close();
+    assert.deepEqual([refused, backend.queued], [2, 0]);
+  });
+
   test('a pod that refused rests a while, then the line moves on', async () => {
     const { backend, clock } = rig([1], 1);
     const given: Pod[] = [];
-    const first = backend.acquire({ granted: () => {} }) as Pod;
+    const first = backend.acquire(waiter()) as Pod;
     backend.podFailed(first);
     backend.release(first);
-    assert.equal(backend.acquire({ granted: (one) => void given.push(one) }), 'waiting');
+    assert.equal(backend.acquire(waiter((one) => void given.push(one))), 'waiting');
     await clock.advance(10);
     assert.equal(given.length, 0);
     await clock.advance(20);
@@ -143,7 +154,7 @@ describe('slots', () => {
         };
         for (const step of actions) {
           if (step.kind === 'acquire') {
-            const lease = backend.acquire({ granted: (one) => void leases.push(one) });
+            const lease = backend.acquire(waiter((one) => void leases.push(one)));
             if (typeof lease === 'object') leases.push(lease);
           } else if (step.kind === 'release') {
             const [lease] = leases.splice(step.index % Math.max(1, leases.length), 1);

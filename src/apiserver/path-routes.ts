@@ -1,5 +1,6 @@
 import { apiError } from '#apiserver/errors.ts';
 import type { Discovery } from '#apiserver/discovery/discovery.ts';
+import type { OpenApi } from '#apiserver/openapi/openapi.ts';
 import type { ApiRequest, ApiResponse, RawRoute } from '#apiserver/request.ts';
 import { deepFreeze } from '#apiserver/cache/encoding.ts';
 
@@ -7,9 +8,11 @@ import { deepFreeze } from '#apiserver/cache/encoding.ts';
 export class PathRoutes {
   readonly #routes: RawRoute[] = [];
   readonly #discovery: Discovery;
+  readonly #openApi: OpenApi;
 
-  constructor(discovery: Discovery) {
+  constructor(discovery: Discovery, openApi: OpenApi) {
     this.#discovery = discovery;
+    this.#openApi = openApi;
   }
 
   add(route: RawRoute): void {
@@ -20,9 +23,11 @@ export class PathRoutes {
     return this.#routes.find((route) => route.path === path || (route.path.endsWith('/') && path.startsWith(route.path)));
   }
 
-  /** Discovery, or 404. A trailing slash makes no difference. */
+  /** OpenAPI and discovery, or 404. A trailing slash makes no difference. */
   answer(request: ApiRequest): ApiResponse {
     const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
+    const openApi = this.#openApi.answer(path);
+    if (openApi !== undefined) return openApi;
     const document = this.#discovery.answer(path, request.headers['accept']);
     if (document === undefined) throw apiError('pathNotFound');
     if (request.method !== 'GET' && request.method !== 'HEAD') throw apiError('methodNotAllowed');

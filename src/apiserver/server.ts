@@ -14,6 +14,7 @@ import { apiError } from '#apiserver/errors.ts';
 import { healthRoutes } from '#apiserver/health.ts';
 import { defaultInFlightLimits, InFlight, type InFlightLimits } from '#apiserver/in-flight.ts';
 import { apiServerMetrics } from '#apiserver/metrics.ts';
+import { OpenApi } from '#apiserver/openapi/openapi.ts';
 import { PathRoutes } from '#apiserver/path-routes.ts';
 import { Pipeline } from '#apiserver/pipeline.ts';
 import { KindRegistry } from '#apiserver/registry/kind-registry.ts';
@@ -82,7 +83,7 @@ class EmbeddedApiServer implements ApiServer {
     for (const plugin of [...defaultAdmission(context, authorizer, this.#options.admission), ...(this.#options.plugins ?? [])])
       admission.add(plugin);
     for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);
-    const paths = new PathRoutes(new Discovery(registry, this.#subresources));
+    const paths = new PathRoutes(new Discovery(registry, this.#subresources), new OpenApi(registry, this.#subresources));
     this.#paths = paths;
     for (const route of healthRoutes(
       () => this.#ready,

@@ -5,6 +5,7 @@ import type { Schema } from '#apis/schema.ts';
 import { BodyError, parseBody } from '#machinery/body.ts';
 import { isObject, type JsonObject, type JsonValue } from '#machinery/deep.ts';
 import { decodeFailure } from '#machinery/decode.ts';
+import { decodeProtobuf, parseEnvelope, ProtobufError } from '#machinery/protobuf.ts';
 
 /** A body as an object, not yet held against its schema. The value is private to the receiver. */
 export interface ReceivedObject {
@@ -15,6 +16,7 @@ export interface ReceivedObject {
 }
 
 const objectTypes = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const protobuf = 'application/vnd.kubernetes.protobuf';
 const noBytes = new Uint8Array();
 
 /** What a body may be: the kind it has to be, and the schema for reading it as protobuf. */
@@ -39,6 +41,7 @@ export async function receiveObject(request: ApiRequest, expected: Expectation):
   if ('object' in content) return checked(content.object as JsonValue, [], noBytes, expected);
   const { bytes } = content;
   const type = contentTypeOf(request);
+  if (type === protobuf) return fromProtobuf(bytes, expected);
   const format = type === 'application/json' ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;
   if (format === undefined) throw apiError('unsupportedMediaType', objectTypes);
   try {
@@ -62,6 +65,19 @@ export async function receiveDocument(
   } catch (error) {
     if (error instanceof BodyError) throw badRequest(`error decoding patch: ${error.message}`, error);
     throw error;
+  }
+}
+
+function fromProtobuf(bytes: Uint8Array, expected: Expectation): ReceivedObject {
+  try {
+    const { apiVersion, kind, raw } = parseEnvelope(bytes);
+    checkType({ apiVersion, kind }, expected, bytes);
+    const value: JsonObject = { ...decodeProtobuf(raw, expected.schema), apiVersion, kind };
+    normalizeMetadata(value);
+    return { value, duplicates: [], bytes };
+  } catch (error) {
+    if (!(error instanceof ProtobufError)) throw error;
+    throw unreadable(error, expected, bytes);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject, ListMeta } from '#apis/meta/object.ts';
-import { StatusError } from '#apis/meta/status.ts';
+import type { StatusError } from '#apis/meta/status.ts';
 import { apiError } from '#apiserver/errors.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';

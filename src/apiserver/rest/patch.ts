@@ -6,6 +6,7 @@ import { keyOfCall, type ResourceCall } from '#apiserver/context.ts';
 import { contentTypeOf, normalizeMetadata, receiveDocument } from '#apiserver/negotiation/body.ts';
 import { versionOf } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
+import { applyPatchType, jsonPatchType, mergePatchType, patchTypesOf } from '#apiserver/rest/patch-types.ts';
 import { createObject } from '#apiserver/rest/create.ts';
 import { updateObject, type Transition } from '#apiserver/rest/update.ts';
 import { parseWriteOptions, type WriteOptions } from '#apiserver/rest/write-options.ts';
@@ -15,22 +16,12 @@ import { applyJsonPatch } from '#machinery/json-patch.ts';
 import { applyMergePatch } from '#machinery/merge-patch.ts';
 import { applyStrategicMergePatch } from '#machinery/strategic-merge.ts';
 
-const jsonType = 'application/json-patch+json';
-const mergeType = 'application/merge-patch+json';
-const strategicType = 'application/strategic-merge-patch+json';
-const applyYamlType = 'application/apply-patch+yaml';
-
-/** Media types of patches a kind takes, as in OpenAPI. */
-export function patchTypesOf(custom: boolean): readonly string[] {
-  return custom ? [jsonType, mergeType, applyYamlType] : [jsonType, mergeType, strategicType, applyYamlType];
-}
-
 /** Patches the object, or a stored subresource of it. Apply creates what is not there (201). */
 export async function patchObject(call: ResourceCall, part: Transition['part']): Promise<ApiResponse> {
   const type = contentTypeOf(call.request);
   const accepted = patchTypesOf(call.served.custom);
   if (!accepted.includes(type)) throw apiError('unsupportedMediaType', accepted.join(', '));
-  if (type === applyYamlType) return apply(call, part);
+  if (type === applyPatchType) return apply(call, part);
   const options = parseWriteOptions(call, 'PatchOptions');
   const { value: patch, duplicates } = await receiveDocument(call.request, 'json');
   return updateObject(call, options, {
@@ -49,17 +40,17 @@ function patched(call: ResourceCall, type: string, stored: KubeObject, patch: Js
 }
 
 function applyPatch(call: ResourceCall, type: string, document: JsonObject, patch: JsonValue): JsonValue {
-  if (type === jsonType) return applyJsonPatch(document, patch);
+  if (type === jsonPatchType) return applyJsonPatch(document, patch);
   if (!isObject(patch))
     throw badRequest(
       `error decoding patch: json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch} into Go value of type map[string]interface {}`,
     );
-  if (type === mergeType) return applyMergePatch(document, patch);
+  if (type === mergePatchType) return applyMergePatch(document, patch);
   return applyStrategicMergePatch(document, patch, call.served.version.schema);
 }
 
 /** What a patch has made is still this object; a resourceVersion in it is a precondition. */
-export function soundResult(call: ResourceCall, value: JsonValue): KubeObject {
+function soundResult(call: ResourceCall, value: JsonValue): KubeObject {
   const { definition } = call.served;
   const refuse = (field: string, given: unknown, text: string) =>
     invalid(definition.group, definition.kind, call.info.name, [fieldInvalid(field, given, text)]);
@@ -132,16 +123,16 @@ function checkedConfig(call: ResourceCall, value: JsonObject): JsonObject {
   const { definition } = call.served;
   if (kind === undefined || kind === '') throw badRequest("Object 'Kind' is missing in the apply configuration");
   if (kind !== definition.kind)
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`);
+    throw badRequest(`the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${definition.kind})`);
   if (apiVersion !== versionOf(call.served))
     throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${String(apiVersion ?? '')}, expected: ${versionOf(call.served)}`,
+      `Incorrect version specified in apply patch. Specified patch version: ${JSON.stringify(apiVersion ?? '')}, expected: ${versionOf(call.served)}`,
     );
   normalizeMetadata(value);
   const metadata = value['metadata'] as JsonObject;
   if (metadata['managedFields'] !== undefined && metadata['managedFields'] !== null) throw badRequest('metadata.managedFields must be nil');
   if (metadata['name'] !== undefined && metadata['name'] !== call.info.name)
-    throw badRequest(`the name of the object (${String(metadata['name'])}) does not match the name on the URL (${call.info.name})`);
+    throw badRequest(`the name of the object (${JSON.stringify(metadata['name'])}) does not match the name on the URL (${call.info.name})`);
   metadata['name'] = call.info.name;
   if (definition.namespaced) {
     if (metadata['namespace'] !== undefined && metadata['namespace'] !== '' && metadata['namespace'] !== call.info.namespace)

@@ -1,7 +1,7 @@
 import { sleep, type Clock } from '#core/clock.ts';
 import type { WatchEventType } from '#apis/meta/object.ts';
 import { StatusError } from '#apis/meta/status.ts';
-import { CachedObject } from '#apiserver/cache/cached-object.ts';
+import type { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { deepFreeze, utf8 } from '#apiserver/cache/encoding.ts';
 import type { CacheEvent, ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
@@ -49,7 +49,9 @@ export async function* watchFrames(sources: WatchSources, request: WatchRequest)
     let position = start.after ?? sources.cache.revision;
     if (start.state) {
       position = sources.cache.revision;
-      for (const object of [...resource.range(selection.prefix)]) if (selection.matches(object)) yield framer.added(object);
+      // A copy: the consumer may take its time, and the cache moves on meanwhile.
+      const objects = Array.from(resource.range(selection.prefix));
+      for (const object of objects) if (selection.matches(object)) yield framer.added(object);
       if (options.sendInitialEvents === true) yield framer.bookmark(position, { [initialEventsEnd]: 'true' });
     } else if (position < resource.windowStart) {
       const until = sources.cache.revision;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { request as httpsRequest } from 'node:https';
-import { connect as tlsConnect } from 'node:tls';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -72,7 +72,7 @@ testEach('TLS ends at the gateway, with the certificate of the name asked for', 
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () =>
-      response.end(`${request.headers['x-forwarded-proto']} ${request.headers.forwarded} ${Buffer.concat(parts).length}`),
+      response.end(`${String(request.headers['x-forwarded-proto'])} ${request.headers.forwarded} ${Buffer.concat(parts).length}`),
     );
   });
   await using it = await startProxy(singleRoute([upstream.port]), { transport });
@@ -91,7 +91,7 @@ testEach('TLS ends at the gateway, with the certificate of the name asked for', 
     };
     const request = httpsRequest(options, (response) => {
       let body = '';
-      const peer = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
+      const peer = (response.socket as TLSSocket).getPeerCertificate();
       response.on('data', (part: Buffer) => (body += part.toString()));
       response.on('end', () => resolve({ body, subject: String(peer.subject.CN) }));
     });

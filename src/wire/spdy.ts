@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { Mutex } from '#core/async.ts';
+import { settleInto } from '#wire/callback.ts';
 import {
   controlFrame,
   dataFrameHead,
@@ -31,6 +32,8 @@ const maxDataBytes = 32 * 1024;
 /** Unread bytes of a stream at which the whole connection is read no further, towards a peer that keeps no windows. */
 const pauseBytes = 1024 * 1024;
 const maxId = 0x7fff_ffff;
+/** How long after our end the far end may go on before the connection is cut. */
+const lingerMs = 2000;
 
 /**
  * A SPDY/3.1 session over any byte stream. Streams are Node duplexes with half-close. Windows (per stream and for the session) bind
@@ -92,7 +95,6 @@ export class SpdySession {
     if (this.#ended) return;
     this.#goneAway = true;
     await this.#order.run(() => this.write(controlFrame(frameTypes.goAway, 0, words(this.#lastRemoteId, 0)))).catch(() => {});
-    this.#socket.end();
     this.#finish();
   }
 
@@ -142,22 +144,23 @@ export class SpdySession {
       }
     }
     this.#finish();
+    this.#socket.destroy();
   }
 
+  /** Cuts the streams and ends our side. The far end's rest is read and dropped for a while: closing over unread data would make it lose ours. */
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
     for (const stream of this.#streams.values()) stream.cut();
     this.#streams.clear();
     this.#codec.close();
-    // What was written before still leaves; the far end's own end, or its silence, must not keep us.
-    if (this.#socket.writableFinished) this.#socket.destroy();
-    else this.#socket.once('finish', () => this.#socket.destroy());
     this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), lingerMs).unref();
     this.#closed.resolve();
   }
 
   async #take(chunk: Uint8Array): Promise<void> {
+    if (this.#ended) return;
     for (const frame of this.#reader.push(chunk)) {
       if (frame.kind === 'data') await this.#takeData(frame);
       else await this.#takeControl(frame.type, frame.flags, frame.payload);
@@ -308,7 +311,7 @@ export class SpdyStream extends Duplex {
 
   override _final(callback: (error?: Error | null) => void): void {
     this.#localFin = true;
-    this.#session.write(dataFrameHead(this.id, 0, true)).then(() => callback(), callback);
+    void settleInto(this.#session.write(dataFrameHead(this.id, 0, true)), callback);
     this.#leaveWhenDone();
   }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Duplex } from 'node:stream';
+import { settleInto } from '#wire/callback.ts';
 import { encodeWebSocketFrame, opcodes, WebSocketError, WebSocketFrameReader, type WebSocketFrame } from '#wire/websocket-frames.ts';
 
 export interface WebSocketMessage {
@@ -168,13 +169,13 @@ export function webSocketDuplex(socket: WebSocketConnection): Duplex {
       );
     },
     write(chunk: Buffer, _encoding, callback) {
-      socket.send(chunk).then(() => callback(), callback);
+      void settleInto(socket.send(chunk), callback);
     },
     final(callback) {
-      socket.close().then(() => callback(), callback);
+      void settleInto(socket.close(), callback);
     },
     destroy(error, callback) {
-      socket.close(error === null ? 1000 : 1011).then(() => callback(error), callback);
+      void settleInto(socket.close(error === null ? 1000 : 1011), callback, error);
     },
   });
 }

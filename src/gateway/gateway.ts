@@ -27,6 +27,7 @@ import type { ListenOptions, WireListener } from '#gateway/transport/transport.t
 
 export type { RouteConfig, RuleConfig, BackendConfig, PodConfig, CertificateConfig } from '#gateway/routes/route-config.ts';
 export type { StatsSink } from '#gateway/stats/collector.ts';
+export { bindSocket, type BoundSocket } from '#gateway/transport/bindings.ts';
 export type { WireListener } from '#gateway/transport/transport.ts';
 export type { Proxy } from '#gateway/proxy/proxy.ts';
 

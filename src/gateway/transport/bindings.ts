@@ -1,4 +1,5 @@
 import type { Server } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 
 /** The part of Node's internal libuv bindings that the raw transport uses. Everything about them that is not public API is here. */
 export interface StreamHandle {
@@ -85,6 +86,41 @@ export function loadBindings(): Bindings {
     lastWriteWasAsync: () => state[kLastWriteWasAsync] !== 0,
     endOfFile: -4095,
   };
+}
+
+/** A TCP socket bound to an address, not listening yet, for handing to other processes as a file descriptor. */
+export interface BoundSocket {
+  readonly fd: number;
+  readonly host: string;
+  readonly port: number;
+  close(): void;
+}
+
+interface ServerHandle {
+  readonly fd: number;
+  bind(host: string, port: number, flags?: number): number;
+  bind6(host: string, port: number, flags: number): number;
+  getsockname(result: { address?: string; port?: number }): number;
+  close(): void;
+}
+
+/**
+ * Binds without listening, which public API cannot. Whoever inherits the descriptor (`stdio: [0, 1, 2, socket.fd]`) listens on it with
+ * `{ fd: 3 }`; as long as this process keeps it, connections wait in the kernel while one gateway replaces another, even after a crash.
+ */
+export function bindSocket(host: string, port: number): BoundSocket {
+  const internals = process as unknown as { binding(name: string): unknown };
+  const { TCP, constants } = internals.binding('tcp_wrap') as { TCP: new (type: number) => ServerHandle; constants: { SERVER: number } };
+  const handle = new TCP(constants.SERVER);
+  const error = host.includes(':') ? handle.bind6(host, port, 0) : handle.bind(host, port);
+  const address: { address?: string; port?: number } = {};
+  // A port that is taken shows only here or when listening.
+  const failed = error !== 0 ? error : handle.getsockname(address);
+  if (failed !== 0) {
+    handle.close();
+    throw Object.assign(new Error(`cannot bind ${host}:${port}`), { code: getSystemErrorName(failed) });
+  }
+  return { fd: handle.fd, host: address.address ?? host, port: address.port ?? port, close: () => handle.close() };
 }
 
 /** Takes accepted connections of a listening server before node:net makes sockets of them. */

@@ -136,15 +136,14 @@ export class SpdySession {
   async #run(head: Uint8Array | undefined): Promise<void> {
     try {
       if (head !== undefined && head.length > 0) await this.#take(head);
-      for await (const chunk of this.#socket as AsyncIterable<Buffer>) await this.#take(chunk);
+      const chunks = this.#socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+      for await (const chunk of chunks) await this.#take(chunk);
     } catch (error) {
       if (error instanceof SpdyError && !this.#ended) {
         await this.write(controlFrame(frameTypes.goAway, 0, words(this.#lastRemoteId, 1))).catch(() => {});
-        this.#socket.end();
       }
     }
     this.#finish();
-    this.#socket.destroy();
   }
 
   /** Cuts the streams and ends our side. The far end's rest is read and dropped for a while: closing over unread data would make it lose ours. */

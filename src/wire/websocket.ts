@@ -115,7 +115,8 @@ export class WebSocketConnection {
 
   async *#chunks(): AsyncIterable<Uint8Array> {
     if (this.#head !== undefined && this.#head.length > 0) yield this.#head;
-    yield* this.#socket as AsyncIterable<Buffer>;
+    // Kept open when reading stops early: the close frame has still to go out.
+    yield* this.#socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   }
 
   async #handle({ opcode, payload, final }: WebSocketFrame): Promise<WebSocketMessage | undefined> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { StatsPoke } from '#apis/dormouse/stats.ts';
@@ -14,7 +15,7 @@ import { ingressStatusModule, type LoadBalancers } from '#gateway/controller/ing
 import type { Ingress } from '#gateway/controller/kinds.ts';
 import { RouteSync } from '#gateway/controller/route-sync.ts';
 import { RouteSnapshot } from '#gateway/controller/snapshot.ts';
-import type { ProxyLimits } from '#gateway/proxy/context.ts';
+import { defaultLimits, type ProxyLimits } from '#gateway/proxy/context.ts';
 import { Proxy, type ProxyOptions } from '#gateway/proxy/proxy.ts';
 import type { RouteConfig } from '#gateway/routes/route-config.ts';
 import type { Backend } from '#gateway/slots/backend.ts';
@@ -60,12 +61,23 @@ export async function createProxy(routes: RouteConfig, options: DataPlaneOptions
       waiting: (backend) => collector.waiting(backend),
       drained: (_backend, pod) => options.drained?.(pod.key),
     },
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    limits: { ...connectionLimit(), ...options.limits },
     ...(options.accessLog === undefined ? {} : { accessLog: accessLog(options.accessLog) }),
   };
   const proxy = new Proxy(proxyOptions);
   proxy.apply(routes);
   return proxy;
+}
+
+/** Leaves descriptors for connections to containers: without them no request could be answered. */
+function connectionLimit(): Partial<ProxyLimits> {
+  try {
+    const open = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return open === undefined ? {} : { maxConnections: Math.min(defaultLimits.maxConnections, Math.floor(Number(open) * 0.75)) };
+  } catch {
+    // No such file on this platform: the default it is.
+    return {};
+  }
 }
 
 export interface GatewayOptions {
@@ -90,10 +102,13 @@ export interface GatewayOptions {
   readonly name?: string;
 }
 
+/** `trusted`: clients are proxies of ours, whose X-Forwarded-For is extended instead of replaced. */
+export type ClientListenOptions = ListenOptions & { readonly trusted?: boolean };
+
 /** `http` and `https` serve ExternalIP rules alone; `local` ClusterLocal rules alone, on the pod network. */
 export interface GatewayListeners {
-  readonly http: ListenOptions;
-  readonly https?: Omit<ListenOptions, 'tls'>;
+  readonly http: ClientListenOptions;
+  readonly https?: Omit<ClientListenOptions, 'tls'>;
   readonly local?: readonly ListenOptions[];
   readonly admin?: { readonly host?: string; readonly port: number };
 }

@@ -67,7 +67,7 @@ export class ClientConnection implements WireOwner, Expirable {
   }
 
   #wait(list: DeadlineList): void {
-    list.set(this.#deadline, this.#context.clock.monotonic());
+    if (!this.#wire.closed) list.set(this.#deadline, this.#context.clock.monotonic());
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
@@ -231,7 +231,11 @@ export class ClientConnection implements WireOwner, Expirable {
     this.#exchange.clientDrained();
   }
 
-  onEnd(_clean: boolean): void {
+  onEnd(): void {
+    this.destroy();
+  }
+
+  onWriteFailed(): void {
     this.destroy();
   }
 

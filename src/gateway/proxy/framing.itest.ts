@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { test } from 'node:test';
 import { startProxy, testEach } from '#gateway/testing/each-transport.ts';
 import { RawClient } from '#gateway/testing/raw-client.ts';
 import { singleRoute } from '#gateway/testing/routes.ts';
@@ -235,6 +236,23 @@ testEach('an answer before the request content has come is passed on, and the co
   client.send('x'.repeat(999)).send('GET / HTTP/1.1\r\nHost: app.test\r\n\r\n');
   await client.until((received) => count(received, '413 Payload') === 2);
   assert.equal(upstream.connections(), 2);
+});
+
+test('an answer of a container that stops reading the request arrives (raw)', async () => {
+  // With node:net a failed write throws unread bytes away, so there it is a matter of luck.
+  await using upstream = await tcpUpstream((socket) => {
+    socket.once('data', () => {
+      socket.pause();
+      socket.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno', () => socket.destroy());
+    });
+  });
+  await using it = await startProxy(singleRoute([upstream.port]), { transport: 'raw' });
+  for (let turn = 0; turn < 20; turn++) {
+    using client = new RawClient(it.port).send('POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 500000\r\n\r\n');
+    client.send(Buffer.alloc(400_000));
+    const text = await client.until((received) => received.includes('\r\n\r\n'));
+    assert.match(text, /^HTTP\/1\.1 413 /);
+  }
 });
 
 testEach('a container that sends rubbish gives 502', async (transport) => {

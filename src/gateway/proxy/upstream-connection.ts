@@ -176,6 +176,12 @@ export class UpstreamConnection implements WireOwner, PooledConnection, Expirabl
     this.#exchange?.upstreamDrained();
   }
 
+  /** The container takes no more; it may have answered before, and what it sent is still to be read. */
+  onWriteFailed(): void {
+    if (this.#exchange === null) this.discard();
+    else this.wire.resume();
+  }
+
   onEnd(clean: boolean): void {
     const exchange = this.#exchange;
     if (exchange === null) {

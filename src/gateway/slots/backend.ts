@@ -28,7 +28,7 @@ export interface Slots {
 
 /** What a backend tells the rest of the gateway. */
 export interface BackendEvents extends MeterSink {
-  /** Requests wait and no pod can take them. */
+  /** Requests wait and no pod can take them, or only a frozen one. */
   waiting(backend: Backend): void;
   /** The last request left a pod that is going away. */
   drained(backend: Backend, pod: Pod): void;
@@ -171,6 +171,8 @@ export class Backend implements Slots {
     pod.running++;
     pod.requests++;
     this.running++;
+    // It is asked to thaw; until then the kernel holds the connection.
+    if (pod.frozen) this.#events.waiting(this);
     return pod;
   }
 }

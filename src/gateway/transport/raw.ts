@@ -155,7 +155,7 @@ class RawWire implements Wire {
     const error = this.#handle.writeBuffer(request, data);
     if (error !== 0) {
       queueMicrotask(() => {
-        if (!this.closed) this.owner.onEnd(false);
+        this.#writeFailed();
       });
       return true;
     }
@@ -173,6 +173,15 @@ class RawWire implements Wire {
     return false;
   }
 
+  #writeFailed(): void {
+    if (this.closed) return;
+    try {
+      this.owner.onWriteFailed();
+    } catch (error) {
+      giveUp(this, error, this.#memory.logger);
+    }
+  }
+
   lendFor(bytes: Buffer): void {
     if (bytes.buffer === this.#buffer.buffer) this.#lent = true;
   }
@@ -180,10 +189,10 @@ class RawWire implements Wire {
   written(status: number): void {
     this.#writes--;
     this.pending = this.#writes > 0;
-    if (this.closed) return;
+    if (this.closed || (status >= 0 && this.pending)) return;
+    if (status < 0) return this.#writeFailed();
     try {
-      if (status < 0) this.owner.onEnd(false);
-      else if (!this.pending) this.owner.onDrain();
+      this.owner.onDrain();
     } catch (error) {
       giveUp(this, error, this.#memory.logger);
     }

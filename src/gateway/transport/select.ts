@@ -30,6 +30,7 @@ async function tryOut(transport: Transport): Promise<void> {
     wire.owner = {
       onData: (bytes, start, end) => void wire.write(bytes.subarray(start, end)),
       onDrain: () => {},
+      onWriteFailed: () => wire.close(),
       onEnd: () => wire.close(),
     };
     wire.resume();
@@ -41,6 +42,7 @@ async function tryOut(transport: Transport): Promise<void> {
       wire.owner = {
         onData: (bytes, start, end) => (bytes.toString('latin1', start, end) === 'echo' ? resolve() : reject(new Error('wrong echo'))),
         onDrain: () => {},
+        onWriteFailed: () => reject(new Error('write failed')),
         onEnd: () => reject(new Error('connection ended')),
       };
       wire.resume();

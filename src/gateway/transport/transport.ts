@@ -32,6 +32,8 @@ export interface WireOwner {
   onData(bytes: Buffer, start: number, end: number): void;
   /** All bytes written so far are with the kernel. */
   onDrain(): void;
+  /** The peer takes no more bytes. What it sent before can still be read; `onEnd` follows when reading gets there. */
+  onWriteFailed(): void;
   /** The peer has ended its side (`clean`), or the connection broke. The wire must be closed by the owner. */
   onEnd(clean: boolean): void;
 }
@@ -86,4 +88,4 @@ export function giveUp(wire: Wire, error: unknown, logger: Logger): void {
 }
 
 /** Owner of a wire before it has one. Nothing is read until the owner calls `resume`. */
-export const nobody: WireOwner = { onData: () => {}, onDrain: () => {}, onEnd: () => {} };
+export const nobody: WireOwner = { onData: () => {}, onDrain: () => {}, onWriteFailed: () => {}, onEnd: () => {} };

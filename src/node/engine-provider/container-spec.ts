@@ -67,8 +67,7 @@ function argumentsOf(container: Container, image: LocalImage, environment: Reado
   const expand = (text: string) => expandVariables(text, (name) => environment.get(name));
   const command = (container.command ?? []).map(expand);
   const args = (container.args ?? []).map(expand);
-  const all =
-    command.length > 0 ? [...command, ...args] : [...image.config.entrypoint, ...(args.length > 0 ? args : image.config.command)];
+  const all = command.length > 0 ? [...command, ...args] : [...image.config.entrypoint, ...(args.length > 0 ? args : image.config.command)];
   if (all.length === 0) throw new ContainerConfigError('no command specified');
   return all;
 }
@@ -105,11 +104,10 @@ function assertNonRoot(uid: number | undefined, imageUser: string): void {
   if (uid === 0) throw new ContainerConfigError("container's runAsUser breaks non-root policy");
   if (uid !== undefined) return;
   const user = imageUser.split(':')[0] ?? '';
-  if (user === '' || user === '0' || user === 'root') throw new ContainerConfigError('container has runAsNonRoot and image will run as root');
+  if (user === '' || user === '0' || user === 'root')
+    throw new ContainerConfigError('container has runAsNonRoot and image will run as root');
   if (!/^\d+$/.test(user)) {
-    throw new ContainerConfigError(
-      `container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root`,
-    );
+    throw new ContainerConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root`);
   }
 }
 

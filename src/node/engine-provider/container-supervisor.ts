@@ -116,7 +116,12 @@ export class ContainerSupervisor implements ContainerView {
     this.#container = container;
     if (!changed || !this.isRunning) return;
     this.#definitionChanged = true;
-    this.#host.events.normal(this.#host.pod, 'Killing', `Container ${container.name} definition changed, will be restarted`, container.name);
+    this.#host.events.normal(
+      this.#host.pod,
+      'Killing',
+      `Container ${container.name} definition changed, will be restarted`,
+      container.name,
+    );
     void this.stop(this.#host.graceSeconds);
   }
 

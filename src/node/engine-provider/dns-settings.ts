@@ -9,7 +9,8 @@ export function dnsSettings(pod: Pod, node: NodeFacts, host: DnsSettings): DnsSe
   const base = baseSettings(pod, node, host);
   const config = pod.spec?.dnsConfig ?? {};
   const options = new Map(base.options.map((option) => [option.split(':')[0] ?? option, option]));
-  for (const { name = '', value } of config.options ?? []) options.set(name, value === undefined || value === '' ? name : `${name}:${value}`);
+  for (const { name = '', value } of config.options ?? [])
+    options.set(name, value === undefined || value === '' ? name : `${name}:${value}`);
   return {
     nameservers: unique([...base.nameservers, ...(config.nameservers ?? [])]).slice(0, 3),
     searches: unique([...base.searches, ...(config.searches ?? [])]).slice(0, 32),
@@ -38,7 +39,10 @@ export function parseResolvConf(text: string): DnsSettings {
   let searches: string[] = [];
   const options: string[] = [];
   for (const line of text.split('\n')) {
-    const [keyword, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/);
+    const [keyword, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
     if (keyword === 'nameserver' && values[0] !== undefined) nameservers.push(values[0]);
     if (keyword === 'search' || keyword === 'domain') searches = values;
     if (keyword === 'options') options.push(...values);

@@ -122,7 +122,9 @@ describe('a pod on an engine', () => {
     await fixture.provider.createPod(pod);
     await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
     const reports: string[] = [];
-    fixture.provider.onStatus(({ status }) => reports.push(`${status.phase} ${status.containerStatuses?.[0]?.state?.terminated?.exitCode}`));
+    fixture.provider.onStatus(({ status }) =>
+      reports.push(`${status.phase} ${status.containerStatuses?.[0]?.state?.terminated?.exitCode}`),
+    );
     const deleted = fixture.provider.deletePod(uidOf(pod), 30);
     await fixture.until(() => fixture.engine.journal.includes('SIGTERM app'));
     await fixture.advance(29_999);

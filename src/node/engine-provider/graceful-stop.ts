@@ -27,7 +27,7 @@ export class GracefulStop {
   #cancelKill: () => void = () => {};
   /** Present while the preStop hook runs. */
   #hook: AbortController | undefined;
-  #asking: Promise<void> | undefined;
+  #isAsked = false;
 
   constructor(options: GracefulStopOptions) {
     this.#options = options;
@@ -38,7 +38,8 @@ export class GracefulStop {
     if (graceSeconds <= 0) this.#signal('SIGKILL');
     else {
       this.#setDeadline(this.#options.clock.now() + graceSeconds * 1000);
-      this.#asking ??= this.#askToStop();
+      if (!this.#isAsked) void this.#askToStop();
+      this.#isAsked = true;
     }
     await this.#options.exited;
     this.#cancelKill();

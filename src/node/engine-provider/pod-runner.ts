@@ -93,7 +93,9 @@ export class PodRunner {
     this.#pod = pod;
     this.#volumes.refresh(pod);
     for (const one of this.#all()) {
-      const spec = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find((other) => other.name === one.container.name);
+      const spec = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].find(
+        (other) => other.name === one.container.name,
+      );
       if (spec !== undefined) one.update(spec);
     }
     this.#armDeadline();
@@ -226,7 +228,7 @@ export class PodRunner {
 
   async #stopContainers(graceSeconds: number): Promise<void> {
     const stopped = (async () => {
-      await Promise.all(this.#all().map((one) => (one.role === 'sidecar' ? undefined : one.stop(graceSeconds))));
+      await Promise.all(this.#all().flatMap((one) => (one.role === 'sidecar' ? [] : [one.stop(graceSeconds)])));
       for (const one of this.#init.toReversed()) await one.stop(graceSeconds);
     })();
     const stuck = new AbortController();
@@ -284,14 +286,14 @@ export class PodRunner {
   }
 
   #host(): SupervisorHost {
-    const runner = this;
+    const current = { pod: () => this.#pod, graceSeconds: () => this.#graceSeconds() };
     const { engine, events, clock, logger, pace } = this.#deps;
     return {
       get pod() {
-        return runner.#pod;
+        return current.pod();
       },
       get graceSeconds() {
-        return runner.#graceSeconds();
+        return current.graceSeconds();
       },
       sandboxId: this.#pod.metadata.uid ?? '',
       hasInitContainers: (this.#pod.spec?.initContainers ?? []).length > 0,
@@ -307,7 +309,12 @@ export class PodRunner {
       containerSpec: (container, image, attempt) => this.#containerSpec(container, image, attempt),
       terminationMessage: (container, attempt, exitCode) => {
         const { name } = container;
-        return terminationMessage(container, this.directory.terminationPath(name, attempt), this.directory.logPath(name, attempt), exitCode);
+        return terminationMessage(
+          container,
+          this.directory.terminationPath(name, attempt),
+          this.directory.logPath(name, attempt),
+          exitCode,
+        );
       },
       changed: () => this.#changed(),
       persist: () => void this.directory.save(this.#record()).catch((error: unknown) => logger.error('pod record not written', { error })),
@@ -346,7 +353,11 @@ export class PodRunner {
       const last = one.lastTerminated;
       return [
         one.container.name,
-        { attempt: one.restartCount, ...(terminated === undefined ? {} : { terminated }), ...(last === undefined ? {} : { lastTerminated: last }) },
+        {
+          attempt: one.restartCount,
+          ...(terminated === undefined ? {} : { terminated }),
+          ...(last === undefined ? {} : { lastTerminated: last }),
+        },
       ] as const;
     });
     return { containers: Object.fromEntries(entries), ...(this.#final === undefined ? {} : { final: this.#final }) };

@@ -92,7 +92,9 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
 
 function initialized(input: StatusInput, phase: Phase): PodCondition {
   if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' };
-  const missing = pendingInit(input).filter((one) => (one.role === 'sidecar' ? !one.started : !one.ready)).map((one) => one.container.name);
+  const missing = pendingInit(input)
+    .filter((one) => (one.role === 'sidecar' ? !one.started : !one.ready))
+    .map((one) => one.container.name);
   if (missing.length === 0) return { type: 'Initialized', status: 'True' };
   const message = `containers with incomplete status: [${missing.join(' ')}]`;
   return { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message };

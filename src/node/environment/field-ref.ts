@@ -42,7 +42,8 @@ function formatMap(entries: Readonly<Record<string, string>> = {}): string {
  * undefined for a resource that Kubernetes does not know here.
  */
 export function resourceFieldValue(pod: Pod, own: Container, selector: ResourceFieldSelector, node: NodeFacts): string | undefined {
-  const container = selector.containerName === undefined || selector.containerName === '' ? own : findContainer(pod, selector.containerName);
+  const container =
+    selector.containerName === undefined || selector.containerName === '' ? own : findContainer(pod, selector.containerName);
   const [kind = '', ...rest] = selector.resource.split('.');
   const name = rest.join('.');
   if (container === undefined || (kind !== 'limits' && kind !== 'requests')) return undefined;

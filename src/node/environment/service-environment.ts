@@ -13,7 +13,8 @@ export function serviceEnvironment(services: readonly Service[]): Map<string, st
     environment.set(`${prefix}_SERVICE_HOST`, ip);
     environment.set(`${prefix}_SERVICE_PORT`, String(first.port));
     for (const port of ports) {
-      if (port.name !== undefined && port.name !== '') environment.set(`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port));
+      if (port.name !== undefined && port.name !== '')
+        environment.set(`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port));
     }
     environment.set(`${prefix}_PORT`, `${(first.protocol ?? 'TCP').toLowerCase()}://${host}:${first.port}`);
     for (const { port, protocol = 'TCP' } of ports) {

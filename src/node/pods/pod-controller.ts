@@ -71,6 +71,8 @@ export class PodController implements AsyncDisposable {
   }
 
   #observe(pod: Pod): void {
+    // The image of a process that runs outside the provider: there is nothing to start.
+    if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
     const uid = pod.metadata.uid ?? '';
     let worker = this.#workers.get(uid);
     if (worker === undefined) {

@@ -33,7 +33,10 @@ const ownConditions: ReadonlySet<string> = new Set([
  */
 export class PodStatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #entries = new Map<string, { pending: PodReport | undefined; last: PodStatus | undefined; dial: string | undefined; work: Promise<void> }>();
+  readonly #entries = new Map<
+    string,
+    { pending: PodReport | undefined; last: PodStatus | undefined; dial: string | undefined; work: Promise<void> }
+  >();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;

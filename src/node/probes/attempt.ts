@@ -49,12 +49,7 @@ async function dispatch(probe: Probe, target: ProbeTarget, signal: AbortSignal, 
   return success;
 }
 
-async function execAttempt(
-  command: readonly string[],
-  target: ProbeTarget,
-  signal: AbortSignal,
-  timeoutSeconds: number,
-): Promise<Attempt> {
+async function execAttempt(command: readonly string[], target: ProbeTarget, signal: AbortSignal, timeoutSeconds: number): Promise<Attempt> {
   const timedOut = new Promise<never>((_resolve, reject) => {
     const text = `command timed out: "${command.join(' ')}" timed out after ${timeoutSeconds}s`;
     signal.addEventListener('abort', () => reject(new Error(text)), { once: true });

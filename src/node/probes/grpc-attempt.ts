@@ -28,7 +28,8 @@ export async function grpcHealth(connection: Duplex, authority: string, service:
       stream.on('data', (part: Buffer) => parts.push(part));
       stream.once('error', reject);
       stream.once('end', () => {
-        if (grpcStatus === '12') reject(new Error('error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'));
+        if (grpcStatus === '12')
+          reject(new Error('error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'));
         else if (grpcStatus !== '0') reject(new Error(`error: health rpc failed with status ${grpcStatus ?? 'none'}`));
         else resolve(servingStatus[decodeStatus(Buffer.concat(parts))] ?? 'UNKNOWN');
       });

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { HTTPGetAction } from '#apis/core/v1/probe.ts';
 import type { ProbeTarget } from '#node/probes/probe-target.ts';
 
@@ -34,7 +35,7 @@ export async function httpGet(action: HTTPGetAction, target: ProbeTarget, signal
 
 function send(
   scheme: 'http' | 'https',
-  socket: import('node:stream').Duplex,
+  socket: Duplex,
   action: HTTPGetAction,
   host: string,
   port: number,

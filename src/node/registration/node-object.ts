@@ -111,6 +111,7 @@ function conditions({ pressure, notReady, now, previous }: ConditionInput): Node
 function pressured(type: string, isPressed: boolean, reason: string, what: string) {
   if (isPressed) return { type, status: 'True', reason: `KubeletHas${reason}Pressure`, message: `kubelet has ${what} pressure` };
   const fine = type === 'DiskPressure' ? 'HasNoDiskPressure' : type === 'MemoryPressure' ? 'HasSufficientMemory' : 'HasSufficientPID';
-  const message = type === 'DiskPressure' ? 'kubelet has no disk pressure' : `kubelet has sufficient ${what}${what === 'PID' ? '' : ' available'}`;
+  const message =
+    type === 'DiskPressure' ? 'kubelet has no disk pressure' : `kubelet has sufficient ${what}${what === 'PID' ? '' : ' available'}`;
   return { type, status: 'False', reason: `Kubelet${fine}`, message: what === 'PID' ? `${message} available` : message };
 }

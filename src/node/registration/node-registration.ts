@@ -157,5 +157,5 @@ function missing(present: Readonly<Record<string, string>>, wanted: Readonly<Rec
 }
 
 function withoutHeartbeats(status: NodeStatus): NodeStatus {
-  return { ...status, conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest) };
+  return { ...status, conditions: (status.conditions ?? []).map((condition) => ({ ...condition, lastHeartbeatTime: '' })) };
 }

@@ -77,7 +77,8 @@ export class LocalPodVolumes implements PodVolumes {
     const mounts: Mount[] = [];
     for (const mount of container.volumeMounts ?? []) {
       const volume = this.#volumes().find((one) => one.name === mount.name);
-      if (volume === undefined) throw new VolumeError(`container ${container.name} mounts volume "${mount.name}", which the pod does not have`);
+      if (volume === undefined)
+        throw new VolumeError(`container ${container.name} mounts volume "${mount.name}", which the pod does not have`);
       const subPath = expandVariables(mount.subPathExpr ?? '', (name) => environment.get(name)) || (mount.subPath ?? '');
       const root = this.#pathOf(volume);
       const hostPath = subPath === '' ? root : await resolveSubPath(root, subPath);

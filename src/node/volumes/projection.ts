@@ -56,7 +56,8 @@ export async function collectProjection(volume: ProjectedVolume, context: Projec
       const data = Object.entries(found?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const);
       addKeys(files, new Map(data), items, optional, volume.defaultMode, 'secret');
     } else if (source.downwardAPI !== undefined) {
-      for (const item of source.downwardAPI.items ?? []) add(files, item.path, downwardValue(item, context), item.mode ?? volume.defaultMode);
+      for (const item of source.downwardAPI.items ?? [])
+        add(files, item.path, downwardValue(item, context), item.mode ?? volume.defaultMode);
     } else if (source.serviceAccountToken !== undefined) {
       const { audience, expirationSeconds = 3600, path } = source.serviceAccountToken;
       const request = { expirationSeconds, ...(audience === undefined || audience === '' ? {} : { audience }) };

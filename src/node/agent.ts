@@ -1,0 +1,169 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { nodes, type Taint } from '#apis/core/v1/node.ts';
+import { pods } from '#apis/core/v1/pod.ts';
+import { services, type Service } from '#apis/core/v1/service.ts';
+import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import { clusterDomain } from '#apis/dormouse/names.ts';
+import type { Engine } from '#apis/runtime/engine.ts';
+import type { ImageService } from '#apis/runtime/image-service.ts';
+import type { Client } from '#client/client.ts';
+import { createInformers } from '#client/informer.ts';
+import type { Informer } from '#client/informer-types.ts';
+import { createEventRecorder } from '#controller/events.ts';
+import { systemClock, type Clock } from '#core/clock.ts';
+import { errorText } from '#core/errors.ts';
+import type { Logger } from '#core/logger.ts';
+import type { Metrics } from '#core/metrics.ts';
+import { ApiSources } from '#node/api-sources.ts';
+import { startClusterDns } from '#node/dns/cluster-dns.ts';
+import { parseResolvConf, type DnsSettings } from '#node/engine-provider/dns-settings.ts';
+import { EngineProvider } from '#node/engine-provider/engine-provider.ts';
+import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-server/server.ts';
+import { podEvents } from '#node/pod-events.ts';
+import { PodController } from '#node/pods/pod-controller.ts';
+import { inspectMachine } from '#node/registration/machine.ts';
+import { NodeRegistration } from '#node/registration/node-registration.ts';
+import { startServiceProxy } from '#node/services/service-proxy.ts';
+import type { NodeFacts } from '#node/sources.ts';
+
+export interface NodeAgentOptions {
+  readonly client: Client;
+  readonly engine: Engine;
+  readonly images: ImageService;
+  readonly nodeName: string;
+  readonly kubeletServer: KubeletServerSettings;
+  /** Pods' volumes, logs and records. */
+  readonly dataDirectory: string;
+  /** Short and unique on this machine: names the nft table of this platform. */
+  readonly platformId: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+  readonly maxPods?: number;
+  /** Serve DNS for pods on the pod network's bridge (default true), and make ClusterIPs reachable through nft (default: as root). */
+  readonly dns?: boolean;
+  readonly serviceProxy?: boolean;
+  readonly clock?: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A running agent; disposing of it leaves the pods' containers running for the next one. */
+export interface NodeAgent extends AsyncDisposable {
+  readonly kubeletPort: number;
+  /** What does not work here and why, for `dormouse status`. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Starts the node agent: kubelet API first, then what earlier agents left is taken over, then the node is reported Ready.
+ * Resolves when the node is registered. Rejects when the signal aborts or the kubelet's port cannot be had.
+ */
+export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSignal): Promise<NodeAgent> {
+  const { client, engine, logger, dataDirectory, nodeName } = options;
+  const clock = options.clock ?? systemClock;
+  const stack = new AsyncDisposableStack();
+  const life = new AbortController();
+  const agentSignal = AbortSignal.any([signal, life.signal]);
+  try {
+    await mkdir(dataDirectory, { recursive: true });
+    const machine = await inspectMachine(dataDirectory);
+    const informers = stack.use(createInformers(client, { clock, logger }));
+    const podInformer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+    const nodeInformer = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` });
+    const serviceInformer = informers.of(services);
+    const sliceInformer = informers.of(endpointSlices);
+    const recorder = createEventRecorder({ client, component: 'kubelet', instance: nodeName, clock, logger });
+    const events = podEvents(recorder);
+    const sources = stack.use(new ApiSources({ client, services: serviceInformer, clock, logger }));
+    const hostDns = await readHostDns();
+    const podNetwork = engine.capabilities.podNetwork;
+    const hasDns = podNetwork !== undefined && options.dns !== false;
+    const remarks: string[] = [...engine.capabilities.remarks];
+    const facts: NodeFacts = {
+      name: nodeName,
+      hostIps: [machine.internalIp],
+      clusterDns: hasDns ? [podNetwork.bridgeIp] : [],
+      clusterDomain,
+      allocatable: { cpuMillis: machine.cpuCount * 1000, memoryBytes: machine.memoryBytes, ephemeralStorageBytes: machine.diskBytes },
+    };
+    const provider = new EngineProvider({
+      engine,
+      images: options.images,
+      sources,
+      events,
+      node: () => facts,
+      hostDns: () => hostDns,
+      dataDirectory,
+      clock,
+      logger,
+    });
+    const shared = { client, provider, pods: podInformer, clock, logger };
+    const server = stack.use(await startKubeletServer({ ...shared, settings: options.kubeletServer, nodeName, metrics: options.metrics }));
+    await informers.start(agentSignal);
+    const network = { services: serviceInformer, endpointSlices: sliceInformer, clock, logger };
+    for (const service of await startNetworkServices(options, network, hostDns, remarks)) stack.use(service);
+    const controller = stack.use(new PodController({ ...shared, events }));
+    await controller.start();
+    const settings = {
+      nodeName,
+      labels: options.labels ?? {},
+      taints: options.taints ?? [],
+      kubeletPort: server.port,
+      maxPods: options.maxPods ?? 110,
+      provider: provider.capabilities,
+    };
+    const health = () => engine.list().then(() => undefined);
+    const registration = new NodeRegistration({ client, clock, logger, machine, dataDirectory, health, settings });
+    await registration.register(agentSignal);
+    stack.defer(
+      nodeInformer.on((event) => {
+        if (event.type === 'deleted') registration.poke();
+      }),
+    );
+    const heartbeat = registration.run(agentSignal);
+    stack.defer(async () => {
+      life.abort(new Error('the node agent is ending'));
+      await heartbeat;
+    });
+    const owned = stack.move();
+    return { kubeletPort: server.port, remarks, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    life.abort(error);
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
+async function startNetworkServices(
+  { engine, dns, serviceProxy, platformId }: NodeAgentOptions,
+  inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; clock: Clock; logger: Logger },
+  hostDns: DnsSettings,
+  remarks: string[],
+): Promise<AsyncDisposable[]> {
+  const { podNetwork } = engine.capabilities;
+  if (podNetwork === undefined) return [];
+  const started: AsyncDisposable[] = [];
+  const attempt = async (start: () => Promise<AsyncDisposable>, failure: string) => {
+    try {
+      started.push(await start());
+    } catch (error) {
+      inputs.logger.warn(failure, { error });
+      remarks.push(`${failure}: ${errorText(error)}`);
+    }
+  };
+  if (dns !== false) {
+    const settings = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain };
+    await attempt(() => startClusterDns({ ...inputs, ...settings }), 'cluster DNS does not run');
+  }
+  if (serviceProxy !== false) {
+    const settings = { table: `dormouse-${platformId}`, podCidr: podNetwork.cidr };
+    await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs cannot be reached');
+  }
+  return started;
+}
+
+async function readHostDns(): Promise<DnsSettings> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return parseResolvConf(text);
+}

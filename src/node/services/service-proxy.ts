@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import type { Service } from '#apis/core/v1/service.ts';
+import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import type { Informer } from '#client/informer-types.ts';
+import type { Clock } from '#core/clock.ts';
+import { errorText } from '#core/errors.ts';
+import type { Logger } from '#core/logger.ts';
+import { renderRules } from '#node/services/nft-rules.ts';
+
+export interface ServiceProxyOptions {
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  /** Name of the nft table; carries the platform's id, so that two platforms do not meet. */
+  readonly table: string;
+  readonly podCidr: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Changes that come together are applied together. */
+const batchMs = 20;
+const retryMs = 5_000;
+
+/**
+ * Makes ClusterIPs reachable from pods and from this machine by rewriting destinations in the kernel (one nft table,
+ * replaced as a whole). Rejects, saying why, when nft is missing or refuses. Disposing of it removes the table.
+ */
+export async function startServiceProxy(options: ServiceProxyOptions): Promise<AsyncDisposable> {
+  const proxy = new NftServiceProxy(options);
+  await proxy.apply();
+  proxy.follow();
+  return proxy;
+}
+
+class NftServiceProxy implements AsyncDisposable {
+  readonly #options: ServiceProxyOptions;
+  #applied = '';
+  #isScheduled = false;
+  #applying: Promise<void> = Promise.resolve();
+  #stop: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor(options: ServiceProxyOptions) {
+    this.#options = options;
+  }
+
+  async apply(): Promise<void> {
+    const { services, endpointSlices, table, podCidr } = this.#options;
+    const rules = renderRules({ table, podCidr, services: services.list(), slices: endpointSlices.list() });
+    if (rules === this.#applied) return;
+    await nft(rules);
+    this.#applied = rules;
+  }
+
+  follow(): void {
+    const { services, endpointSlices } = this.#options;
+    this.#stop = [services.on(() => this.#schedule(batchMs)), endpointSlices.on(() => this.#schedule(batchMs))];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const stop of this.#stop) stop();
+    await this.#applying;
+    await nft(`table ip ${this.#options.table}\ndelete table ip ${this.#options.table}\n`).catch((error: unknown) =>
+      this.#options.logger.warn('service rules not removed', { error }),
+    );
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isScheduled || this.#isClosed) return;
+    this.#isScheduled = true;
+    this.#options.clock.after(delayMs, () => {
+      this.#isScheduled = false;
+      if (this.#isClosed) return;
+      this.#applying = this.#applying
+        .then(() => this.apply())
+        .catch((error: unknown) => {
+          this.#options.logger.warn('service rules not applied', { error: errorText(error) });
+          this.#schedule(retryMs);
+        });
+    });
+  }
+}
+
+/** Hands a script to `nft -f -`, which applies all of it or nothing. */
+function nft(script: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    const errors: Buffer[] = [];
+    child.stderr.on('data', (part: Buffer) => errors.push(part));
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new Error('nft is not installed (package nftables)', { cause: error }) : error),
+    );
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`nft ended with ${code}: ${Buffer.concat(errors).toString().slice(0, 500).trim()}`));
+    });
+    // nft may refuse before it has read everything; its exit says why.
+    child.stdin.on('error', () => {});
+    child.stdin.end(script);
+  });
+}

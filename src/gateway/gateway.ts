@@ -167,7 +167,7 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     logger,
     ...(options.owns === undefined ? {} : { owns: options.owns }),
     changed: (config) => {
-      tls.update(config().certificates);
+      tls.update(sync.certificates.configs());
       snapshot.save(config);
     },
     programmed: (key) => queues.ingresses?.key(key),

@@ -28,7 +28,8 @@ const lookAgainMs = 1000;
 interface Programmed {
   readonly ingress: Ingress;
   readonly rules: readonly RuleConfig[];
-  readonly services: readonly ServiceRef[];
+  /** The Service port behind each backend. A Service may go later: its rules keep the backend they were made with. */
+  readonly backends: ReadonlyMap<string, ServiceRef>;
 }
 
 export interface RouteSyncOptions {
@@ -160,8 +161,8 @@ export class RouteSync {
     if (changed.length > 0) {
       this.#options.proxy.setRules([...this.#programmed.values()].flatMap(({ rules }) => rules));
       this.#dropBackends();
+      this.certificates.update([...this.#programmed.values()].map(({ ingress }) => ingress));
     }
-    this.certificates.update([...this.#programmed.values()].map(({ ingress }) => ingress));
     this.#options.changed(() => this.config());
     for (const key of changed) this.#options.programmed(key);
   }
@@ -201,12 +202,12 @@ export class RouteSync {
     const known = this.#programmed.get(key);
     if (ingress === undefined || this.#options.owns?.(ingress) === false) return this.#programmed.delete(key);
     if (this.#missing(ingress) !== '') return false;
-    const refs = servicesOf(ingress);
     const rules = rulesOf(ingress, (ref) => this.#keyOf(ref));
     if (known !== undefined && known.ingress.metadata.generation === ingress.metadata.generation && sameJson(known.rules, rules)) {
       return false;
     }
-    this.#programmed.set(key, { ingress, rules, services: refs });
+    const backends = new Map(servicesOf(ingress).map((ref) => [this.#keyOf(ref), ref]));
+    this.#programmed.set(key, { ingress, rules, backends });
     return true;
   }
 
@@ -217,14 +218,7 @@ export class RouteSync {
   /** Lists the backends that rules need; new ones are marked for an update. */
   #findSources(): void {
     const needed = new Map<string, ServiceRef>();
-    for (const { rules, services: refs } of this.#programmed.values()) {
-      for (const ref of refs) if (!needed.has(this.#keyOf(ref))) needed.set(this.#keyOf(ref), ref);
-      // A Service may have gone since: its rules keep the backend they were made with.
-      for (const split of rules.flatMap((rule) => rule.paths.flatMap((path) => path.splits))) {
-        const known = this.#sources.get(split.backend);
-        if (known !== undefined && !needed.has(split.backend)) needed.set(split.backend, known);
-      }
-    }
+    for (const { backends } of this.#programmed.values()) for (const [key, ref] of backends) needed.set(key, ref);
     this.#keepBusy(needed);
     this.#sources.clear();
     for (const [key, ref] of needed) {

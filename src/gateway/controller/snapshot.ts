@@ -58,10 +58,27 @@ export class RouteSnapshot {
     const draft = `${this.#path}.${process.pid}`;
     try {
       await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(draft, JSON.stringify({ version, routes }), { mode: 0o600 });
+      await writeFile(draft, encode(routes), { mode: 0o600 });
       await rename(draft, this.#path);
     } catch (error) {
       this.#logger.warn('last known routes could not be saved', { path: this.#path, error });
     }
   }
+}
+
+/** JSON of rules and backends, which never change once made: a change of one among a thousand must not hold up requests. */
+const encoded = new WeakMap<object, string>();
+
+function encode(routes: RouteConfig): string {
+  const list = (items: readonly object[]) => `[${items.map(encodeOnce).join(',')}]`;
+  const { rules, backends, certificates } = routes;
+  return `{"version":${version},"routes":{"rules":${list(rules)},"backends":${list(backends)},"certificates":${JSON.stringify(certificates)}}}`;
+}
+
+function encodeOnce(item: object): string {
+  const known = encoded.get(item);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(item);
+  encoded.set(item, text);
+  return text;
 }

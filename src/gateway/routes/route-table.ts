@@ -44,8 +44,8 @@ export const emptyRouteTable: RouteTable = { external: new Map(), local: new Map
 /** Fields that say which revision a request goes to: the container must not see them (Knative's header pruning). */
 const revisionHeaders = new Set(['knative-serving-revision', 'knative-serving-namespace']);
 
-/** Compiled paths by the rule they came from: an update of one route leaves the work done for a thousand others. */
-const compiledRules = new WeakMap<RuleConfig, readonly PathRule[]>();
+/** Compiled rules by the configuration they came from: an update of one route leaves the work done for a thousand others. */
+const compiledRules = new WeakMap<RuleConfig, readonly HostRoutes[]>();
 
 /**
  * Compiles rules to a table. Rules of the same host and visibility are merged. A backend that is not known is an error of the
@@ -59,25 +59,32 @@ export function compileRoutes(
   const table = { external: new Map<string, HostRoutes>(), local: new Map<string, HostRoutes>() };
   for (const rule of rules) {
     const hosts = table[rule.visibility];
-    const paths = compileRule(rule, backends, previous);
-    for (const host of rule.hosts) {
-      const known = hosts.get(host);
-      hosts.set(host, {
-        host,
-        redirectToHttps: rule.redirectToHttps ?? known?.redirectToHttps ?? false,
-        probeHash: rule.probeHash ?? known?.probeHash ?? '',
-        rules: known === undefined ? paths : [...known.rules, ...paths].sort(moreSpecificFirst),
-      });
+    for (const routes of compileRule(rule, backends, previous)) {
+      const known = hosts.get(routes.host);
+      hosts.set(routes.host, known === undefined ? routes : merge(known, routes));
     }
   }
   return table;
 }
 
-function compileRule(rule: RuleConfig, backends: (key: string) => Backend, previous: RouteTable): readonly PathRule[] {
+function merge(a: HostRoutes, b: HostRoutes): HostRoutes {
+  return {
+    host: a.host,
+    redirectToHttps: a.redirectToHttps || b.redirectToHttps,
+    probeHash: b.probeHash === '' ? a.probeHash : b.probeHash,
+    rules: [...a.rules, ...b.rules].sort(moreSpecificFirst),
+  };
+}
+
+/** One entry a host; the hosts of a rule share its paths and with them its decks. */
+function compileRule(rule: RuleConfig, backends: (key: string) => Backend, previous: RouteTable): readonly HostRoutes[] {
   const known = compiledRules.get(rule);
-  if (known?.every(({ targets }) => targets.every(({ backend }) => backends(backend.key) === backend)) === true) return known;
+  const stillTrue = known?.[0]?.rules.every(({ targets }) => targets.every(({ backend }) => backends(backend.key) === backend));
+  if (known !== undefined && stillTrue !== false) return known;
   const old = rule.hosts[0] === undefined ? undefined : previous[rule.visibility].get(rule.hosts[0]);
-  const compiled = rule.paths.map((path) => compilePath(path, backends, old)).sort(moreSpecificFirst);
+  const paths = rule.paths.map((path) => compilePath(path, backends, old)).sort(moreSpecificFirst);
+  const { redirectToHttps = false, probeHash = '' } = rule;
+  const compiled = rule.hosts.map((host) => ({ host, redirectToHttps, probeHash, rules: paths }));
   compiledRules.set(rule, compiled);
   return compiled;
 }

@@ -85,7 +85,9 @@ function unknownCommand(path: readonly Command[], word: string): UserError {
   return new UserError(`unknown command ${JSON.stringify(word)}`, { hint: `Commands: ${known.join(', ')}` });
 }
 
-function report(error: unknown, path: readonly Command[], { stderr }: Surroundings): number {
+function report(error: unknown, path: readonly Command[], { stderr, signal }: Surroundings): number {
+  // Interrupted: whoever pressed Ctrl-C knows.
+  if (signal.aborted) return 130;
   const name = path.map((command) => command.name).join(' ');
   if (error instanceof UserError) {
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);

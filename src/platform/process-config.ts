@@ -26,3 +26,10 @@ export type ToProcess = {
 export type FromProcess =
   | { readonly type: 'ready'; readonly details: Readonly<Record<string, unknown>> }
   | { readonly type: 'failed'; readonly message: string };
+
+/** First line of a process to the supervisor's socket. A socket, not an inherited channel: a process may execute itself anew. */
+export interface ProcessHello {
+  readonly command: 'attach';
+  readonly role: Role;
+  readonly pid: number;
+}

@@ -1,7 +1,9 @@
 import { enableCompileCache } from 'node:module';
+import { connect, type Socket } from 'node:net';
 import { jsonLogger, type Logger } from '#core/logger.ts';
 import { errorText } from '#core/errors.ts';
-import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
+import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
+import { onLines } from '#platform/supervisor/socket.ts';
 
 export interface ProcessContext {
   readonly config: ProcessConfig;
@@ -45,10 +47,11 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
   process.on('SIGTERM', () => stop(false));
   // Ctrl-C reaches the whole process group; the supervisor decides the order in which its processes end.
   process.on('SIGINT', () => {});
-  process.on('disconnect', () => stop(false));
-  process.on('message', (message: ToProcess) => {
-    if (message.type === 'stop') stop(message.cleanUp);
+  const supervisor = attach(config, {
+    heard: (message) => stop(message.cleanUp),
+    gone: () => stop(false),
   });
+  const tell = (message: FromProcess, sent = () => {}) => supervisor.write(`${JSON.stringify(message)}\n`, sent);
   process.on('unhandledRejection', (error) => logger.error('unhandled rejection', { error }));
   start({ config, logger, signal: controller.signal })
     .then((value) => {
@@ -57,11 +60,16 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
     })
     .catch((error: unknown) => {
       logger.error('start failed', { error });
-      tell({ type: 'failed', message: errorText(error) });
-      process.exit(1);
+      tell({ type: 'failed', message: errorText(error) }, () => process.exit(1));
     });
 }
 
-function tell(message: FromProcess): void {
-  if (process.connected) process.send?.(message);
+function attach({ layout, role }: ProcessConfig, on: { heard(message: ToProcess): void; gone(): void }): Socket {
+  const socket = connect(layout.supervisorSocket);
+  const hello: ProcessHello = { command: 'attach', role, pid: process.pid };
+  socket.write(`${JSON.stringify(hello)}\n`);
+  socket.on('error', () => {});
+  socket.on('close', () => on.gone());
+  onLines(socket, (line) => on.heard(JSON.parse(line) as ToProcess));
+  return socket;
 }

@@ -18,7 +18,7 @@ export async function up(invocation: Invocation): Promise<number> {
   if (flagOption(invocation, 'detach')) return upDetached(invocation, resolved.values.dataDir);
   const startedAt = performance.now();
   const logger = jsonLogger((line) => invocation.stderr.write(line), resolved.values.logLevel, { component: 'supervisor' });
-  const supervisor = await startSupervisor(resolved, { clock: systemClock, logger });
+  const supervisor = await startSupervisor(resolved, { clock: systemClock, logger, signal: invocation.signal });
   invocation.stdout.write(greeting(supervisor.status(), performance.now() - startedAt));
   await Promise.race([
     supervisor.downRequested,

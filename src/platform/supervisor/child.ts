@@ -1,8 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { backoffMs, deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
+import { onLines } from '#platform/supervisor/socket.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
 
 export interface ChildStatus {
@@ -25,6 +28,7 @@ export class Child {
   readonly #logger: Logger;
   readonly #ready = deferred<void>();
   #process: ChildProcess | undefined;
+  #socket: Socket | undefined;
   #state: ChildStatus['state'] = 'waiting';
   #details: Readonly<Record<string, unknown>> = {};
   #restarts = 0;
@@ -60,8 +64,8 @@ export class Child {
     }
     const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()));
     const message: ToProcess = { type: 'stop', cleanUp };
-    if (running.connected) running.send(message);
-    else running.kill('SIGTERM');
+    if (this.#socket === undefined) running.kill('SIGTERM');
+    else this.#socket.write(`${JSON.stringify(message)}\n`);
     const cancel = this.#clock.after(killAfterMs, () => running.kill('SIGKILL'));
     await ended;
     cancel();
@@ -72,17 +76,27 @@ export class Child {
     const startedAt = this.#clock.monotonic();
     const log = openSync(this.#logFile, 'a', 0o600);
     this.#state = 'starting';
-    const child = fork(this.#entry, [], {
-      stdio: ['ignore', log, log, 'ipc'],
+    const child = spawn(process.execPath, [fileURLToPath(this.#entry)], {
+      stdio: ['ignore', log, log],
       env: { ...process.env, [configVariable]: JSON.stringify(this.#config) },
-      execArgv: [],
-      serialization: 'json',
     });
     closeSync(log);
     this.#process = child;
-    child.on('message', (message: FromProcess) => this.#hear(message));
     child.on('error', (error) => this.#logger.error('process could not be started', { role: this.#config.role, error }));
     child.on('exit', (code, signal) => this.#ended(code, signal, this.#clock.monotonic() - startedAt));
+  }
+
+  /** The process has connected. Another one's late connection is refused. */
+  attach(pid: number, socket: Socket): void {
+    if (pid !== this.#process?.pid) {
+      socket.destroy();
+      return;
+    }
+    this.#socket = socket;
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#socket = undefined;
+    });
+    onLines(socket, (line) => this.#hear(JSON.parse(line) as FromProcess));
   }
 
   #hear(message: FromProcess): void {

@@ -1,18 +1,26 @@
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { UserError } from '#core/errors.ts';
+import type { ProcessHello } from '#platform/process-config.ts';
 
 const maxMessageBytes = 64 * 1024;
 
 /** A request to a running supervisor; one JSON line each way. */
 export type SupervisorRequest = { readonly command: 'status' } | { readonly command: 'down' };
 
+/** What the supervisor does with those who call. */
+export interface SupervisorCalls {
+  answer(request: SupervisorRequest): Promise<unknown>;
+  /** One of the platform's own processes has come and stays connected: FromProcess lines one way, ToProcess lines the other. */
+  attach(hello: ProcessHello, socket: Socket): void;
+}
+
 /**
  * Listens on the supervisor's socket, which is at the same time the lock of the data directory: whoever listens owns it.
  * Throws UserError when another supervisor does.
  */
-export async function listen(path: string, dataDir: string, answer: (request: SupervisorRequest) => Promise<unknown>): Promise<Server> {
-  const server = createServer((socket) => serve(socket, answer));
+export async function listen(path: string, dataDir: string, calls: SupervisorCalls): Promise<Server> {
+  const server = createServer((socket) => serve(socket, calls));
   if (await tryListen(server, path)) return server;
   if ((await ask(path, { command: 'status' })) !== undefined) {
     throw new UserError(`a platform is already running on ${dataDir}`, {
@@ -42,15 +50,29 @@ export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000
   });
 }
 
-function serve(socket: Socket, answer: (request: SupervisorRequest) => Promise<unknown>): void {
+function serve(socket: Socket, calls: SupervisorCalls): void {
   socket.on('error', () => socket.destroy());
   readLine(socket, (line) => {
-    Promise.resolve()
-      .then(() => answer(JSON.parse(line) as SupervisorRequest))
-      .then(
-        (result) => socket.end(`${JSON.stringify(result ?? {})}\n`),
-        (error: unknown) => socket.end(`${JSON.stringify({ error: (error as Error).message })}\n`),
-      );
+    const request = JSON.parse(line) as SupervisorRequest | ProcessHello;
+    if (request.command === 'attach') {
+      calls.attach(request, socket);
+      return;
+    }
+    calls.answer(request).then(
+      (result) => socket.end(`${JSON.stringify(result ?? {})}\n`),
+      (error: unknown) => socket.end(`${JSON.stringify({ error: (error as Error).message })}\n`),
+    );
+  });
+}
+
+/** Calls back with each further line of a connection. */
+export function onLines(socket: Socket, heard: (line: string) => void): void {
+  let text = '';
+  socket.on('data', (chunk) => {
+    const parts = (text + String(chunk)).split('\n');
+    text = parts.pop() ?? '';
+    if (text.length > maxMessageBytes) socket.destroy();
+    for (const part of parts) if (part !== '') heard(part);
   });
 }
 

@@ -30,7 +30,7 @@ export interface Supervisor {
   status(): PlatformStatus;
   /** Stops everything. `cleanUp` also ends the containers and removes what they left. */
   stop(cleanUp: boolean): Promise<void>;
-  /** Resolves when somebody asked for the end through the socket. */
+  /** Resolves when somebody asked for the end, through the socket or the signal. */
   readonly downRequested: Promise<void>;
 }
 
@@ -40,26 +40,32 @@ const logCheckMs = 60_000;
 /** Brings the platform up on a data directory; resolves when every process is ready. */
 export async function startSupervisor(
   { values, origins }: Resolved<typeof settings>,
-  { clock, logger }: { clock: Clock; logger: Logger },
+  { clock, logger, signal }: { clock: Clock; logger: Logger; signal: AbortSignal },
 ): Promise<Supervisor> {
   const layout = layoutOf(values.dataDir);
   checkVersion(layout);
   createDirectories(layout);
   const down = deferred<void>();
+  signal.addEventListener('abort', () => down.resolve(), { once: true });
   let status: () => PlatformStatus = () => starting(layout, values.listen, values.domain);
   const ended = deferred<void>();
-  const socket = await listen(layout.supervisorSocket, layout.dataDir, async (request: SupervisorRequest) => {
-    if (request.command === 'status') return status();
-    down.resolve();
-    await ended.promise;
-    return {};
+  const children = new Map<Role, Child>();
+  const socket = await listen(layout.supervisorSocket, layout.dataDir, {
+    async answer(request: SupervisorRequest) {
+      if (request.command === 'status') return status();
+      down.resolve();
+      await ended.promise;
+      return {};
+    },
+    attach: ({ role, pid }, connection) => children.get(role)?.attach(pid, connection),
   });
   try {
     writeFileSync(layout.versionFile, `${dataVersion}\n`);
     const ports = await choosePorts(values, origins, layout.stateFile);
     await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
     await ensureKubeconfig(layout, values.listen, ports.apiPort);
-    const children = startChildren({ role: 'control', version, settings: values, layout, ports }, clock, logger);
+    const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
+    for (const role of roles) children.set(role, makeChild({ ...base, role }, clock, logger));
     status = () => ({
       ...starting(layout, values.listen, values.domain),
       ports,
@@ -71,10 +77,13 @@ export async function startSupervisor(
       for (const role of ['gateway', 'node', 'control'] as const) await children.get(role)?.stop(cleanUp);
       if (cleanUp) rmSync(layout.runDir, { recursive: true, force: true });
       ended.resolve();
-      await new Promise<void>((resolve) => socket.close(() => resolve()));
+      socket.close();
     };
     try {
-      await Promise.all([...children.values()].map((child) => child.start()));
+      const interrupted = down.promise.then(() => {
+        throw new Error('it was stopped before it was ready');
+      });
+      await Promise.race([Promise.all([...children.values()].map((child) => child.start())), interrupted]);
     } catch (error) {
       await stop(true);
       throw new UserError(`the platform could not start: ${(error as Error).message}`, { hint: `Its logs are in ${layout.logsDir}.` });
@@ -87,13 +96,9 @@ export async function startSupervisor(
   }
 }
 
-function startChildren(base: ProcessConfig, clock: Clock, logger: Logger): Map<Role, Child> {
-  return new Map(
-    roles.map((role) => {
-      const logFile = join(base.layout.logsDir, `${role}.log`);
-      return [role, new Child({ config: { ...base, role }, entry: entryOf(role), logFile, clock, logger })] as const;
-    }),
-  );
+function makeChild(config: ProcessConfig, clock: Clock, logger: Logger): Child {
+  const logFile = join(config.layout.logsDir, `${config.role}.log`);
+  return new Child({ config, entry: entryOf(config.role), logFile, clock, logger });
 }
 
 /** The module a process runs: a source file beside this one, or a bundle beside the bundled program. */

@@ -13,7 +13,9 @@ const rule = (group: string, resources: readonly string[], verbs: readonly strin
 /** A part of the platform as the API knows it: its service account, and what it may do there. Nothing may do more than it needs. */
 export interface Component {
   readonly name: string;
-  readonly namespace: string;
+  /** Of its service account; a part without one is bound by the group of its certificate. */
+  readonly namespace?: string;
+  readonly group?: string;
   readonly rules: readonly Rule[];
 }
 
@@ -79,6 +81,23 @@ export const components = {
 
 export type ComponentName = keyof typeof components;
 
+/** What the node agent needs besides Kubernetes' own role of nodes: it also serves names and cluster IPs, and checks who calls it. */
+export const nodeComponent: Component = {
+  name: 'node',
+  group: 'system:nodes',
+  rules: [
+    rule('', ['services', 'pods', 'nodes'], read),
+    rule('', ['nodes', 'nodes/status', 'pods', 'pods/status'], ['create', 'patch', 'update', 'delete']),
+    rule('', ['configmaps', 'secrets', 'serviceaccounts', 'namespaces'], read),
+    rule('', ['serviceaccounts/token'], ['create']),
+    rule('discovery.k8s.io', ['endpointslices'], read),
+    rule('authentication.k8s.io', ['tokenreviews'], ['create']),
+    rule('authorization.k8s.io', ['subjectaccessreviews'], ['create']),
+    events,
+    leases,
+  ],
+};
+
 export function clusterRole({ name, rules }: Component): ClusterRole {
   return {
     metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
@@ -86,10 +105,14 @@ export function clusterRole({ name, rules }: Component): ClusterRole {
   } as ClusterRole;
 }
 
-export function clusterRoleBinding({ name, namespace }: Component): ClusterRoleBinding {
+export function clusterRoleBinding({ name, namespace, group }: Component): ClusterRoleBinding {
   return {
     metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `dormouse:${name}` },
-    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    subjects: [
+      group === undefined
+        ? { kind: 'ServiceAccount', name, namespace }
+        : { kind: 'Group', name: group, apiGroup: 'rbac.authorization.k8s.io' },
+    ],
   } as ClusterRoleBinding;
 }

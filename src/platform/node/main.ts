@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nodes } from '#apis/core/v1/node.ts';
+import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import { systemClock } from '#core/clock.ts';
+import { openImageStore } from '#images/image-store.ts';
+import { startRegistry } from '#images/registry/server.ts';
+import { startNodeAgent } from '#node/agent.ts';
+import { certificateClient } from '#platform/connection.ts';
+import { localHost } from '#platform/local-host.ts';
+import { createMetrics } from '#platform/metrics.ts';
+import { readKeyPair } from '#platform/pki.ts';
+import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
+import { imageToken } from '#platform/image-token.ts';
+import { createLocalEngine } from '#providers/local/engine.ts';
+
+runProcess(start);
+
+/** The node process: image store and registry, the container engine, and the agent over both. */
+async function start({ config, logger, signal }: ProcessContext): Promise<Started> {
+  const { settings, ports, layout } = config;
+  const metrics = createMetrics('node');
+  const store = await openImageStore({
+    directory: layout.imagesDir,
+    rootless: process.getuid?.() !== 0,
+    clock: systemClock,
+    logger,
+    registryPort: ports.registryPort,
+  });
+  const registry = await startRegistry({
+    store,
+    host: settings.listen,
+    port: ports.registryPort,
+    token: imageToken(layout),
+    clock: systemClock,
+    logger,
+  });
+  const engine = await createLocalEngine({
+    dataDir: join(layout.nodeDir, 'engine'),
+    runDir: join(layout.runDir, 'engine'),
+    id: layout.id,
+    runtime: settings.runtime,
+    clock: systemClock,
+    logger,
+  });
+  const client = certificateClient(config, 'node');
+  const serving = readKeyPair(layout.pkiDir, 'kubelet');
+  const agent = await startNodeAgent(
+    {
+      client,
+      engine,
+      images: store,
+      nodeName: settings.nodeName,
+      kubeletServer: {
+        host: localHost(settings.listen),
+        port: ports.kubeletPort,
+        certificate: serving.certificate,
+        privateKey: serving.privateKey,
+        clientAuthority: readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8'),
+      },
+      dataDirectory: join(layout.nodeDir, 'pods'),
+      platformId: layout.id,
+      logger,
+      metrics,
+    },
+    signal,
+  );
+  const { podNetwork, runtime, isolation } = engine.capabilities;
+  if (podNetwork !== undefined) {
+    const annotations = { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) };
+    await client.of(nodes).patch(undefined, settings.nodeName, { type: 'merge', body: { metadata: { annotations } } });
+  }
+  return {
+    details: { runtime, isolation, remarks: agent.remarks },
+    async stop(cleanUp) {
+      await agent[Symbol.asyncDispose]();
+      if (cleanUp) await engine.cleanupAll();
+      else await engine[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}

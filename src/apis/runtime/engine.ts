@@ -59,6 +59,8 @@ export interface SandboxSpec {
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly shareProcessNamespace: boolean;
+  /** TCP ports its containers declare: engines whose pods cannot be reached by address make these reachable (`SandboxState.dial`). */
+  readonly ports?: readonly number[];
 }
 
 export interface ContainerSpec {
@@ -130,7 +132,10 @@ export interface SandboxState {
   readonly namespace: string;
   readonly name: string;
   readonly ip: string;
-  /** How to reach the pod from the host when its IP is not reachable: `unix:<path>`; see the annotation node.dormouse.dev/dial. */
+  /**
+   * How to reach the pod from the host when its IP is not reachable: `unix:<path>`, where `{port}` stands for the port's number; see the
+   * annotation node.dormouse.dev/dial.
+   */
   readonly dial?: string;
   readonly frozen: boolean;
   readonly containers: readonly ContainerState[];

@@ -22,10 +22,12 @@ export interface LocalContainerEngine extends Engine {
   prepared(): Promise<void>;
 }
 
+export { enterUserNamespace, isInUserNamespace, leaveUserNamespace, type UserNamespaceEntry } from '#providers/local/rootless/enter.ts';
+
 /** Opens the engine: finds out what this machine can do, makes the pod network, takes over what an earlier process left running. */
 export async function createLocalEngine(options: LocalEngineOptions): Promise<LocalContainerEngine> {
   const host = new Host(options);
-  const bridge = await openBridge(host.launcher, host.id, host.runDir, !host.inUserNamespace);
+  const bridge = await openBridge(host, !host.inUserNamespace);
   const records = await existingSlots(host);
   const factory = new SlotFactory(host, bridge, records);
   const { runtime, remarks } = await chooseRuntime(host, factory, options.runtime ?? 'auto');
@@ -40,7 +42,7 @@ export async function cleanupLocalEngine(options: HostOptions): Promise<void> {
   for (const record of records) await factory.remove(record);
   host.killLaunched(host.runDir);
   await host.cgroups.remove('');
-  await closeBridge(host.launcher, host.id, host.runDir);
+  await closeBridge(host);
   await host.removeAllFiles();
 }
 

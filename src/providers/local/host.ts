@@ -8,6 +8,7 @@ import { Launcher } from '#providers/local/machine/launcher.ts';
 import { hostArchitecture } from '#providers/local/machine/numbers.ts';
 import { shortId } from '#providers/local/network/bridge.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
+import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { SlotStore } from '#providers/local/state.ts';
 
 export interface HostOptions {
@@ -69,6 +70,12 @@ export class Host {
   /** Whether a process can have this id here. */
   isMapped(id: number): boolean {
     return this.#mappedIds.some(([first, count]) => id >= first && id < first + count);
+  }
+
+  /** What the kernel shows of our network's interfaces: /sys belongs to the network namespace it was mounted in. */
+  get interfacesDirectory(): string {
+    const own = join(userNamespaceDirectory(this.runDir), 'sys/class/net');
+    return this.inUserNamespace && existsSync(own) ? own : '/sys/class/net';
   }
 
   /** Directory on disk for a slot's writable layers. */

@@ -31,6 +31,7 @@ import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { SlotPool } from '#providers/local/network/slot-pool.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
+import { forwardPorts, isPodForwarder } from '#providers/local/rootless/pod-forwarders.ts';
 import { Sandbox } from '#providers/local/sandbox.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
 
@@ -108,6 +109,7 @@ export class LocalEngine implements LocalContainerEngine {
       const slot = await this.#pool.take({ hostNetwork: spec.hostNetwork, shareProcessNamespace: spec.shareProcessNamespace });
       const sandbox = new Sandbox(this.#host, slot, spec);
       sandbox.save();
+      if (this.#host.inUserNamespace) await forwardPorts(this.#host, slot, spec.ports ?? []);
       this.#sandboxes.set(spec.id, sandbox);
       // After the pod's own processes have been started: preparing the next sandbox must not compete with them.
       this.#host.clock.after(refillDelayMs, () => void this.#pool.fill());
@@ -205,7 +207,7 @@ export class LocalEngine implements LocalContainerEngine {
     await this.#pool.clear();
     this.#host.killLaunched(this.#host.runDir);
     await this.#host.cgroups.remove('');
-    await closeBridge(this.#host.launcher, this.#host.id, this.#host.runDir);
+    await closeBridge(this.#host);
     await this.#host.removeAllFiles();
   }
 
@@ -352,7 +354,8 @@ export class LocalEngine implements LocalContainerEngine {
 /** Ends launchers whose start was cut off by our death: nobody knows of them, and the container will be started again. */
 function killUnrecorded(host: Host, directory: string, known: readonly string[]): void {
   for (const { pid, program } of launchedProcesses(host.launcher.path, `${directory}/`)) {
-    if (!known.includes(program.slice(directory.length + 1).split('/')[0] ?? '')) send(pid, 'SIGKILL');
+    const [first = ''] = program.slice(directory.length + 1).split('/');
+    if (!known.includes(first) && !isPodForwarder(first)) send(pid, 'SIGKILL');
   }
 }
 

@@ -3,6 +3,7 @@ import type { Host } from '#providers/local/host.ts';
 import { NotFoundError } from '#providers/local/errors.ts';
 import type { ContainerRun } from '#providers/local/container/container-run.ts';
 import { containerState } from '#providers/local/container/record.ts';
+import { dialTemplate } from '#providers/local/rootless/pod-forwarders.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
 
 /** A pod's sandbox: a slot somebody uses, and the latest run of each of its containers. */
@@ -52,6 +53,7 @@ export class Sandbox {
       namespace,
       name,
       ip: this.slot.ip,
+      ...(this.#host.inUserNamespace && !this.slot.hostNetwork ? { dial: dialTemplate(this.#host, this.slot) } : {}),
       frozen: this.#host.cgroups.isFrozen(this.slot.slot),
       containers: this.runs.map((run) => containerState(run.record)),
     };

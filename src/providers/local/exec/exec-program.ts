@@ -37,7 +37,7 @@ export function execProgram(options: ExecOptions): Program {
     return { fd, file };
   });
   program.call('pidfd_open', [options.initPid, 0], { store: holder, what: 'find the container' });
-  const kinds = namespaces.mount | namespaces.ipc | namespaces.uts | namespaces.network | namespaces.cgroup;
+  const kinds = namespaces.mount | namespaces.ipc | namespaces.uts | namespaces.network | (groups.length > 0 ? namespaces.cgroup : 0);
   program.call('setns', [load(holder), kinds], { what: 'enter the container' });
   const terminal = options.tty ? terminalSteps(program) : undefined;
   program.call('setns', [load(holder), namespaces.pid], { what: 'enter the container' });

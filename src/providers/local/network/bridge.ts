@@ -20,6 +20,14 @@ export interface Bridge extends PodCidr {
   readonly noOutbound: string | undefined;
 }
 
+/** Whose bridge it is and where its state lies. */
+export interface BridgePlace {
+  readonly launcher: Launcher;
+  readonly id: string;
+  readonly runDir: string;
+  readonly interfacesDirectory: string;
+}
+
 /** The short form of a platform's id in names of the host: 8 hexadecimal digits (interface names end at 15 bytes). */
 export function shortId(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 8);
@@ -29,9 +37,10 @@ export function shortId(id: string): string {
  * Makes the platform's bridge, or finds the one an earlier process made. The chosen network is remembered in `stateFile`, so that pods keep
  * their addresses over a restart.
  */
-export async function openBridge(launcher: Launcher, id: string, runDir: string, nat: boolean): Promise<Bridge> {
+export async function openBridge(place: BridgePlace, nat: boolean): Promise<Bridge> {
+  const { launcher, id, runDir } = place;
   const interfaceName = `dm${shortId(id)}`;
-  const directory = join('/sys/class/net', interfaceName);
+  const directory = join(place.interfacesDirectory, interfaceName);
   const stateFile = join(runDir, 'network');
   const network = rememberedNetwork(stateFile) ?? choosePodCidr(id, parseRoutes(readFileSync('/proc/net/route', 'utf8'), interfaceName));
   const step = (...messages: Buffer[]) => runNetlink(launcher, join(runDir, 'bridge.program'), messages);
@@ -45,9 +54,9 @@ export async function openBridge(launcher: Launcher, id: string, runDir: string,
 }
 
 /** Removes the bridge and the translation table; neither needs to exist. */
-export async function closeBridge(launcher: Launcher, id: string, runDir: string): Promise<void> {
+export async function closeBridge({ launcher, id, runDir, interfacesDirectory }: BridgePlace): Promise<void> {
   const name = `dm${shortId(id)}`;
-  if (existsSync(join('/sys/class/net', name))) await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
+  if (existsSync(join(interfacesDirectory, name))) await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
   await run('nft', ['delete', 'table', 'ip', tableName(name)]).catch(() => undefined);
 }
 

@@ -88,7 +88,7 @@ export class SlotFactory {
   async #gone(record: SlotRecord): Promise<void> {
     if (record.hostInterface === '') return;
     const deadline = performance.now() + removalDeadlineMs;
-    while (existsSync(join('/sys/class/net', record.hostInterface)) && performance.now() < deadline) await delay(2);
+    while (existsSync(join(this.#host.interfacesDirectory, record.hostInterface)) && performance.now() < deadline) await delay(2);
   }
 }
 

@@ -1,0 +1,158 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { errorText, UserError } from '#core/errors.ts';
+import { Launcher } from '#providers/local/machine/launcher.ts';
+import { hostArchitecture } from '#providers/local/machine/numbers.ts';
+import { launchedProcesses, send } from '#providers/local/processes.ts';
+import { forwarderProgram, tcpAddress } from '#providers/local/rootless/forwarder-program.ts';
+import { enterProgram, platformNamespaces, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
+import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
+import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
+
+const run = promisify(execFile);
+const marker = 'DORMOUSE_USER_NAMESPACE';
+
+export interface UserNamespaceEntry {
+  /** The engine's directories: the launcher lies in the first, what runs in the second. */
+  readonly dataDir: string;
+  readonly runDir: string;
+  /** Ports of this machine's loopback that pods reach at the same number on the bridge (and any address inside): API, gateway, DNS. */
+  readonly expose: readonly { readonly port: number; readonly hostPort: number }[];
+}
+
+/** True in a process that `enterUserNamespace` has moved. */
+export function isInUserNamespace(): boolean {
+  return process.env[marker] === '1';
+}
+
+/**
+ * For an ordinary user: moves this process, by executing itself again with the same arguments, into the platform's user, mount and network namespaces,
+ * making them first if they do not exist. Same process id, same standard streams. Returns only where nothing needs to be done (root, or moved already).
+ * To be called before anything else; throws a UserError with the remedy where the system forbids user namespaces.
+ */
+export async function enterUserNamespace(entry: UserNamespaceEntry): Promise<void> {
+  if (process.getuid?.() === 0 || isInUserNamespace()) return;
+  const architecture = hostArchitecture();
+  if (architecture === undefined) throw new UserError(`the local provider has no launcher for this processor (${process.arch})`);
+  mkdirSync(entry.dataDir, { recursive: true });
+  const directory = userNamespaceDirectory(entry.runDir);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const launcher = new Launcher(join(entry.dataDir, 'launcher'), architecture);
+  const holderPid = findHolder(launcher, directory) ?? (await makeHolder(launcher, directory));
+  for (const ports of entry.expose) await exposePort(launcher, directory, holderPid, ports);
+  const environment = Object.entries({ ...process.env, [marker]: '1' }).map(([name, value]) => `${name}=${value}`);
+  const command = {
+    path: process.execPath,
+    arguments: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    environment,
+    directory: process.cwd(),
+  };
+  const path = join(directory, 'enter.program');
+  writeFileSync(path, enterProgram(architecture, holderPid, command).build(), { mode: 0o600 });
+  if (process.execve === undefined) throw new UserError('this Node.js cannot replace its process (process.execve): use Node 24');
+  process.execve(launcher.path, [launcher.path, path], {});
+}
+
+/** Ends the namespaces with all that lives in them; for `down` and `reset`, from outside. */
+export function leaveUserNamespace(entry: Pick<UserNamespaceEntry, 'dataDir' | 'runDir'>): void {
+  const directory = userNamespaceDirectory(entry.runDir);
+  for (const { pid } of launchedProcesses(join(entry.dataDir, 'launcher'), `${directory}/`)) send(pid, 'SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+}
+
+function holderPath(directory: string): string {
+  return join(directory, 'user-namespace.program');
+}
+
+function findHolder(launcher: Launcher, directory: string): number | undefined {
+  return launchedProcesses(launcher.path, directory).find(({ program }) => program === holderPath(directory))?.pid;
+}
+
+async function makeHolder(launcher: Launcher, directory: string): Promise<number> {
+  const { uid, gid, username } = userInfo();
+  const sysDirectory = join(directory, 'sys');
+  mkdirSync(sysDirectory, { recursive: true });
+  const ranges = findSubordinateIds(username, uid);
+  const options = { architecture: launcher.architecture, uid, gid, sysDirectory };
+  if (ranges !== undefined) {
+    try {
+      return await startHolder(launcher, directory, { ...options, mappedFromOutside: true }, (pid) => mapRanges(pid, uid, gid, ranges));
+    } catch (error) {
+      // The set-uid helpers may be broken (no set-uid in this container, ranges refused): one id always works.
+      writeFileSync(join(directory, 'subordinate-ids-failed'), errorText(error));
+    }
+  }
+  return startHolder(launcher, directory, { ...options, mappedFromOutside: false }, undefined);
+}
+
+async function startHolder(
+  launcher: Launcher,
+  directory: string,
+  options: Parameters<typeof userNamespaceProgram>[0],
+  map: ((pid: number) => Promise<void>) | undefined,
+): Promise<number> {
+  const program = userNamespaceProgram(options);
+  const { child, ready } = await launcher.start(program, holderPath(directory), ['pipe', 'pipe', 'ignore', 'pipe']);
+  const [stdin, stdout] = [child.stdin as Writable, child.stdout as Readable];
+  stdin.on('error', () => {});
+  try {
+    if (map !== undefined) {
+      await Promise.race([once(stdout, 'data'), ready]);
+      await map(child.pid ?? 0);
+      stdin.write('.');
+    }
+    await ready;
+    child.unref();
+    for (const stream of [stdin, stdout]) stream.destroy();
+    return child.pid ?? 0;
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw new UserError(`an ordinary user cannot run containers here: ${errorText(error)}`, { hint: remedy(), cause: error });
+  }
+}
+
+async function mapRanges(pid: number, uid: number, gid: number, ranges: { readonly uids: IdRange; readonly gids: IdRange }): Promise<void> {
+  const map = (command: string, own: number, range: IdRange) =>
+    run(command, [pid, 0, own, 1, 1, range.first, range.count].map(String), { timeout: 10_000 });
+  await map('newuidmap', uid, ranges.uids);
+  await map('newgidmap', gid, ranges.gids);
+}
+
+/** Which of the known switches forbids user namespaces, and how to allow them. */
+export function remedy(read: (path: string) => string = readOrEmpty): string {
+  if (read('/proc/sys/kernel/unprivileged_userns_clone').trim() === '0')
+    return 'allow them: sudo sysctl -w kernel.unprivileged_userns_clone=1';
+  if (read('/proc/sys/user/max_user_namespaces').trim() === '0') return 'allow them: sudo sysctl -w user.max_user_namespaces=15000';
+  if (read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() === '1')
+    return 'AppArmor forbids them: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or run the platform as root';
+  return 'user namespaces are refused (inside a container, allow them with --security-opt seccomp=unconfined); or run the platform as root';
+}
+
+function readOrEmpty(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** Starts the forwarder of one port unless it runs already. */
+async function exposePort(
+  launcher: Launcher,
+  directory: string,
+  holderPid: number,
+  ports: UserNamespaceEntry['expose'][number],
+): Promise<void> {
+  const path = join(directory, `expose-${ports.port}-${ports.hostPort}.program`);
+  const running = launchedProcesses(launcher.path, join(directory, `expose-${ports.port}-`));
+  if (running.some(({ program }) => program === path)) return;
+  for (const { pid } of running) send(pid, 'SIGKILL');
+  const program = forwarderProgram({
+    architecture: launcher.architecture,
+    listen: tcpAddress('0.0.0.0', ports.port),
+    connect: tcpAddress('127.0.0.1', ports.hostPort),
+    listenInside: { pid: holderPid, kinds: platformNamespaces & ~0x2_0000 },
+  });
+  await launcher.run(program, path);
+}

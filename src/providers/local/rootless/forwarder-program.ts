@@ -1,0 +1,147 @@
+import { load, Program } from '#providers/local/machine/program.ts';
+import { reportFd } from '#providers/local/machine/launcher.ts';
+import type { Architecture } from '#providers/local/machine/numbers.ts';
+import { copySteps } from '#providers/local/container/terminal-steps.ts';
+
+const closeOnExec = 0o2000000;
+const shareDescriptors = 0x400; // CLONE_FILES
+const childSignal = 17;
+const bufferBytes = 65_536;
+const shutdownWriting = 1;
+
+/** An address as socket calls take it. */
+export interface SocketAddress {
+  readonly family: number;
+  readonly bytes: Buffer;
+  /** Of a unix socket. */
+  readonly path?: string;
+}
+
+export function tcpAddress(ip: string, port: number): SocketAddress {
+  const bytes = Buffer.from([2, 0, port >> 8, port & 255, ...ip.split('.').map(Number), 0, 0, 0, 0, 0, 0, 0, 0]);
+  return { family: 2, bytes };
+}
+
+/** Paths end at 107 bytes (unix(7)). */
+export function unixAddress(path: string): SocketAddress {
+  const name = Buffer.from(`${path}\0`);
+  if (name.length > 108) throw new Error(`socket path of more than 107 bytes: ${path}`);
+  return { family: 1, bytes: Buffer.concat([Buffer.from([1, 0]), name]), path };
+}
+
+export interface ForwarderOptions {
+  readonly architecture: Architecture;
+  readonly listen: SocketAddress;
+  readonly connect: SocketAddress;
+  /** Namespaces in which to listen, when they are not the forwarder's own. */
+  readonly listenInside?: { readonly pid: number; readonly kinds: number };
+  /** Namespaces into which the forwarder moves before it listens and connects. */
+  readonly moveInto?: { readonly pid: number; readonly kinds: number };
+}
+
+/**
+ * Accepts connections and carries their bytes to another address, one small process a direction. It has no memory of its own worth
+ * mentioning and depends on nobody: a restarted agent finds it still working. Both directions end separately (half-close).
+ */
+export function forwarderProgram(options: ForwarderOptions): Program {
+  const program = new Program(options.architecture);
+  const [listener, connection, child] = [program.slot(), program.slot(), program.slot()];
+  const [again, handler, reaped] = [program.label(), program.label(), program.label()];
+  if (options.moveInto !== undefined) enterSteps(program, options.moveInto);
+  if (options.listenInside === undefined) listenSteps(program, options.listen, listener);
+  else listenElsewhere(program, options.listen, listener, options.listenInside);
+  program.call('close', [reportFd], { onError: 'ignore' });
+  const [refused, pause] = [program.label(), program.bytes(pauseTimespec())];
+  program.jump(again);
+  program.place(refused);
+  program.call('nanosleep', [pause, 0], { onError: 'ignore' }); // Out of descriptors, say: not to be asked again at once.
+  program.place(again);
+  program.call('accept4', [load(listener), 0, 0, closeOnExec], { store: connection, onError: refused });
+  program.place(reaped);
+  const ended = program.slot();
+  const none = program.label();
+  program.call('wait4', [-1, 0, 1, 0], { store: ended, onError: none });
+  program.jumpIfEqual(ended, 0, none);
+  program.jump(reaped);
+  program.place(none);
+  program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: 'ignore' });
+  program.jumpIfEqual(child, 0, handler);
+  program.call('close', [load(connection)], { onError: 'ignore' });
+  program.jump(again);
+  program.place(handler);
+  program.call('close', [load(listener)], { onError: 'ignore' });
+  connectionSteps(program, options.connect, connection);
+  program.failureBlock(reportFd);
+  return program;
+}
+
+/** struct timespec: 20 ms. */
+function pauseTimespec(): Buffer {
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(20_000_000n, 8);
+  return time;
+}
+
+function enterSteps(program: Program, where: { readonly pid: number; readonly kinds: number }): void {
+  const holder = program.slot();
+  program.call('pidfd_open', [where.pid, 0], { store: holder, what: 'find the holder of the namespaces' });
+  program.call('setns', [load(holder), where.kinds], { what: 'enter the namespaces' });
+  program.call('close', [load(holder)], { onError: 'ignore' });
+}
+
+function listenSteps(program: Program, address: SocketAddress, listener: number): void {
+  const what = `listen on ${address.path ?? 'a port'}`;
+  const one = Buffer.from([1, 0, 0, 0]);
+  if (address.path !== undefined) program.call('unlinkat', [-100, program.text(address.path), 0], { onError: 'ignore' });
+  program.call('socket', [address.family, 1 | closeOnExec, 0], { store: listener, what });
+  program.call('setsockopt', [load(listener), 1, 2, program.bytes(one), 4], { onError: 'ignore' }); // SO_REUSEADDR
+  program.call('bind', [load(listener), program.bytes(address.bytes), address.bytes.length], { what });
+  program.call('listen', [load(listener), 511], { what });
+}
+
+/** A process that shares our descriptors makes the socket over there; it belongs to the namespace it was made in, whoever uses it. */
+function listenElsewhere(
+  program: Program,
+  address: SocketAddress,
+  listener: number,
+  where: NonNullable<ForwarderOptions['listenInside']>,
+): void {
+  const maker = program.slot();
+  const [inside, made] = [program.label(), program.label()];
+  const descriptor = 10;
+  program.call('clone', [shareDescriptors | childSignal, 0, 0, 0, 0], { store: maker });
+  program.jumpIfEqual(maker, 0, inside);
+  const status = program.slot();
+  program.call('wait4', [load(maker), status, 0, 0], { onError: 'ignore' });
+  program.add(listener, descriptor, 0);
+  program.jumpIfEqual(status, 0, made);
+  program.exit(1); // The maker has said why.
+  program.place(inside);
+  enterSteps(program, where);
+  listenSteps(program, address, listener);
+  program.call('dup3', [load(listener), descriptor, closeOnExec]);
+  program.call('close', [load(listener)], { onError: 'ignore' });
+  program.exit(0);
+  program.place(made);
+}
+
+function connectionSteps(program: Program, address: SocketAddress, connection: number): void {
+  const [target, child] = [program.slot(), program.slot()];
+  const back = program.label();
+  const gone = program.label();
+  program.call('socket', [address.family, 1 | closeOnExec, 0], { store: target, onError: gone });
+  program.call('connect', [load(target), program.bytes(address.bytes), address.bytes.length], { onError: gone });
+  program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: gone });
+  program.jumpIfEqual(child, 0, back);
+  copySteps(program, load(connection), load(target), program.room(bufferBytes), bufferBytes);
+  program.call('shutdown', [load(target), shutdownWriting], { onError: 'ignore' });
+  program.call('close', [load(connection)], { onError: 'ignore' });
+  program.call('close', [load(target)], { onError: 'ignore' });
+  program.call('wait4', [load(child), 0, 0, 0], { onError: 'ignore' });
+  program.place(gone);
+  program.exit(0);
+  program.place(back);
+  copySteps(program, load(target), load(connection), program.room(bufferBytes), bufferBytes);
+  program.call('shutdown', [load(connection), shutdownWriting], { onError: 'ignore' });
+  program.exit(0);
+}

@@ -1,11 +1,12 @@
 import type { KindDefinition } from '#apis/definition.ts';
+import { isReason } from '#apis/meta/status.ts';
 import { AdmissionChain, type AdmissionPlugin } from '#apiserver/admission/admission.ts';
 import { defaultAdmission, type AdmissionConfig } from '#apiserver/admission/default-admission.ts';
 import { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
 import { reviewHandlers } from '#apiserver/auth/reviews.ts';
 import { ServiceAccountTokens, type TokenKeys } from '#apiserver/auth/service-account-tokens.ts';
 import { apiAudience } from '#apiserver/auth/authenticator.ts';
-import { bootstrap } from '#apiserver/bootstrap.ts';
+import { bootstrap, send } from '#apiserver/bootstrap.ts';
 import { WatchCache } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 import { Discovery } from '#apiserver/discovery/discovery.ts';
@@ -80,8 +81,9 @@ class EmbeddedApiServer implements ApiServer {
     const context: ServerContext = { storage, cache, registry, admission, clock, logger: this.#logger };
     const authorizer = new RbacAuthorizer(cache);
     const tokens = await ServiceAccountTokens.open(cache, clock, this.#options.issuer ?? apiAudience, this.#options.tokenKeys);
-    for (const plugin of [...defaultAdmission(context, authorizer, this.#options.admission), ...(this.#options.plugins ?? [])])
-      admission.add(plugin);
+    const hooks = { ensureDefaultAccount: (namespace: string) => this.#ensureDefaultAccount(namespace) };
+    const plugins = [...defaultAdmission(context, authorizer, hooks, this.#options.admission), ...(this.#options.plugins ?? [])];
+    for (const plugin of plugins) admission.add(plugin);
     for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);
     const paths = new PathRoutes(new Discovery(registry, this.#subresources), new OpenApi(registry, this.#subresources));
     this.#paths = paths;
@@ -120,6 +122,17 @@ class EmbeddedApiServer implements ApiServer {
     this.#ready = false;
     this.#stopped.abort();
     await this.#cache?.[Symbol.asyncDispose]();
+  }
+
+  async #ensureDefaultAccount(namespace: string): Promise<void> {
+    const pipeline = this.#pipeline;
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } };
+    try {
+      if (pipeline !== undefined) await send(pipeline, 'POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, account);
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    }
+    await this.#cache?.fresh();
   }
 
   #fail(error: unknown): void {

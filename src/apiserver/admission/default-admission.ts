@@ -1,5 +1,9 @@
 import type { AdmissionPlugin } from '#apiserver/admission/admission.ts';
+import { escalationCheck } from '#apiserver/admission/escalation.ts';
 import { namespaceLifecycle } from '#apiserver/admission/namespace-lifecycle.ts';
+import { defaultTolerations, priorityAdmission } from '#apiserver/admission/pod-defaults.ts';
+import { serviceAccountAdmission } from '#apiserver/admission/service-account.ts';
+import { serviceAllocation } from '#apiserver/admission/service-allocation.ts';
 import type { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 
@@ -11,7 +15,24 @@ export interface AdmissionConfig {
   readonly nodePorts?: { readonly from: number; readonly to: number };
 }
 
+export interface AdmissionHooks {
+  /** Makes the `default` ServiceAccount of a namespace where it is missing. */
+  readonly ensureDefaultAccount: (namespace: string) => Promise<void>;
+}
+
 /** The server's own plug-ins in the order they run. */
-export function defaultAdmission(context: ServerContext, _authorizer: RbacAuthorizer, _config: AdmissionConfig = {}): AdmissionPlugin[] {
-  return [namespaceLifecycle(context)];
+export function defaultAdmission(
+  context: ServerContext,
+  authorizer: RbacAuthorizer,
+  { ensureDefaultAccount }: AdmissionHooks,
+  { serviceCidr = '10.96.0.0/16', nodePorts = { from: 30_000, to: 32_767 } }: AdmissionConfig = {},
+): AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(context),
+    serviceAccountAdmission(context, ensureDefaultAccount),
+    defaultTolerations,
+    priorityAdmission(context),
+    serviceAllocation(context, { cidr: serviceCidr, nodePorts }),
+    escalationCheck(authorizer),
+  ];
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
@@ -208,4 +208,55 @@ test('hey: a thousand requests, not one fails', { skip: hey }, async () => {
   const { stdout } = await runFile('hey', ['-n', '1000', '-c', '20', '-host', 'app.test', `http://127.0.0.1:${it.port}/`]);
   assert.match(stdout, /\[200\]\s+1000 responses/);
   assert.doesNotMatch(stdout, /Error distribution/);
+});
+
+testEach('large content passes both ways through TLS, kept alive, with a slow reader', async (transport) => {
+  const authority = await createAuthority('test authority', 1);
+  const { certificate, privateKey } = await issueCertificate(authority, {
+    commonName: 'app.test',
+    hosts: ['app.test'],
+    days: 1,
+    usage: 'server',
+  });
+  await using upstream = await httpUpstream((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => response.end(Buffer.concat(parts)));
+  });
+  await using it = await startProxy(singleRoute([upstream.port]), { transport });
+  const tls = new TlsContexts(silentLogger);
+  tls.update([{ hosts: ['app.test'], certificate, key: privateKey }]);
+  const { port } = await it.proxy.listen({ port: 0, visibility: 'external', tls });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const content = Buffer.alloc(5_000_000);
+  for (let index = 0; index < content.length; index += 4) content.writeUInt32LE(index, index);
+  for (const size of [0, 1, 1000, 70_000, content.length]) {
+    const sent = content.subarray(0, size);
+    const received = await new Promise<Buffer>((resolve, reject) => {
+      const options = {
+        port,
+        host: '127.0.0.1',
+        servername: 'app.test',
+        ca: authority.certificate,
+        headers: { host: 'app.test' },
+        method: 'POST',
+        agent,
+      };
+      const request = httpsRequest(options, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => {
+          parts.push(part);
+          response.pause();
+          setTimeout(() => response.resume(), 1);
+        });
+        response.on('end', () => resolve(Buffer.concat(parts)));
+      });
+      request.on('error', reject);
+      request.end(sent);
+    });
+    assert.ok(received.equals(sent), `${size} bytes`);
+  }
+  assert.equal(it.proxy.connections, 1);
+  agent.destroy();
+  await eventually(() => it.proxy.connections === 0, 'the connection is gone');
 });

@@ -269,7 +269,8 @@ export class ClientConnection implements WireOwner, Expirable {
   /** The response of the current exchange has been handed to the wire. */
   exchangeOver(): void {
     this.#exchange = null;
-    if (!this.#wire.pending) this.#proceed();
+    if (this.#wire.pending) this.#wait(this.#context.write);
+    else this.#proceed();
   }
 
   /** Answers the current request itself. */
@@ -279,7 +280,8 @@ export class ClientConnection implements WireOwner, Expirable {
     ownAnswers.set(answer.status, (ownAnswers.get(answer.status) ?? 0) + 1);
     this.send(composeAnswer(answer, this.closing, this.#isHead, headers));
     if (this.closing) this.#linger();
-    else if (!this.#wire.pending) this.#proceed();
+    else if (this.#wire.pending) this.#wait(this.#context.write);
+    else this.#proceed();
   }
 
   /** Answers and gives the connection up: what follows cannot be understood. */

@@ -17,7 +17,7 @@ interface Message {
 const message: fc.Arbitrary<Message> = fc.record({
   coding: fc.constantFrom<Coding>('none', 'length', 'chunked'),
   content: fc.oneof(
-    fc.string({ minLength: 1, maxLength: 30, unit: fc.constantFrom(...'abc\r\n0 :') }),
+    fc.string({ minLength: 1, maxLength: 30, unit: fc.constantFrom('a', 'b', '\r', '\n', '0', ' ', ':') }),
     fc.nat(90_000).map((size) => 'x'.repeat(size + 1)),
   ),
 });

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 
 /** The part of Node's internal libuv bindings that the raw transport uses. Everything about them that is not public API is here. */
@@ -19,6 +19,7 @@ export interface WriteRequest {
   oncomplete?: (this: WriteRequest, status: number) => void;
   /** Keeps the memory alive while the kernel has not taken it. */
   bytes?: Buffer | undefined;
+  size?: number;
 }
 export interface ConnectRequest {
   oncomplete: (status: number) => void;
@@ -121,6 +122,14 @@ export function bindSocket(host: string, port: number): BoundSocket {
     throw Object.assign(new Error(`cannot bind ${host}:${port}`), { code: getSystemErrorName(failed) });
   }
   return { fd: handle.fd, host: address.address ?? host, port: address.port ?? port, close: () => handle.close() };
+}
+
+/** The stream handle below a socket of node:net or node:tls. */
+export function handleOf(socket: Socket): StreamHandle {
+  const handle = (socket as unknown as { _handle?: StreamHandle | null })._handle;
+  if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function')
+    throw new Error('the socket has no usable handle');
+  return handle;
 }
 
 /** Takes accepted connections of a listening server before node:net makes sockets of them. */

@@ -1,6 +1,8 @@
+import type { TLSSocket } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
 import { loadBindings, takeConnections, type Bindings, type StreamHandle, type WriteRequest } from '#gateway/transport/bindings.ts';
-import { netTransport, openServer } from '#gateway/transport/net.ts';
+import { openServer } from '#gateway/transport/net.ts';
+import { RawTlsWire } from '#gateway/transport/raw-tls.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
 import {
   giveUp,
@@ -17,16 +19,19 @@ import {
  * used up before the next read. A connection whose reads fill it streams into a private buffer, so that its bytes can be passed
  * on without a copy even when the other side is slow. An idle connection holds no buffer at all.
  *
- * The bindings are not public API; `select.ts` tries them out and falls back to node:net. TLS goes through node:tls either way.
+ * The bindings are not public API; `select.ts` tries them out and falls back to node:net. TLS handshakes are node:tls's either way.
  */
 export function rawTransport(logger: Logger): Transport {
   const memory = new Memory(loadBindings(), logger);
-  const tls = netTransport(logger);
   return {
     name: 'raw',
     async listen(options, onWire) {
-      if (options.tls !== undefined) return tls.listen(options, onWire);
       const { server, listener } = await openServer(options);
+      if (options.tls !== undefined) {
+        server.on('secureConnection', (socket: TLSSocket) => onWire(new RawTlsWire(socket, memory)));
+        server.on('tlsClientError', () => {});
+        return listener;
+      }
       takeConnections(server, (handle) => {
         handle.setNoDelay?.(true);
         onWire(new RawWire(handle, memory));
@@ -38,7 +43,7 @@ export function rawTransport(logger: Logger): Transport {
 }
 
 /** What all wires share. */
-class Memory {
+export class Memory {
   readonly bindings: Bindings;
   readonly logger: Logger;
   /** The wire whose bytes are being looked at. */

@@ -2,6 +2,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import type { CertificateConfig } from '#gateway/routes/route-config.ts';
+import { normalizeHost } from '#gateway/routes/route-table.ts';
 import type { TlsOptions } from '#gateway/transport/transport.ts';
 
 /** Certificates by server name, exact names before `*.` ones. Contexts are made on first use and kept while the certificate stays. */
@@ -21,7 +22,9 @@ export class TlsContexts implements TlsOptions {
   }
 
   contextFor(serverName: string): SecureContext | undefined {
-    const config = this.#byHost.get(serverName) ?? this.#byHost.get(`*${serverName.slice(serverName.indexOf('.'))}`);
+    // Some clients (hey) send the port along.
+    const host = normalizeHost(serverName);
+    const config = this.#byHost.get(host) ?? this.#byHost.get(`*${host.slice(host.indexOf('.'))}`);
     if (config === undefined) return undefined;
     const known = this.#contexts.get(contextKey(config));
     if (known !== undefined) return known;

@@ -71,7 +71,7 @@ async function tlsServer(options: TlsOptions): Promise<net.Server> {
     handshakeTimeout: 10_000,
     minVersion: 'TLSv1.2',
     SNICallback: (name, callback) => {
-      const context = options.contextFor(name.toLowerCase());
+      const context = options.contextFor(name);
       if (context === undefined) callback(new Error(`no certificate for ${name}`));
       else callback(null, context);
     },

@@ -1,12 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { createLocalEngine, type LocalEngineOptions } from '#providers/local/engine.ts';
+import { createLocalEngine, leaveUserNamespace, type LocalEngineOptions } from '#providers/local/engine.ts';
+import { launchedProcesses } from '#providers/local/processes.ts';
 import { describeEngine } from '#providers/local/testing/engine-contract.ts';
 import { busyboxImage, noTestImages } from '#providers/local/testing/images.ts';
 import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
@@ -50,6 +56,67 @@ function options(directory: string, runtime: NonNullable<LocalEngineOptions['run
     clock: systemClock,
     logger: silentLogger,
   };
+}
+
+describe('an ordinary user', { skip: notRoot || noTestImages || noUserNamespaces() }, () => {
+  test('runs the same contract after the process has moved into a user namespace; nothing is left', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dm-'));
+    chmodSync(directory, 0o755);
+    chownSync(directory, ordinaryId, ordinaryId);
+    const server = createServer((_request, response) => response.end('from the host'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const published = await freePort();
+    try {
+      const script = join(import.meta.dirname, 'testing/rootless-contract.ts');
+      const ids = ['--reuid', `${ordinaryId}`, '--regid', `${ordinaryId}`, '--clear-groups'];
+      const child = spawn('setpriv', [...ids, process.execPath, script, directory, String(port), String(published)], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env.PATH },
+      });
+      const output = Promise.all([text(child.stdout), text(child.stderr)]);
+      const answer = askUntil(published, () => child.exitCode === null);
+      const [code] = (await once(child, 'exit')) as [number | null];
+      assert.equal(code, 0, (await output).join(''));
+      assert.equal(await answer, `published ${published}`);
+      leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
+      const left = () => launchedProcesses(join(directory, 'data/launcher'), directory);
+      for (const end = performance.now() + 5000; left().length > 0 && performance.now() < end;) await delay(5);
+      assert.deepEqual(left(), []);
+    } finally {
+      server.close();
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+/** A port that was free just now. */
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function askUntil(port: number, going: () => boolean): Promise<string> {
+  while (going()) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).then(
+      (response) => response.text(),
+      () => '',
+    );
+    if (answer !== '') return answer;
+    await delay(5);
+  }
+  return '';
+}
+
+/** An id without a name, so without subordinate ids: one id is mapped. */
+const ordinaryId = 54_321;
+
+function noUserNamespaces(): string | false {
+  const result = spawnSync('setpriv', ['--reuid', '54321', '--regid', '54321', '--clear-groups', 'unshare', '--user', 'true']);
+  return result.status === 0 ? false : 'an ordinary user may not make user namespaces here (or setpriv is missing)';
 }
 
 /** What the machine shows of a platform with files in `directory`. */

@@ -8,9 +8,11 @@ import { promisify } from 'node:util';
 import { errorText, UserError } from '#core/errors.ts';
 import { Launcher } from '#providers/local/machine/launcher.ts';
 import { hostArchitecture } from '#providers/local/machine/numbers.ts';
+import type { Program } from '#providers/local/machine/program.ts';
+import { namespaces } from '#providers/local/network/sandbox-program.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
 import { forwarderProgram, tcpAddress } from '#providers/local/rootless/forwarder-program.ts';
-import { enterProgram, platformNamespaces, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
+import { enterProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
 import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
 
@@ -23,6 +25,8 @@ export interface UserNamespaceEntry {
   readonly runDir: string;
   /** Ports of this machine's loopback that pods reach at the same number on the bridge (and any address inside): API, gateway, DNS. */
   readonly expose: readonly { readonly port: number; readonly hostPort: number }[];
+  /** Ports of this process (inside, on its loopback) that the machine reaches at the same number on its loopback: kubelet API, registry. */
+  readonly publish?: readonly number[];
 }
 
 /** True in a process that `enterUserNamespace` has moved. */
@@ -45,6 +49,7 @@ export async function enterUserNamespace(entry: UserNamespaceEntry): Promise<voi
   const launcher = new Launcher(join(entry.dataDir, 'launcher'), architecture);
   const holderPid = findHolder(launcher, directory) ?? (await makeHolder(launcher, directory));
   for (const ports of entry.expose) await exposePort(launcher, directory, holderPid, ports);
+  for (const port of entry.publish ?? []) await publishPort(launcher, directory, holderPid, port);
   const environment = Object.entries({ ...process.env, [marker]: '1' }).map(([name, value]) => `${name}=${value}`);
   const command = {
     path: process.execPath,
@@ -74,10 +79,10 @@ function findHolder(launcher: Launcher, directory: string): number | undefined {
 }
 
 async function makeHolder(launcher: Launcher, directory: string): Promise<number> {
-  const { uid, gid, username } = userInfo();
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   const sysDirectory = join(directory, 'sys');
   mkdirSync(sysDirectory, { recursive: true });
-  const ranges = findSubordinateIds(username, uid);
+  const ranges = findSubordinateIds(userName(), uid);
   const options = { architecture: launcher.architecture, uid, gid, sysDirectory };
   if (ranges !== undefined) {
     try {
@@ -88,6 +93,15 @@ async function makeHolder(launcher: Launcher, directory: string): Promise<number
     }
   }
   return startHolder(launcher, directory, { ...options, mappedFromOutside: false }, undefined);
+}
+
+/** '' for an id without an entry in the user database. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
 }
 
 async function startHolder(
@@ -137,22 +151,38 @@ function readOrEmpty(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-/** Starts the forwarder of one port unless it runs already. */
+/** Starts the forwarder of a port of the host that is reached from inside. */
 async function exposePort(
   launcher: Launcher,
   directory: string,
   holderPid: number,
   ports: UserNamespaceEntry['expose'][number],
 ): Promise<void> {
-  const path = join(directory, `expose-${ports.port}-${ports.hostPort}.program`);
-  const running = launchedProcesses(launcher.path, join(directory, `expose-${ports.port}-`));
-  if (running.some(({ program }) => program === path)) return;
-  for (const { pid } of running) send(pid, 'SIGKILL');
   const program = forwarderProgram({
     architecture: launcher.architecture,
     listen: tcpAddress('0.0.0.0', ports.port),
     connect: tcpAddress('127.0.0.1', ports.hostPort),
-    listenInside: { pid: holderPid, kinds: platformNamespaces & ~0x2_0000 },
+    listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
   });
+  await startForwarder(launcher, directory, `expose-${ports.port}-`, String(ports.hostPort), program);
+}
+
+/** Starts the forwarder of a port inside that is reached from the host. */
+async function publishPort(launcher: Launcher, directory: string, holderPid: number, port: number): Promise<void> {
+  const program = forwarderProgram({
+    architecture: launcher.architecture,
+    listen: tcpAddress('127.0.0.1', port),
+    connect: tcpAddress('127.0.0.1', port),
+    connectInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
+  });
+  await startForwarder(launcher, directory, `publish-${port}-`, String(holderPid), program);
+}
+
+/** One that does the same already is left alone; one that does something else with the port is replaced. */
+async function startForwarder(launcher: Launcher, directory: string, prefix: string, rest: string, program: Program): Promise<void> {
+  const path = join(directory, `${prefix}${rest}.program`);
+  const running = launchedProcesses(launcher.path, join(directory, prefix));
+  if (running.some((one) => one.program === path)) return;
+  for (const { pid } of running) send(pid, 'SIGKILL');
   await launcher.run(program, path);
 }

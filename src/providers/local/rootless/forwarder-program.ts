@@ -35,6 +35,8 @@ export interface ForwarderOptions {
   readonly connect: SocketAddress;
   /** Namespaces in which to listen, when they are not the forwarder's own. */
   readonly listenInside?: { readonly pid: number; readonly kinds: number };
+  /** Namespaces from which to connect, when they are not the forwarder's own. */
+  readonly connectInside?: { readonly pid: number; readonly kinds: number };
   /** Namespaces into which the forwarder moves before it listens and connects. */
   readonly moveInto?: { readonly pid: number; readonly kinds: number };
 }
@@ -70,6 +72,7 @@ export function forwarderProgram(options: ForwarderOptions): Program {
   program.jump(again);
   program.place(handler);
   program.call('close', [load(listener)], { onError: 'ignore' });
+  if (options.connectInside !== undefined) enterSteps(program, options.connectInside);
   connectionSteps(program, options.connect, connection);
   program.failureBlock(reportFd);
   return program;

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,12 +13,13 @@ import { busyboxImage } from '#providers/local/testing/images.ts';
 import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
 
 /**
- * Run as an ordinary user: `node rootless-contract.ts <directory> <host port>`. Moves itself into the user namespace as the agent does, then runs the
+ * Run as an ordinary user: `node rootless-contract.ts <directory> <host port> <published port>`. Moves itself into the user namespace as the agent does, then runs the
  * engine contract there and what only rootless engines have. engine.itest.ts starts it.
  */
-const [directory = '', hostPort = '0'] = process.argv.slice(2);
+const [directory = '', hostPort = '0', publishedPort = '0'] = process.argv.slice(2);
+const published = `published ${publishedPort}`;
 const place = { dataDir: join(directory, 'data'), runDir: join(directory, 'run') };
-await enterUserNamespace({ ...place, expose: [{ port: 7777, hostPort: Number(hostPort) }] });
+await enterUserNamespace({ ...place, expose: [{ port: 7777, hostPort: Number(hostPort) }], publish: [Number(publishedPort)] });
 assert.ok(isInUserNamespace());
 
 function open(): Promise<LocalContainerEngine> {
@@ -54,3 +56,8 @@ describe('what an ordinary user’s pods need besides', () => {
     await engine.removeSandbox('ports');
   });
 });
+
+/** A server of this process, for the test outside: it is reached at the published port. */
+const server = createServer((_request, response) => response.end(published));
+server.listen(Number(publishedPort), '127.0.0.1');
+server.unref();

@@ -76,7 +76,7 @@ function podsOf(sources: BackendSources): PodConfig[] {
 
 function podConfig(pod: Pod | undefined, key: string, address: string, port: number): PodConfig {
   const { annotations } = pod?.metadata ?? {};
-  const dial = parseDial(annotations?.[dialAnnotation]) ?? { host: address, port };
+  const dial = parseDial(annotations?.[dialAnnotation], port) ?? { host: address, port };
   return { key, dial, ...(annotations?.[freezeAnnotation] === 'true' ? { frozen: true } : {}) };
 }
 
@@ -100,10 +100,10 @@ function targetPort(pod: Pod, port: ServicePort): number | undefined {
   return containerPorts.find(({ name }) => name === target)?.containerPort;
 }
 
-/** `unix:<path>` or `tcp:<host>:<port>`; undefined: dial the pod's IP. */
-export function parseDial(value: string | undefined): DialTarget | undefined {
+/** `unix:<path>`, in which `{port}` stands for the pod's port, or `tcp:<host>:<port>`; undefined: dial the pod's IP. */
+export function parseDial(value: string | undefined, podPort: number): DialTarget | undefined {
   if (value === undefined) return undefined;
-  if (value.startsWith('unix:')) return { path: value.slice(5) };
+  if (value.startsWith('unix:')) return { path: value.slice(5).replaceAll('{port}', String(podPort)) };
   const match = /^tcp:\[?([^\]]+)\]?:(\d{1,5})$/.exec(value);
   if (match === null) return undefined;
   return { host: match[1] as string, port: Number(match[2]) };

@@ -200,7 +200,9 @@ class RevisionReconciler {
       propagateDeployment(deployment, manager);
       const wanted = deployment.spec?.replicas ?? 0;
       if (wanted > 0 && (deployment.status?.availableReplicas ?? 0) === 0) {
-        const [pod] = this.#informers.pods.byIndex(revisionOfPod, `${revision.metadata.namespace}/${revision.metadata.name}`);
+        const [pod] = this.#informers.pods
+          .byIndex(revisionOfPod, `${revision.metadata.namespace}/${revision.metadata.name}`)
+          .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
         if (pod !== undefined) propagatePod(pod, deployment, config.deployment['pod-is-always-schedulable'], manager);
       }
       if ((deployment.status?.readyReplicas ?? 0) > 0) manager.markTrue('ContainerHealthy');

@@ -16,8 +16,9 @@ export function propagateDeployment(deployment: Deployment, manager: ConditionMa
   else manager.markUnknown('ResourcesAvailable', progressing?.reason ?? 'Deploying', progressing?.message ?? '');
 }
 
-/** Why no replica comes up, read off one of the pods (they all fail alike). */
+/** Why no replica comes up, read off one of the pods (they all fail alike). A pod that is being stopped tells nothing. */
 export function propagatePod(pod: Pod, deployment: Deployment, schedulable: boolean, manager: ConditionManager): void {
+  if (pod.metadata.deletionTimestamp !== undefined) return;
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (!schedulable && scheduled?.status === 'False') {
     manager.markFalse('ResourcesAvailable', scheduled.reason ?? '', scheduled.message ?? '');

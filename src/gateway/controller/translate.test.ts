@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { backendConfig, backendKey, parseDial, type BackendSources } from '#gateway/controller/backend-config.ts';
+import { hashOf, rulesOf, servicesOf } from '#gateway/controller/ingress-rules.ts';
+import type { EndpointSlice, Ingress, Pod, Service } from '#gateway/controller/kinds.ts';
+
+const service = (ports: unknown[], labels = {}): Service =>
+  ({ metadata: { namespace: 'ns', name: 'svc', labels }, spec: { ports } }) as Service;
+const slice = (ports: unknown[], endpoints: unknown[]): EndpointSlice =>
+  ({ metadata: { namespace: 'ns', name: 'svc-1' }, addressType: 'IPv4', ports, endpoints }) as unknown as EndpointSlice;
+const pod = (name: string, more: { annotations?: Record<string, string>; ready?: string; deleted?: boolean } = {}): Pod =>
+  ({
+    metadata: {
+      namespace: 'ns',
+      name,
+      annotations: more.annotations ?? {},
+      ...(more.deleted === true ? { deletionTimestamp: 'now' } : {}),
+    },
+    spec: { containers: [{ name: 'user-container', ports: [{ name: 'user-port', containerPort: 8080 }] }] },
+    status: { podIP: `ip-of-${name}`, conditions: [{ type: 'Ready', status: more.ready ?? 'True' }] },
+  }) as unknown as Pod;
+
+function sources(more: Partial<BackendSources> & { known?: readonly Pod[] }): BackendSources {
+  return {
+    service: service([{ name: 'http', port: 80, targetPort: 'user-port' }]),
+    port: '80',
+    slices: [],
+    pods: [],
+    revision: undefined,
+    pod: (_namespace, name) => more.known?.find(({ metadata }) => metadata.name === name),
+    ...more,
+  };
+}
+const dials = (from: BackendSources): unknown[] => backendConfig('k', from).pods.map(({ key, dial }) => [key, dial]);
+
+describe('backends from Services', () => {
+  test('a slice port is found by the name of the Service port, numbered or named in the Ingress', () => {
+    const ports = [
+      { name: 'http', port: 80 },
+      { name: 'admin', port: 9000 },
+    ];
+    const slices = [
+      slice(
+        [
+          { name: 'admin', port: 9001 },
+          { name: 'http', port: 8080 },
+        ],
+        [{ addresses: ['10.0.0.9'] }],
+      ),
+    ];
+    assert.deepEqual(dials(sources({ service: service(ports), slices, port: 'admin' })), [
+      ['10.0.0.9:9001', { host: '10.0.0.9', port: 9001 }],
+    ]);
+    assert.deepEqual(dials(sources({ service: service(ports), slices, port: '80' })), [
+      ['10.0.0.9:8080', { host: '10.0.0.9', port: 8080 }],
+    ]);
+    assert.deepEqual(dials(sources({ service: service(ports), slices, port: '81' })), []);
+  });
+
+  test('endpoints without a pod follow their conditions, those with one follow the pod', () => {
+    const target = (name: string) => ({ targetRef: { kind: 'Pod', namespace: 'ns', name } });
+    const slices = [
+      slice(
+        [{ name: 'http', port: 8080 }],
+        [
+          { addresses: ['a'], conditions: { ready: false } },
+          { addresses: ['b'], conditions: { ready: true, terminating: true } },
+          { addresses: ['c'] },
+          { addresses: ['d'], conditions: { ready: true }, ...target('gone') },
+          { addresses: ['e'], conditions: { ready: true }, ...target('unready') },
+          { addresses: ['f'], conditions: { ready: false }, ...target('ready') },
+          { addresses: ['g'], conditions: { ready: true }, ...target('deleted') },
+        ],
+      ),
+    ];
+    const known = [pod('unready', { ready: 'False' }), pod('ready'), pod('deleted', { deleted: true })];
+    assert.deepEqual(dials(sources({ slices, known })), [
+      ['c:8080', { host: 'c', port: 8080 }],
+      ['ns/ready', { host: 'f', port: 8080 }],
+    ]);
+  });
+
+  test('a ready pod of the revision is used before its slice says so, on its named port', () => {
+    assert.deepEqual(dials(sources({ pods: [pod('early')] })), [['ns/early', { host: 'ip-of-early', port: 8080 }]]);
+  });
+
+  test('how to reach a pod is said by its annotation', () => {
+    assert.deepEqual(parseDial('unix:/run/p/{port}.sock', 8080), { path: '/run/p/8080.sock' });
+    assert.deepEqual(parseDial('tcp:127.0.0.1:49000', 1), { host: '127.0.0.1', port: 49_000 });
+    assert.deepEqual(parseDial('tcp:[::1]:49000', 1), { host: '::1', port: 49_000 });
+    assert.equal(parseDial('carrier-pigeon', 1), undefined);
+    const annotations = { 'node.dormouse.dev/dial': 'tcp:127.0.0.1:49000', 'node.dormouse.dev/freeze': 'true' };
+    const [config] = backendConfig('k', sources({ pods: [pod('p', { annotations })] })).pods;
+    assert.deepEqual(config, { key: 'ns/p', dial: { host: '127.0.0.1', port: 49_000 }, frozen: true });
+  });
+
+  test('services of one revision are one backend, with the limits of the revision', () => {
+    const labelled = service([{ name: 'http', port: 80 }], { 'serving.knative.dev/revision': 'rev' });
+    assert.equal(backendKey(labelled, { namespace: 'ns', name: 'svc', port: '80' }), 'revision/ns/rev');
+    assert.equal(backendKey(labelled, { namespace: 'ns', name: 'svc-private', port: '81' }), 'revision/ns/rev');
+    assert.equal(backendKey(service([]), { namespace: 'ns', name: 'svc', port: '80' }), 'service/ns/svc:80');
+    const revision = {
+      metadata: {},
+      spec: { containerConcurrency: 7, timeoutSeconds: 20, responseStartTimeoutSeconds: 5, idleTimeoutSeconds: 3 },
+    };
+    const config = backendConfig('k', sources({ service: labelled, revision: revision as never }));
+    assert.deepEqual(
+      [config.name, config.isRevision, config.containerConcurrency, config.timeoutMs, config.responseStartTimeoutMs, config.idleTimeoutMs],
+      ['rev', true, 7, 20_000, 5000, 3000],
+    );
+  });
+});
+
+describe('rules from Ingresses', () => {
+  const ingress = {
+    metadata: { namespace: 'ns', name: 'i' },
+    spec: {
+      httpOption: 'Redirected',
+      rules: [
+        {
+          hosts: ['App.Example.com'],
+          visibility: 'ExternalIP',
+          http: {
+            paths: [
+              {
+                path: '/x',
+                headers: { Tag: { exact: 'blue' } },
+                rewriteHost: 'inner',
+                splits: [
+                  { serviceNamespace: 'ns', serviceName: 'a', servicePort: 80, percent: 100, appendHeaders: { A: '1' } },
+                  { serviceNamespace: 'ns', serviceName: 'b', servicePort: 'http', percent: 0 },
+                ],
+              },
+            ],
+          },
+        },
+        {
+          hosts: ['i.ns'],
+          visibility: 'ClusterLocal',
+          http: { paths: [{ splits: [{ serviceNamespace: 'ns', serviceName: 'a', servicePort: 80 }] }] },
+        },
+      ],
+    },
+  } as unknown as Ingress;
+
+  test('everything of the Ingress is carried over', () => {
+    const probeHash = hashOf(ingress);
+    assert.match(probeHash, /^[\da-f]{64}$/);
+    const split = (backend: string, percent: number) => ({ backend, percent });
+    assert.deepEqual(
+      rulesOf(ingress, ({ name, port }) => `${name}:${port}`),
+      [
+        {
+          hosts: ['app.example.com'],
+          visibility: 'external',
+          redirectToHttps: true,
+          probeHash,
+          paths: [
+            {
+              path: '/x',
+              headers: { Tag: 'blue' },
+              rewriteHost: 'inner',
+              splits: [{ ...split('a:80', 100), appendHeaders: { A: '1' } }, split('b:http', 0)],
+            },
+          ],
+        },
+        { hosts: ['i.ns'], visibility: 'local', probeHash, paths: [{ splits: [split('a:80', 100)] }] },
+      ],
+    );
+  });
+
+  test('a Service at zero percent need not exist', () => {
+    assert.deepEqual(
+      servicesOf(ingress).map(({ name }) => name),
+      ['a', 'a'],
+    );
+  });
+});

@@ -173,8 +173,9 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     programmed: (key) => queues.ingresses?.key(key),
   });
   const inUse = (podKey: string) => [...proxy.backends.values()].some((backend) => backend.uses(podKey));
-  const http = await proxy.listen({ ...listeners.http, visibility: 'external' });
   const https = listeners.https === undefined ? undefined : await proxy.listen({ ...listeners.https, tls, visibility: 'external' });
+  const redirects = https === undefined ? {} : { httpsPort: https.port };
+  const http = await proxy.listen({ ...listeners.http, ...redirects, visibility: 'external' });
   const local = await Promise.all((listeners.local ?? []).map((one) => proxy.listen({ ...one, visibility: 'local' })));
   const moreMetrics = () => (options.metrics ?? noMetrics).expose();
   const admin =

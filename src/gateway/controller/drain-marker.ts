@@ -4,8 +4,8 @@ import { isReason } from '#apis/meta/status.ts';
 import { done, requeue, type ControllerModule, type Enqueue } from '#controller/controller.ts';
 import { pods, revisionLabel, type Pod } from '#gateway/controller/kinds.ts';
 
-/** A pod whose routes were just taken away may still be in the table being replaced; then it is looked at again. */
-const lookAgainMs = 25;
+/** `drained` of the proxy brings a pod back to the queue at once; this is for what nobody thought of. */
+const lookAgainMs = 1000;
 
 /**
  * Tells the node agent that a revision's pod may stop: it is being deleted, gets no new requests and has none left. `inUse` says

@@ -201,7 +201,9 @@ export class ClientConnection implements WireOwner, Expirable {
     if (routes === undefined) return { answer: isHealthProbe(bytes, head) ? healthy : answers.noRoute };
     if (head.probeStart >= 0) return answerProbe(bytes, head, routes);
     if (!routes.redirectToHttps || this.side.scheme === 'https') return undefined;
-    const location = `Location: https://${routes.host}${bytes.toString('latin1', head.targetStart, head.targetEnd)}\r\n`;
+    const { httpsPort } = this.side;
+    const authority = httpsPort === 443 ? routes.host : `${routes.host}:${httpsPort}`;
+    const location = `Location: https://${authority}${bytes.toString('latin1', head.targetStart, head.targetEnd)}\r\n`;
     return { answer: { status: 301, reason: 'Moved Permanently', body: '', fault: 'user', retriable: false }, headers: location };
   }
 

@@ -75,6 +75,8 @@ export interface Side {
   readonly scheme: 'http' | 'https';
   /** Forwarding fields of these clients are believed and extended. */
   readonly trusted: boolean;
+  /** Where redirects to https lead. */
+  readonly httpsPort: number;
   readonly lines: Map<string, ForwardedLines>;
 }
 

@@ -22,6 +22,8 @@ export interface ProxyOptions {
 export interface ProxyListenOptions extends ListenOptions {
   readonly visibility: Visibility;
   readonly trusted?: boolean;
+  /** Port of the https listener, for redirects. Default 443. */
+  readonly httpsPort?: number;
 }
 
 /**
@@ -49,6 +51,7 @@ export class Proxy {
       visibility: options.visibility,
       scheme: options.tls === undefined ? 'http' : 'https',
       trusted: options.trusted ?? false,
+      httpsPort: options.httpsPort ?? 443,
       lines: new Map(),
     };
     const listener = await context.transport.listen(options, (wire) => {

@@ -98,14 +98,20 @@ function collectionPath(definition: KindDefinition, version: string, namespace: 
 }
 
 /** A request of the server to itself. */
-export async function send(pipeline: Pipeline, method: string, path: string, object: unknown): Promise<unknown> {
+export async function send(
+  pipeline: Pipeline,
+  method: string,
+  path: string,
+  object: unknown,
+  contentType = 'application/json',
+): Promise<unknown> {
   const response = await pipeline.handle({
     method,
     path,
     query: new URLSearchParams(),
-    headers: { 'content-type': 'application/json', 'user-agent': 'dormouse-apiserver' },
+    headers: { 'content-type': contentType, 'user-agent': 'dormouse-apiserver' },
     credentials: { kind: 'user', user: serverUser },
-    body: { read: () => Promise.resolve({ object: structuredClone(object) }), async *stream() {} },
+    ...(object === undefined ? {} : { body: { read: () => Promise.resolve({ object: structuredClone(object) }), async *stream() {} } }),
     signal: new AbortController().signal,
   });
   const body = response.body.kind === 'object' ? response.body.object : undefined;

@@ -7,6 +7,8 @@ import { reviewHandlers } from '#apiserver/auth/reviews.ts';
 import { ServiceAccountTokens, type TokenKeys } from '#apiserver/auth/service-account-tokens.ts';
 import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import { bootstrap, send } from '#apiserver/bootstrap.ts';
+import { CustomKinds } from '#apiserver/custom/custom-kinds.ts';
+import { definitionAdmission } from '#apiserver/custom/definition-admission.ts';
 import { WatchCache } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 import { Discovery } from '#apiserver/discovery/discovery.ts';
@@ -60,6 +62,7 @@ class EmbeddedApiServer implements ApiServer {
   #paths: PathRoutes | undefined;
   #pipeline: Pipeline | undefined;
   #cache: WatchCache | undefined;
+  #custom: CustomKinds | undefined;
   #ready = false;
   readonly #stopped = new AbortController();
 
@@ -82,7 +85,11 @@ class EmbeddedApiServer implements ApiServer {
     const authorizer = new RbacAuthorizer(cache);
     const tokens = await ServiceAccountTokens.open(cache, clock, this.#options.issuer ?? apiAudience, this.#options.tokenKeys);
     const hooks = { ensureDefaultAccount: (namespace: string) => this.#ensureDefaultAccount(namespace) };
-    const plugins = [...defaultAdmission(context, authorizer, hooks, this.#options.admission), ...(this.#options.plugins ?? [])];
+    const plugins = [
+      definitionAdmission(registry),
+      ...defaultAdmission(context, authorizer, hooks, this.#options.admission),
+      ...(this.#options.plugins ?? []),
+    ];
     for (const plugin of plugins) admission.add(plugin);
     for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);
     const paths = new PathRoutes(new Discovery(registry, this.#subresources), new OpenApi(registry, this.#subresources));
@@ -96,6 +103,7 @@ class EmbeddedApiServer implements ApiServer {
     const reviews = reviewHandlers(authorizer, tokens);
     const routes = { subresources: this.#subresources, reviews };
     this.#pipeline = new Pipeline({ context, authorizer, tokens, inFlight, metrics: apiServerMetrics(metrics), routes, paths });
+    this.#custom = new CustomKinds(context, this.#pipeline);
     await bootstrap(context, this.#pipeline);
     this.#ready = true;
     this.#logger.info('serving', { revision: cache.revision, kinds: registry.definitions().length });
@@ -121,6 +129,7 @@ class EmbeddedApiServer implements ApiServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ready = false;
     this.#stopped.abort();
+    this.#custom?.[Symbol.dispose]();
     await this.#cache?.[Symbol.asyncDispose]();
   }
 

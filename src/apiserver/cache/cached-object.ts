@@ -60,7 +60,6 @@ export class CachedObject {
     const known = this.#views?.get(view.id);
     if (known !== undefined) return known;
     const object = deepFreeze(present(this.object));
-    if (object === this.#object) return { object };
     this.#views ??= new Map();
     const viewed = { object };
     this.#views.set(view.id, viewed);

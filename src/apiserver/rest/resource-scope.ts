@@ -3,6 +3,9 @@ import type { CachedObject, ObjectView } from '#apiserver/cache/cached-object.ts
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import { convertTo, versionOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import type { ResourceInfo } from '#apiserver/request-info.ts';
+import type { Schema } from '#apis/schema.ts';
+import { jsonEqual } from '#machinery/deep.ts';
+import { decode } from '#machinery/decode.ts';
 import { checkSelectable, matchesFields, parseFieldSelector, requireExactField, type FieldSelector } from '#machinery/field-selectors.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '#machinery/selectors.ts';
 
@@ -18,10 +21,22 @@ export function viewOf(served: ServedKind): ObjectView {
   return view;
 }
 
-function makeView({ definition, version }: ServedKind): ObjectView {
-  const stored = version.name === definition.storageVersion && definition.versions.length === 1;
-  if (stored) return { id: version.name };
+let customViews = 0;
+
+function makeView({ definition, version, custom }: ServedKind): ObjectView {
+  if (custom) {
+    // The schema may have changed since an object was stored: what it no longer knows is pruned, what it adds is defaulted.
+    customViews += 1;
+    const id = `${version.name} ${customViews}`;
+    return { id, present: (object) => adapted(convertTo(definition, object, version.name), version.schema) };
+  }
+  if (version.name === definition.storageVersion && definition.versions.length === 1) return { id: version.name };
   return { id: version.name, present: (object) => convertTo(definition, object, version.name) };
+}
+
+function adapted(object: KubeObject, schema: Schema): KubeObject {
+  const decoded = decode(object, schema, { custom: true }).value as unknown as KubeObject;
+  return jsonEqual(decoded, object) ? object : decoded;
 }
 
 /** What a list, watch or deletecollection is about: key range and selectors. */

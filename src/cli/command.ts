@@ -44,18 +44,18 @@ export interface Command {
   readonly run?: (invocation: Invocation) => Promise<number | void>;
 }
 
-export function textOption(invocation: Invocation, name: string): string | undefined {
+export function textOption(invocation: Pick<Invocation, 'options'>, name: string): string | undefined {
   const value = invocation.options[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-export function listOption(invocation: Invocation, name: string): readonly string[] {
+export function listOption(invocation: Pick<Invocation, 'options'>, name: string): readonly string[] {
   const value = invocation.options[name];
   if (Array.isArray(value)) return value as readonly string[];
   return typeof value === 'string' ? [value] : [];
 }
 
-export function flagOption(invocation: Invocation, name: string): boolean {
+export function flagOption(invocation: Pick<Invocation, 'options'>, name: string): boolean {
   return invocation.options[name] === true;
 }
 

@@ -1,14 +1,7 @@
 import { lazy, type Command } from '#cli/command.ts';
+import { imageCommands } from '#cli/image-commands.ts';
+import { outputOption, servingCommands } from '#cli/serving-commands.ts';
 import { dataDirOption, upOptions } from '#cli/settings-options.ts';
-
-const output = {
-  name: 'output',
-  short: 'o',
-  type: 'string',
-  choices: ['table', 'json', 'yaml'],
-  default: 'table',
-  summary: 'Form of the output',
-} as const;
 
 /** Every command. A command's code is loaded when it runs, so that each costs only itself. */
 export const rootCommand: Command = {
@@ -35,8 +28,22 @@ export const rootCommand: Command = {
     {
       name: 'status',
       summary: 'Show what runs, where it listens and what isolation this machine gives',
-      options: [dataDirOption, output],
+      options: [dataDirOption, outputOption],
       run: lazy(async () => (await import('#cli/commands/status.ts')).status),
+    },
+    {
+      name: 'quickstart',
+      summary: 'Start the platform, build and deploy hello world, and call it',
+      options: upOptions,
+      run: lazy(async () => (await import('#cli/commands/quickstart.ts')).quickstart),
+    },
+    ...servingCommands,
+    ...imageCommands,
+    {
+      name: 'doctor',
+      summary: 'Check what this machine can do, and say what to do about what it cannot',
+      options: [outputOption, ...upOptions],
+      run: lazy(async () => (await import('#cli/commands/doctor.ts')).doctor),
     },
     {
       name: 'kubeconfig',

@@ -6,7 +6,9 @@ import { UserError } from '#core/errors.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { flagOption, listOption, textOption, type Invocation } from '#cli/command.ts';
 
-/** Creates the service or changes what the options say of it; everything else of an existing one stays. */
+type Options = Pick<Invocation, 'options'>;
+
+/** Creates the service or changes what the options say of it (`annotations` of its template too); the rest of an existing one stays. */
 export async function deployService(
   client: Client,
   namespace: string,
@@ -17,6 +19,9 @@ export async function deployService(
   const existing = await existingService(client, namespace, name);
   const next: Service = existing === undefined ? { metadata: { name, namespace }, spec: {} } : deepClone(existing);
   applyOptions(next, image, invocation, existing);
+  const template = (next.spec ??= {}).template;
+  if (template !== undefined)
+    template.metadata = { ...template.metadata, annotations: { ...template.metadata?.annotations, ...annotations } };
   if (existing === undefined) return { service: await client.of(services).create(next), created: true };
   return { service: await client.of(services).update(next), created: false };
 }
@@ -30,7 +35,7 @@ export async function existingService(client: Client, namespace: string, name: s
   }
 }
 
-function applyOptions(service: Service, image: string, invocation: Invocation, existing: Service | undefined): void {
+function applyOptions(service: Service, image: string, invocation: Options, existing: Service | undefined): void {
   const spec = (service.spec ??= {});
   const template = (spec.template ??= {});
   // A name that was brought for the last revision must not be brought again for another one.
@@ -77,7 +82,7 @@ function applyOptions(service: Service, image: string, invocation: Invocation, e
 }
 
 /** `--no-traffic` keeps the traffic where it is; `--tag` gives the new revision a URL of its own. */
-function routeTraffic(spec: NonNullable<Service['spec']>, invocation: Invocation, existing: Service | undefined): void {
+function routeTraffic(spec: NonNullable<Service['spec']>, invocation: Options, existing: Service | undefined): void {
   const tag = textOption(invocation, 'tag');
   if (flagOption(invocation, 'no-traffic')) {
     if (existing === undefined)
@@ -94,7 +99,7 @@ function routeTraffic(spec: NonNullable<Service['spec']>, invocation: Invocation
   spec.traffic = [...others, { latestRevision: true, percent: 0, tag }];
 }
 
-function numberOption(invocation: Invocation, name: string): number | undefined {
+function numberOption(invocation: Options, name: string): number | undefined {
   const text = textOption(invocation, name);
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) throw new UserError(`--${name}: ${JSON.stringify(text)} is not a whole number`);

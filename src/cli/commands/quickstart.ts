@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pods } from '#apis/core/v1/pod.ts';
+import { labels } from '#apis/serving/names.ts';
+import type { Client } from '#client/client.ts';
+import { UserError } from '#core/errors.ts';
+import { connect, type Target } from '#cli/api.ts';
+import type { Invocation } from '#cli/command.ts';
+import { table } from '#cli/output.ts';
+import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
+import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { waitReady } from '#cli/serving/progress.ts';
+import { deployService } from '#cli/serving/spec.ts';
+import { upDetached } from '#cli/commands/up.ts';
+import { layoutOf } from '#platform/layout.ts';
+
+const name = 'helloworld-nodejs';
+const image = 'gcr.io/knative-samples/helloworld-nodejs';
+const target = 'Dormouse';
+
+/** `npm run quickstart`: the main job from nothing, with the time of each step. Running it again is fine. */
+export async function quickstart(invocation: Invocation): Promise<number> {
+  const { stdout } = invocation;
+  const times: [string, number][] = [];
+  const step = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
+    stdout.write(`\n▸ ${title}\n`);
+    const startedAt = performance.now();
+    const result = await work();
+    times.push([title, performance.now() - startedAt]);
+    return result;
+  };
+  const { values } = await resolveSettings(invocation);
+  const running = (await runningStatus(layoutOf(values.dataDir))) !== undefined;
+  if (running) stdout.write('The platform is running already.\n');
+  else await step('Start the platform in the background', () => upDetached(invocation, values.dataDir));
+  await step(`Build examples/helloworld-nodejs into ${image}`, () => build(invocation));
+  const connected = await connect(invocation);
+  const service = await step('Deploy it as a Knative Service, until it is ready', () => deploy(connected, invocation));
+  const url = service.status?.url ?? '';
+  await step(`Call it: ${url}`, async () => stdout.write(`  ${await call(url, connected)}\n`));
+  await step('Leave it alone until it sleeps (scale to zero)', () => untilAsleep(connected, service.status?.latestReadyRevisionName ?? ''));
+  await step('Call it again: it wakes up', async () => stdout.write(`  ${await call(url, connected)}\n`));
+  stdout.write(
+    `\n${table(
+      ['STEP', 'TIME'],
+      times.map(([title, ms]) => [title, ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(2)} s`]),
+    )}\n\n`,
+  );
+  stdout.write(whatNext(connected, url));
+  return 0;
+}
+
+async function build(invocation: Invocation): Promise<void> {
+  const directory = join(fileURLToPath(new URL('../../..', import.meta.url)), 'examples', name);
+  const packaged = join(fileURLToPath(new URL('..', import.meta.url)), 'examples', name);
+  const source = [directory, packaged].find((one) => existsSync(one));
+  if (source === undefined)
+    throw new UserError('the example helloworld-nodejs is not there', { hint: 'The installation is not complete: install again.' });
+  const { images } = await connectImages(invocation);
+  const { digest, sizeBytes } = await images.build(
+    { directory: source, tags: [image] },
+    progressPrinter(invocation, '  '),
+    invocation.signal,
+  );
+  invocation.stdout.write(`  ${image}@${digest.slice(0, 19)}  ${megabytes(sizeBytes)}\n`);
+}
+
+async function deploy({ client }: Target, invocation: Invocation) {
+  const options = { ...invocation, options: { env: [`TARGET=${target}`] } };
+  // Sleeps after six seconds instead of a minute, so that there is something to see.
+  await deployService(client, 'default', name, image, options, { 'autoscaling.knative.dev/window': '6s' });
+  return waitReady(client, { namespace: 'default', name, timeoutMs: 120_000, stdout: invocation.stdout, signal: invocation.signal });
+}
+
+/** Calls the service through the gateway by its Host, so that no DNS is needed. */
+function call(url: string, { platform }: Target): Promise<string> {
+  const { host } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const sent = request(
+      { host: platform.listen, port: platform.ports.httpPort, path: '/', headers: { host }, timeout: 60_000 },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+        response.on('end', () => {
+          const text = `${body.trim()}   (HTTP ${response.statusCode}, ${(performance.now() - startedAt).toFixed(0)} ms)`;
+          if (response.statusCode === 200) resolve(text);
+          else reject(new UserError(`the service answered ${text}`, { hint: `See its logs: dormouse logs ${name}` }));
+        });
+      },
+    );
+    sent.on('timeout', () =>
+      sent.destroy(new UserError('the service did not answer within 60 s', { hint: `See its logs: dormouse logs ${name}` })),
+    );
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** Waits until the autoscaler has removed the last pod: a stable window without requests (six seconds here) and a little. */
+async function untilAsleep({ client }: Target, revision: string): Promise<void> {
+  for (const deadline = Date.now() + 90_000; Date.now() < deadline; await delay(100)) if ((await podCount(client, revision)) === 0) return;
+  throw new UserError(`${revision} still has pods after 90 s`, { hint: 'See why: kubectl describe pods' });
+}
+
+async function podCount(client: Client, revision: string): Promise<number> {
+  return (await client.of(pods).list({ namespace: 'default', labelSelector: `${labels.revision}=${revision}` })).items.length;
+}
+
+function whatNext({ platform }: Target, url: string): string {
+  const { host } = new URL(url);
+  const lines = [
+    ['in a browser', url],
+    ['with curl', `curl -H "Host: ${host}" http://${platform.listen}:${platform.ports.httpPort}`],
+    ['with kubectl', `KUBECONFIG=${platform.kubeconfig} kubectl get ksvc,pods`],
+    ['its logs', `npx dormouse logs ${name} -f`],
+    ['under load', `hey -z 20s -c 50 -host ${host} http://${platform.listen}:${platform.ports.httpPort}   (watch: npx dormouse services)`],
+    ['your own', 'npx dormouse deploy --source DIR --name NAME'],
+    ['stop', 'npx dormouse down'],
+  ];
+  return `What to try next:\n${lines.map(([what = '', how = '']) => `  ${what.padEnd(13)} ${how}`).join('\n')}\n`;
+}

@@ -96,7 +96,7 @@ export class ProviderFixture implements AsyncDisposable {
   private constructor(directory: string) {
     this.directory = directory;
     this.images.add('app:1');
-    this.provider = this.#newProvider();
+    this.provider = this.newProvider();
   }
 
   static async create(): Promise<ProviderFixture> {
@@ -108,7 +108,7 @@ export class ProviderFixture implements AsyncDisposable {
   /** As if the agent had been killed and started again; the engine's containers stay. Returns what was found. */
   async restart(): Promise<readonly string[]> {
     await this.provider[Symbol.asyncDispose]();
-    this.provider = this.#newProvider();
+    this.provider = this.newProvider();
     return this.provider.adopt();
   }
 
@@ -143,7 +143,8 @@ export class ProviderFixture implements AsyncDisposable {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  #newProvider(): EngineProvider {
+  /** A provider over the same engine and directory, as a restarted agent makes one. */
+  newProvider(): EngineProvider {
     return new EngineProvider({
       engine: this.engine,
       images: this.images,

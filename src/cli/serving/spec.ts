@@ -14,7 +14,8 @@ export async function deployService(
   namespace: string,
   name: string,
   image: string,
-  invocation: Invocation,
+  invocation: Options,
+  annotations: Readonly<Record<string, string>> = {},
 ): Promise<{ service: Service; created: boolean }> {
   const existing = await existingService(client, namespace, name);
   const next: Service = existing === undefined ? { metadata: { name, namespace }, spec: {} } : deepClone(existing);

@@ -73,13 +73,18 @@ const nameKinds: Readonly<Record<string, NameKind>> = {
   '/services': 'label1035',
 };
 
+const unqualifiedFinalizer = 'name is neither a standard finalizer name nor is it fully qualified';
+
 /** Findings about metadata, in the wording of k8s.io/apimachinery's ValidateObjectMeta. */
 export function validateMetadata(object: KubeObject, { group, plural, namespaced }: KindDefinition): FieldError[] {
   const nameKind = nameKinds[group] ?? nameKinds[`${group}/${plural}`] ?? 'subdomain';
   const { name = '' } = object.metadata;
   // A name is part of paths and keys, whatever its kind allows besides.
   const segment = checkPathSegment(name).map((text) => fieldInvalid('metadata.name', name, text));
-  return segment.length > 0 ? segment : [...validateObjectMeta(object.metadata, { namespaced, nameKind })];
+  if (segment.length > 0) return segment;
+  const errors = validateObjectMeta(object.metadata, { namespaced, nameKind });
+  // Only the core group insists on `prefix/name`; elsewhere finalizers such as `cleanup.example.com` are in use.
+  return group === '' ? [...errors] : errors.filter(({ message }) => !message.endsWith(unqualifiedFinalizer));
 }
 
 /** Findings about a metadata update: an object on its way out gets no new finalizers. */

@@ -3,6 +3,7 @@ import { invalid } from '#apis/meta/field-error.ts';
 import type { Schema } from '#apis/schema.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '#apiserver/admission/admission.ts';
 import { structuralErrors } from '#apiserver/custom/structural-schema.ts';
+import { compileRules } from '#machinery/cel.ts';
 import type { KindRegistry } from '#apiserver/registry/kind-registry.ts';
 
 export const definitionGroup = 'apiextensions.k8s.io';
@@ -30,9 +31,12 @@ export function definitionAdmission(registry: KindRegistry): AdmissionPlugin {
     check(request) {
       if (!concerns(request)) return;
       const crd = request.object as CustomResourceDefinition;
-      const errors = crd.spec.versions.flatMap((version, index) =>
-        structuralErrors((version.schema?.openAPIV3Schema ?? {}) as Schema, `spec.versions[${index}].schema.openAPIV3Schema`),
-      );
+      const errors = crd.spec.versions.flatMap((version, index) => {
+        const path = `spec.versions[${index}].schema.openAPIV3Schema`;
+        const schema = (version.schema?.openAPIV3Schema ?? {}) as Schema;
+        const findings = structuralErrors(schema, path);
+        return findings.length > 0 ? findings : compileRules(schema, path).errors;
+      });
       if (errors.length > 0) throw invalid(definitionGroup, 'CustomResourceDefinition', crd.metadata.name ?? '', errors);
     },
   };

@@ -1,6 +1,8 @@
 import type { AdmissionContext } from '#apis/definition.ts';
 import { invalid, type FieldError } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
+import type { Schema } from '#apis/schema.ts';
+import { compileRules, evaluateRules } from '#machinery/cel.ts';
 import { StatusError } from '#apis/meta/status.ts';
 import type { AdmissionOperation, AdmissionRequest } from '#apiserver/admission/admission.ts';
 import type { FieldValidation } from '#apiserver/rest/write-options.ts';
@@ -88,8 +90,20 @@ function validate({ call, object, old }: Draft, context: AdmissionContext): void
   errors.push(...structural);
   if (structural.length === 0) {
     errors.push(...(definition.validate?.(object, context) ?? []));
+    errors.push(...ruleErrors(version.schema, object, old));
   }
   if (errors.length > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? '', errors);
+}
+
+const compiled = new WeakMap<Schema, { readonly rules: ReturnType<typeof compileRules>['rules'] }>();
+
+function ruleErrors(schema: Schema, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  let rules = compiled.get(schema);
+  if (rules === undefined) {
+    rules = compileRules(schema);
+    compiled.set(schema, rules);
+  }
+  return evaluateRules(rules.rules, object, old);
 }
 
 /** What definitions may look at; every piece is plain data. */

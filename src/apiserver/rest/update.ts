@@ -38,15 +38,18 @@ export interface Transition {
 
 const attempts = 10;
 
-/** Reads, changes, checks, writes; again with the newer state when it lost a race that the client did not ask to hear about. */
+/**
+ * Reads, changes, checks, writes; again with the newer state when another write came between. A client that named a
+ * resourceVersion hears of it then: its next state still carries the old one.
+ */
 export async function updateObject(call: ResourceCall, options: WriteOptions, transition: Transition): Promise<ApiResponse> {
   const key = keyOfCall(call);
   let current = await currentState(call, key);
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await attemptUpdate(call, options, transition, key, current);
     if ('response' in outcome) return outcome.response;
-    if (outcome.conditional || attempt === attempts) throw lostRace(call);
     if (outcome.current === undefined) throw missing(call);
+    if (attempt === attempts) throw lostRace(call);
     current = new CachedObject(key, outcome.current.value, outcome.current.modRevision);
   }
 }
@@ -63,7 +66,7 @@ export async function currentState(call: ResourceCall, key: string): Promise<Cac
 
 type Outcome =
   | { readonly response: ApiResponse }
-  | { readonly conditional: boolean; readonly current: { readonly value: string; readonly modRevision: number } | undefined };
+  | { readonly current: { readonly value: string; readonly modRevision: number } | undefined };
 
 async function attemptUpdate(
   call: ResourceCall,
@@ -75,7 +78,7 @@ async function attemptUpdate(
   const { definition } = call.served;
   const stored = current.objectIn(viewOf(call.served));
   const raw = await transition.next(stored);
-  const conditional = checkPreconditions(call, raw, current);
+  checkPreconditions(call, raw, current);
   stampUpdate(raw, stored);
   restrict(raw, stored, transition.part, definition.hasStatus);
   const reservations = new Reservations();
@@ -94,7 +97,7 @@ async function attemptUpdate(
     const text = storedText(call, object);
     const finished = isFinished(definition, object);
     const result = await writeKey(call.context.storage, key, finished ? null : text, current.revision);
-    if (!result.ok) return { conditional, current: result.current };
+    if (!result.ok) return { current: result.current };
     written = true;
     if (finished) return { response: plainResponse(withRevision(object, result.revision)) };
     return { response: objectResponse(call, writtenObject(call, key, text, result.revision)) };
@@ -103,16 +106,14 @@ async function attemptUpdate(
   }
 }
 
-/** True when the client insists on a revision. 409 when it, or the uid, is not that of the stored object. */
-function checkPreconditions(call: ResourceCall, object: KubeObject, current: CachedObject): boolean {
+/** 409 when the revision or uid that the client insists on is not that of the stored object. */
+function checkPreconditions(call: ResourceCall, object: KubeObject, current: CachedObject): void {
   const { resourceVersion = '', uid = '' } = object.metadata;
   const { group, plural } = call.served.definition;
   const storedUid = current.object.metadata.uid ?? '';
   if (uid !== '' && uid !== storedUid)
     throw conflict(group, plural, call.info.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${storedUid}`);
-  if (resourceVersion === '') return false;
-  if (resourceVersion !== String(current.revision)) throw lostRace(call);
-  return true;
+  if (resourceVersion !== '' && resourceVersion !== String(current.revision)) throw lostRace(call);
 }
 
 function restrict(object: KubeObject, stored: KubeObject, part: Transition['part'], hasStatus: boolean): void {

@@ -23,7 +23,7 @@ interface DockerAuth {
 }
 
 /** Reads `.dockerconfigjson` (`{auths: …}`) or the older `.dockercfg`; undefined when it holds neither. */
-function credentialsOf(data: Readonly<Record<string, string>>): RegistryCredential[] | undefined {
+export function credentialsOf(data: Readonly<Record<string, string>>): RegistryCredential[] | undefined {
   const text = data['.dockerconfigjson'] ?? data['.dockercfg'];
   if (text === undefined) return undefined;
   try {

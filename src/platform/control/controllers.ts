@@ -6,6 +6,8 @@ import { createAutoscaler } from '#autoscaler/module.ts';
 import { clusterControllers } from '#cluster/modules.ts';
 import { servingControllers } from '#serving/modules.ts';
 import { systemClock } from '#core/clock.ts';
+import { componentClient } from '#platform/control/clients.ts';
+import { imageResolver, pullCredentials } from '#platform/control/image-resolver.ts';
 import { addStatsRoute } from '#platform/control/routes.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
@@ -34,8 +36,8 @@ export function controllerGroups({ server, config }: Parts): readonly Controller
     {
       component: 'controller',
       modules: servingControllers({
-        resolver: { resolve: (reference) => Promise.resolve(reference) },
-        credentials: () => Promise.resolve([]),
+        resolver: imageResolver(config),
+        credentials: pullCredentials(componentClient(server, 'controller')),
         extraDomains: settings.domain === 'localhost' ? ['example.com'] : [],
         urlPort: ports.httpPort === 80 ? '' : `:${ports.httpPort}`,
       }),

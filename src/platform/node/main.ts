@@ -12,9 +12,25 @@ import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 import { imageToken } from '#platform/image-token.ts';
+import { isRoot, offerNodePorts } from '#platform/rootless.ts';
 import { createLocalEngine } from '#providers/local/engine.ts';
+import { enterUserNamespace, isInUserNamespace, leaveUserNamespace } from '#providers/local/rootless/enter.ts';
+import { configVariable, type ProcessConfig } from '#platform/process-config.ts';
 
+await enter();
 runProcess(start);
+
+/** An ordinary user's node moves into the platform's own user, mount and network namespaces first; it comes back here inside them. */
+async function enter(): Promise<void> {
+  if (isRoot()) return;
+  const { layout, ports } = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
+  const expose = [ports.apiPort, ports.httpPort].map((port) => ({ port, hostPort: port }));
+  await enterUserNamespace({ ...engineDirectories(layout), expose });
+}
+
+function engineDirectories({ nodeDir, runDir }: ProcessConfig['layout']): { dataDir: string; runDir: string } {
+  return { dataDir: join(nodeDir, 'engine'), runDir: join(runDir, 'engine') };
+}
 
 /** The node process: image store and registry, the container engine, and the agent over both. */
 async function start({ config, logger, signal }: ProcessContext): Promise<Started> {
@@ -22,7 +38,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
   const metrics = createMetrics('node');
   const store = await openImageStore({
     directory: layout.imagesDir,
-    rootless: process.getuid?.() !== 0,
+    rootless: isInUserNamespace(),
     clock: systemClock,
     logger,
     registryPort: ports.registryPort,
@@ -36,8 +52,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     logger,
   });
   const engine = await createLocalEngine({
-    dataDir: join(layout.nodeDir, 'engine'),
-    runDir: join(layout.runDir, 'engine'),
+    ...engineDirectories(layout),
     id: layout.id,
     runtime: settings.runtime,
     clock: systemClock,
@@ -52,7 +67,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       images: store,
       nodeName: settings.nodeName,
       kubeletServer: {
-        host: localHost(settings.listen),
+        host: isInUserNamespace() ? '127.0.0.1' : localHost(settings.listen),
         port: ports.kubeletPort,
         certificate: serving.certificate,
         privateKey: serving.privateKey,
@@ -65,6 +80,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     },
     signal,
   );
+  const offered = isInUserNamespace() ? await offerNodePorts(config) : [];
   const { podNetwork, runtime, isolation } = engine.capabilities;
   if (podNetwork !== undefined) {
     const annotations = { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) };
@@ -73,11 +89,13 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
   return {
     details: { runtime, isolation, remarks: agent.remarks },
     async stop(cleanUp) {
+      for (const one of offered) await one[Symbol.asyncDispose]();
       await agent[Symbol.asyncDispose]();
       if (cleanUp) await engine.cleanupAll();
       else await engine[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
+      if (cleanUp && isInUserNamespace()) leaveUserNamespace(engineDirectories(layout));
     },
   };
 }

@@ -183,6 +183,8 @@ async function firstAnswer(host: string, port: number): Promise<void> {
 function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
+    // A connection that is accepted and not answered would wait for ever; it costs the round this long instead.
+    socket.setTimeout(250, () => socket.destroy());
     socket.on('connect', () => socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`));
     socket.on('data', (data) => {
       resolve(data.toString('latin1').startsWith('HTTP/1.1 200'));

@@ -79,8 +79,22 @@ function runArguments(options: OciRuntimeOptions, stateDirectory: string, plan: 
   const descriptors = plan.spec.tty ? '2' : '1';
   const log = join(files.directory, 'log');
   return [
-    ...[options.binary, '--root', stateDirectory, '--log', log, '--log-format', 'json'],
-    ...['run', '--detach', '--bundle', files.directory, '--pid-file', files.pid, '--preserve-fds', descriptors, containerId(files)],
+    options.binary,
+    '--root',
+    stateDirectory,
+    '--log',
+    log,
+    '--log-format',
+    'json',
+    'run',
+    '--detach',
+    '--bundle',
+    files.directory,
+    '--pid-file',
+    files.pid,
+    '--preserve-fds',
+    descriptors,
+    containerId(files),
   ];
 }
 

@@ -64,7 +64,7 @@ const stringFunctions: readonly CelFunction[] = [
   ['string.charAt(int): string', (text: string, at: bigint) => charAt(text, Number(at))],
   ['string.replace(string, string): string', (text: string, from: string, to: string) => text.replaceAll(from, () => to)],
   ['string.replace(string, string, int): string', replaceSome],
-  ['string.reverse(): string', (text: string) => [...text].reverse().join('')],
+  ['string.reverse(): string', (text: string) => Array.from(text).reverse().join('')],
   ['string.find(string): string', (text: string, pattern: string) => regex(pattern).exec(text)?.[0] ?? ''],
   ['string.findAll(string): list<string>', (text: string, pattern: string) => findAll(text, pattern, -1)],
   ['string.findAll(string, int): list<string>', (text: string, pattern: string, limit: bigint) => findAll(text, pattern, Number(limit))],
@@ -72,7 +72,7 @@ const stringFunctions: readonly CelFunction[] = [
 ];
 
 function charAt(text: string, at: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (at < 0 || at > characters.length) throw new Error(`index out of range: ${at}`);
   return characters[at] ?? '';
 }

@@ -83,8 +83,9 @@ function body(path: string): string {
 
 function checkString(value: string, schema: Schema, path: string, errors: FieldError[]): void {
   const { minLength, maxLength, pattern, format } = schema;
-  if (maxLength !== undefined && value.length > maxLength && [...value].length > maxLength) errors.push(fieldTooLong(path, maxLength));
-  if (minLength !== undefined && (value.length < minLength || [...value].length < minLength))
+  if (maxLength !== undefined && value.length > maxLength && Array.from(value).length > maxLength)
+    errors.push(fieldTooLong(path, maxLength));
+  if (minLength !== undefined && (value.length < minLength || Array.from(value).length < minLength))
     errors.push(fieldInvalid(path, value, `${body(path)} should be at least ${minLength} chars long`));
   if (pattern !== undefined && compiledPattern(pattern)?.test(value) === false)
     errors.push(fieldInvalid(path, value, `${body(path)} should match '${pattern}'`));

@@ -56,6 +56,12 @@ export const rootCommand: Command = {
       run: lazy(async () => (await import('#cli/commands/kubeconfig.ts')).kubeconfig),
     },
     {
+      name: 'restart-gateway',
+      summary: 'Replace the gateway process without losing a connection',
+      options: [dataDirOption],
+      run: lazy(async () => (await import('#cli/commands/restart-gateway.ts')).restartGateway),
+    },
+    {
       name: 'reset',
       summary: 'Stop the platform and delete all of its data',
       options: [dataDirOption, { name: 'yes', short: 'y', type: 'boolean', summary: 'Do not ask' }],

@@ -21,7 +21,6 @@ import { addMetricsRoute } from '#platform/control/routes.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
-import { isRoot, takeNodePorts } from '#platform/rootless.ts';
 import type { ProcessContext, Started } from '#platform/process.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 
@@ -42,13 +41,11 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   const groups = controllerGroups({ server, config, metrics, logger });
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
   const front = await listen(server, config, logger);
-  const taken = isRoot() ? [] : await takeNodePorts(config);
   const running = groups.map(({ component, modules }) => run(server, component, modules, { metrics, logger, signal }));
   return {
     details: { api: front.addresses.map(({ address, port }) => `${address}:${port}`) },
     async stop() {
       await Promise.allSettled(running);
-      for (const one of taken) await one[Symbol.asyncDispose]();
       await front[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
       await storage[Symbol.asyncDispose]();

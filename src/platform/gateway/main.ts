@@ -9,6 +9,8 @@ import { startGateway, type Gateway } from '#gateway/gateway.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 
+/** The supervisor's sockets, inherited in this order. */
+const [httpDescriptor, httpsDescriptor] = [3, 4];
 const drainMs = 30_000;
 /** Cluster-local requests come in on the usual port of the pod network. */
 const localPort = 80;
@@ -29,8 +31,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       informers,
       events: createEventRecorder({ client, component: 'gateway', clock: systemClock, logger }),
       listeners: {
-        http: { host: settings.listen, port: ports.httpPort },
-        https: { host: settings.listen, port: ports.httpsPort },
+        http: { fd: httpDescriptor, port: ports.httpPort },
+        https: { fd: httpsDescriptor, port: ports.httpsPort },
         admin: { host: '127.0.0.1', port: ports.adminPort },
       },
       dataDir: layout.gatewayDir,

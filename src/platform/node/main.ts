@@ -12,7 +12,6 @@ import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 import { imageToken } from '#platform/image-token.ts';
-import { isRoot, offerNodePorts } from '#platform/rootless.ts';
 import { createLocalEngine } from '#providers/local/engine.ts';
 import { enterUserNamespace, isInUserNamespace, leaveUserNamespace } from '#providers/local/rootless/enter.ts';
 import { configVariable, type ProcessConfig } from '#platform/process-config.ts';
@@ -22,10 +21,9 @@ runProcess(start);
 
 /** An ordinary user's node moves into the platform's own user, mount and network namespaces first; it comes back here inside them. */
 async function enter(): Promise<void> {
-  if (isRoot()) return;
   const { layout, ports } = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
   const expose = [ports.apiPort, ports.httpPort].map((port) => ({ port, hostPort: port }));
-  await enterUserNamespace({ ...engineDirectories(layout), expose });
+  await enterUserNamespace({ ...engineDirectories(layout), expose, publish: [ports.kubeletPort, ports.registryPort] });
 }
 
 function engineDirectories({ nodeDir, runDir }: ProcessConfig['layout']): { dataDir: string; runDir: string } {
@@ -80,7 +78,6 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     },
     signal,
   );
-  const offered = isInUserNamespace() ? await offerNodePorts(config) : [];
   const { podNetwork, runtime, isolation } = engine.capabilities;
   if (podNetwork !== undefined) {
     const annotations = { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) };
@@ -89,7 +86,6 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
   return {
     details: { runtime, isolation, remarks: agent.remarks },
     async stop(cleanUp) {
-      for (const one of offered) await one[Symbol.asyncDispose]();
       await agent[Symbol.asyncDispose]();
       if (cleanUp) await engine.cleanupAll();
       else await engine[Symbol.asyncDispose]();

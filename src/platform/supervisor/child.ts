@@ -16,6 +16,16 @@ export interface ChildStatus {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+export interface ChildOptions {
+  readonly config: ProcessConfig;
+  readonly entry: URL;
+  readonly logFile: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Inherited as 3, 4, …: sockets that stay open while the process is replaced. */
+  readonly descriptors?: readonly number[];
+}
+
 const stableAfterMs = 30_000;
 const killAfterMs = 45_000;
 
@@ -24,9 +34,10 @@ export class Child {
   readonly #config: ProcessConfig;
   readonly #entry: URL;
   readonly #logFile: string;
+  readonly #descriptors: readonly number[];
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #ready = deferred<void>();
+  #ready = deferred<void>();
   #process: ChildProcess | undefined;
   #socket: Socket | undefined;
   #state: ChildStatus['state'] = 'waiting';
@@ -35,10 +46,11 @@ export class Child {
   #failures = 0;
   #stopping = false;
 
-  constructor(options: { config: ProcessConfig; entry: URL; logFile: string; clock: Clock; logger: Logger }) {
+  constructor(options: ChildOptions) {
     this.#config = options.config;
     this.#entry = options.entry;
     this.#logFile = options.logFile;
+    this.#descriptors = options.descriptors ?? [];
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#ready.promise.catch(() => {});
@@ -72,18 +84,31 @@ export class Child {
     this.#state = 'stopped';
   }
 
+  /** Starts a successor, and ends the present process when that one is ready: inherited sockets are served without a gap. */
+  async replace(): Promise<void> {
+    const [old, oldSocket] = [this.#process, this.#socket];
+    this.#ready = deferred<void>();
+    this.#launch();
+    await this.#ready.promise;
+    const message: ToProcess = { type: 'stop', cleanUp: false };
+    if (oldSocket === undefined) old?.kill('SIGTERM');
+    else oldSocket.write(`${JSON.stringify(message)}\n`);
+  }
+
   #launch(): void {
     const startedAt = this.#clock.monotonic();
     const log = openSync(this.#logFile, 'a', 0o600);
     this.#state = 'starting';
     const child = spawn(process.execPath, [fileURLToPath(this.#entry)], {
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, ...this.#descriptors],
       env: { ...process.env, [configVariable]: JSON.stringify(this.#config) },
     });
     closeSync(log);
     this.#process = child;
     child.on('error', (error) => this.#logger.error('process could not be started', { role: this.#config.role, error }));
-    child.on('exit', (code, signal) => this.#ended(code, signal, this.#clock.monotonic() - startedAt));
+    child.on('exit', (code, signal) => {
+      if (child === this.#process) this.#ended(code, signal, this.#clock.monotonic() - startedAt);
+    });
   }
 
   /** The process has connected. Another one's late connection is refused. */

@@ -6,7 +6,7 @@ import type { ProcessHello } from '#platform/process-config.ts';
 const maxMessageBytes = 64 * 1024;
 
 /** A request to a running supervisor; one JSON line each way. */
-export type SupervisorRequest = { readonly command: 'status' } | { readonly command: 'down' };
+export type SupervisorRequest = { readonly command: 'status' } | { readonly command: 'down' } | { readonly command: 'restart-gateway' };
 
 /** What the supervisor does with those who call. */
 export interface SupervisorCalls {

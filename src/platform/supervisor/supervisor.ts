@@ -5,6 +5,7 @@ import type { Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
 import type { Logger } from '#core/logger.ts';
+import { bindSocket } from '#gateway/transport/bindings.ts';
 import { createDirectories, layoutOf, type Layout } from '#platform/layout.ts';
 import { ensurePki } from '#platform/pki.ts';
 import { choosePorts, type Ports } from '#platform/ports.ts';
@@ -53,6 +54,10 @@ export async function startSupervisor(
   const socket = await listen(layout.supervisorSocket, layout.dataDir, {
     async answer(request: SupervisorRequest) {
       if (request.command === 'status') return status();
+      if (request.command === 'restart-gateway') {
+        await children.get('gateway')?.replace();
+        return status();
+      }
       down.resolve();
       await ended.promise;
       return {};
@@ -65,7 +70,10 @@ export async function startSupervisor(
     await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
     await ensureKubeconfig(layout, values.listen, ports.apiPort);
     const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
-    for (const role of roles) children.set(role, makeChild({ ...base, role }, clock, logger));
+    // Held here, so that connections wait in the kernel instead of being refused while a gateway is started again.
+    const sockets = [bindSocket(values.listen, ports.httpPort), bindSocket(values.listen, ports.httpsPort)];
+    const descriptors = sockets.map(({ fd }) => fd);
+    for (const role of roles) children.set(role, makeChild({ ...base, role }, role === 'gateway' ? descriptors : [], clock, logger));
     status = () => ({
       ...starting(layout, values.listen, values.domain),
       ports,
@@ -78,6 +86,7 @@ export async function startSupervisor(
       if (cleanUp) rmSync(layout.runDir, { recursive: true, force: true });
       ended.resolve();
       socket.close();
+      for (const bound of sockets) bound.close();
     };
     try {
       const interrupted = down.promise.then(() => {
@@ -96,14 +105,19 @@ export async function startSupervisor(
   }
 }
 
-function makeChild(config: ProcessConfig, clock: Clock, logger: Logger): Child {
+function makeChild(config: ProcessConfig, descriptors: readonly number[], clock: Clock, logger: Logger): Child {
   const logFile = join(config.layout.logsDir, `${config.role}.log`);
-  return new Child({ config, entry: entryOf(config.role), logFile, clock, logger });
+  return new Child({ config, entry: entryOf(config.role), logFile, descriptors, clock, logger });
 }
 
 /** The module a process runs: a source file beside this one, or a bundle beside the bundled program. */
 function entryOf(role: Role): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? `../${role}/main.ts` : `./process-${role}.js`, import.meta.url);
+  return new URL(
+    import.meta.url.endsWith('.ts')
+      ? `../${role}/${process.env['DM_DEV'] !== undefined && role === 'node' ? 'dev.tmp' : 'main'}.ts`
+      : `./process-${role}.js`,
+    import.meta.url,
+  );
 }
 
 /** Hosts that the API's and the agent's certificates answer to, besides the pod network's, which are not known yet. */

@@ -1,0 +1,12 @@
+import type { Invocation } from '#cli/command.ts';
+import { layoutFor, requireRunning } from '#cli/platform.ts';
+import { ask } from '#platform/supervisor/socket.ts';
+
+/** `dormouse restart-gateway`: the new process serves the same sockets before the old one stops accepting. */
+export async function restartGateway(invocation: Invocation): Promise<number> {
+  const layout = await layoutFor(invocation);
+  await requireRunning(layout);
+  await ask(layout.supervisorSocket, { command: 'restart-gateway' });
+  invocation.stdout.write('The gateway has been replaced.\n');
+  return 0;
+}

@@ -48,13 +48,16 @@ function run(name: keyof typeof suites): void {
   total.fail += failures === 0 && result.status !== 0 ? 1 : failures;
 }
 
-/** Prints failures with their detail, one line a suite otherwise, and collects skip reasons. */
+/** Prints each failed test with its detail (not the suites around it), a line of counts, and collects skip reasons. */
 function report(tap: string): void {
   const lines = tap.split('\n');
   for (const [index, line] of lines.entries()) {
     const skip = /^\s*ok \d+ - (.*) # SKIP ?(.*)$/.exec(line);
     if (skip !== null) skips.push(`${skip[1]}: ${skip[2]}`);
-    if (/^\s*not ok /.test(line)) console.log(lines.slice(index, index + 40).join('\n'));
+    if (!/^\s*not ok /.test(line)) continue;
+    const end = lines.findIndex((other, at) => at > index && other.trim() === '...');
+    const detail = lines.slice(index, end < 0 ? index + 40 : end + 1);
+    if (!detail.some((one) => one.includes("failureType: 'subtestsFailed'"))) console.log(detail.slice(0, 60).join('\n'));
   }
   console.log(lines.filter((line) => /^# (tests|pass|fail|skipped|duration_ms)/.test(line)).join('  '));
 }

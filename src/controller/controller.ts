@@ -48,6 +48,8 @@ export interface Controller<T extends KubeObject> {
   reconcile(object: T, signal: AbortSignal): Promise<Outcome>;
   /** The object is gone from the cache. `key` is `namespace/name`. */
   deleted?(key: string): void | Promise<void>;
+  /** Work of its own besides reconciling (a queue over other things than `resource`). Ends when the signal aborts, and not before. */
+  run?(signal: AbortSignal): Promise<void>;
 }
 
 /** The queue side handed to a controller's wiring, to enqueue keys when related objects change. */

@@ -88,7 +88,8 @@ export class ControllerRun {
     if (signal.aborted) this.queue.close();
     signal.addEventListener('abort', () => this.queue.close(), { once: true });
     this.#scheduleResync();
-    return Array.from({ length: this.controller.workers ?? 4 }, () => this.#worker(signal));
+    const own = this.controller.run?.(signal);
+    return [...(own === undefined ? [] : [own]), ...Array.from({ length: this.controller.workers ?? 4 }, () => this.#worker(signal))];
   }
 
   stop(): void {

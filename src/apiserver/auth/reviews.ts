@@ -9,9 +9,9 @@ import type { ServiceAccountTokens } from '#apiserver/auth/service-account-token
 import type { ResourceCall } from '#apiserver/context.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
+import { checkedBody } from '#apiserver/rest/checked-body.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
 import type { ReviewHandler } from '#apiserver/rest/dispatch.ts';
-import { decode, DecodeError } from '#machinery/decode.ts';
 
 interface AccessSpec {
   readonly resourceAttributes?: ResourceAttributes;
@@ -48,11 +48,7 @@ export function reviewHandlers(authorizer: Authorizer, tokens: ServiceAccountTok
 }
 
 function typed(call: ResourceCall, body: KubeObject): Review {
-  try {
-    return decode(body, call.served.version.schema).value as unknown as Review;
-  } catch (error) {
-    throw error instanceof DecodeError ? badRequest(error.message, error) : error;
-  }
+  return checkedBody(call, call.served.definition, body) as Review;
 }
 
 function answer(call: ResourceCall, review: Review, status: unknown): Promise<ApiResponse> {

@@ -1,15 +1,15 @@
-import { bindingSchema, type Binding } from '#apis/core/v1/binding.ts';
+import { bindingDefinition, type Binding } from '#apis/core/v1/binding.ts';
 import { fieldInvalid, fieldNotSupported, invalid } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import { badRequest, conflict } from '#apis/meta/status.ts';
+import { conflict } from '#apis/meta/status.ts';
 import type { ResourceCall } from '#apiserver/context.ts';
 import { apiError } from '#apiserver/errors.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
+import { checkedBody } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
 import { updateObject } from '#apiserver/rest/update.ts';
 import { parseWriteOptions } from '#apiserver/rest/write-options.ts';
-import { decode, DecodeError } from '#machinery/decode.ts';
 
 interface Condition {
   type: string;
@@ -23,7 +23,7 @@ interface Pod extends KubeObject {
 
 /** Puts a pod on a node: what a scheduler's Binding asks for. 409 when it has one already. Answers a Status, 201. */
 export async function bindPod(call: ResourceCall, body: KubeObject): Promise<ApiResponse> {
-  const binding = typed(body);
+  const binding = checkedBody(call, bindingDefinition, body);
   const { kind = '', name: node = '' } = binding.target;
   if (kind !== '' && kind !== 'Node')
     throw invalid('', 'Binding', call.info.name, [fieldNotSupported('target.kind', kind, ['Node', '<empty>'])]);
@@ -37,14 +37,6 @@ export async function bindPod(call: ResourceCall, body: KubeObject): Promise<Api
     next: (stored) => bound(podCall, stored as Pod, binding, node),
   });
   return plainResponse({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
-}
-
-function typed(body: KubeObject): Binding {
-  try {
-    return decode(body, bindingSchema).value as unknown as Binding;
-  } catch (error) {
-    throw error instanceof DecodeError ? badRequest(error.message, error) : error;
-  }
 }
 
 function bound({ info, now }: ResourceCall, stored: Pod, binding: Binding, node: string): Pod {

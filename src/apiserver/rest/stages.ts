@@ -49,8 +49,12 @@ export async function refine(draft: Draft, reservations: Reservations): Promise<
   const refined = { ...draft, object };
   const operation: AdmissionOperation = draft.old === undefined ? 'create' : 'update';
   const request = requestFor(call, operation, refined, reservations);
-  call.served.definition.default?.(object, context);
-  await call.context.admission.admit(request);
+  try {
+    call.served.definition.default?.(object, context);
+    await call.context.admission.admit(request);
+  } catch (error) {
+    throw error instanceof StatusError ? error : (incomplete(refined) ?? error);
+  }
   validate(refined, context);
   await call.context.admission.check(request);
   return object;
@@ -58,7 +62,7 @@ export async function refine(draft: Draft, reservations: Reservations): Promise<
 
 /**
  * Prepares and decodes. `prepare` sees the object before its types are known to be right (it rewrites shapes the schema no
- * longer has), so a failure in it counts only when decoding finds nothing wrong.
+ * longer has): a TypeError in it is the client's, and decoding usually says better what is wrong.
  */
 function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft, context: AdmissionContext): KubeObject {
   const { definition, version, custom } = call.served;
@@ -71,6 +75,7 @@ function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft
   }
   try {
     const decoded = decode(object, version.schema, { custom });
+    if (failure instanceof TypeError) throw new DecodeError(failure.message, failure);
     if (failure !== undefined) throw failure;
     const findings = [...strictErrors, ...decoded.strictErrors];
     if (findings.length > 0 && fieldValidation === 'Strict') throw strictDecodingError(findings);
@@ -80,6 +85,13 @@ function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft
     if (!(error instanceof DecodeError)) throw error;
     throw decodeFailure(error, definition.kind, { version: version.name, kind: definition.kind }, new Uint8Array());
   }
+}
+
+/** Defaulting and admission run before validation: one that trips over something required reports that it is missing. */
+function incomplete({ call, object }: Draft): StatusError | undefined {
+  const { definition, version } = call.served;
+  const errors = validateSchema(object, version.schema);
+  return errors.length === 0 ? undefined : invalid(definition.group, definition.kind, object.metadata.name ?? '', errors);
 }
 
 function validate({ call, object, old }: Draft, context: AdmissionContext): void {

@@ -1,6 +1,6 @@
-import { evictionSchema, type Eviction } from '#apis/policy/v1/eviction.ts';
-import { tokenRequestSchema, type TokenRequest } from '#apis/authentication/v1/token-request.ts';
-import { bindingSchema } from '#apis/core/v1/binding.ts';
+import { evictionDefinition } from '#apis/policy/v1/eviction.ts';
+import { tokenRequestDefinition, type TokenRequest } from '#apis/authentication/v1/token-request.ts';
+import { bindingDefinition } from '#apis/core/v1/binding.ts';
 import { fieldInvalid, fieldNotSupported, invalid } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { badRequest, conflict, notFound } from '#apis/meta/status.ts';
@@ -8,8 +8,8 @@ import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import type { BoundObject, ServiceAccountTokens } from '#apiserver/auth/service-account-tokens.ts';
 import { keyOfCall, lookUp, rfc3339, type ResourceCall } from '#apiserver/context.ts';
 import type { Subresource } from '#apiserver/discovery/subresources.ts';
-import { receiveObject, type Expectation } from '#apiserver/negotiation/body.ts';
 import type { ApiResponse, SubresourceHandler } from '#apiserver/request.ts';
+import { receiveChecked } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { deleteObject } from '#apiserver/rest/delete.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
@@ -17,7 +17,6 @@ import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
 import { currentState, updateObject } from '#apiserver/rest/update.ts';
 import { parseWriteOptions } from '#apiserver/rest/write-options.ts';
-import { decode, DecodeError } from '#machinery/decode.ts';
 
 const minTokenSeconds = 600;
 const maxTokenSeconds = 2 ** 32;
@@ -54,23 +53,13 @@ export function foreignSubresource(handler: SubresourceHandler): Subresource {
   return { group, plural, name, kind, verbs, run };
 }
 
-async function received<T extends KubeObject>(call: ResourceCall, expected: Expectation): Promise<T> {
-  const { value } = await receiveObject(call.request, expected);
-  try {
-    return decode(value, expected.schema).value as unknown as T;
-  } catch (error) {
-    throw error instanceof DecodeError ? badRequest(error.message, error) : error;
-  }
-}
-
 async function binding(call: ResourceCall): Promise<ApiResponse> {
-  const { value } = await receiveObject(call.request, { apiVersion: 'v1', kind: 'Binding', schema: bindingSchema });
-  return bindPod(call, value as unknown as KubeObject);
+  return bindPod(call, await receiveChecked(call, bindingDefinition));
 }
 
 /** Deletes the pod on behalf of a drain. Disruption budgets are looked at by an admission plug-in of whoever keeps them. */
 async function evict(call: ResourceCall): Promise<ApiResponse> {
-  const eviction = await received<Eviction>(call, { apiVersion: 'policy/v1', kind: 'Eviction', schema: evictionSchema });
+  const eviction = await receiveChecked(call, evictionDefinition);
   const name = eviction.metadata.name ?? '';
   if (name !== '' && name !== call.info.name)
     throw badRequest(`name in URL does not match name in Eviction object: ${call.info.name} != ${name}`);
@@ -83,11 +72,7 @@ async function evict(call: ResourceCall): Promise<ApiResponse> {
 async function finalize(call: ResourceCall): Promise<ApiResponse> {
   const { served } = call;
   const options = parseWriteOptions(call, 'UpdateOptions');
-  const body = await received<KubeObject & { spec?: { finalizers?: string[] } }>(call, {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    schema: served.version.schema,
-  });
+  const body = (await receiveChecked(call, served.definition)) as KubeObject & { spec?: { finalizers?: string[] } };
   return updateObject(call, options, {
     subresource: 'finalize',
     part: 'all',
@@ -101,11 +86,7 @@ async function finalize(call: ResourceCall): Promise<ApiResponse> {
 }
 
 async function issueToken(call: ResourceCall, tokens: ServiceAccountTokens): Promise<ApiResponse> {
-  const request = await received<TokenRequest>(call, {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    schema: tokenRequestSchema,
-  });
+  const request = await receiveChecked(call, tokenRequestDefinition);
   const account = (await currentState(call, keyOfCall(call))).object;
   const { namespace, name } = call.info;
   const { audiences = [], expirationSeconds = 3600, boundObjectRef } = request.spec;

@@ -51,6 +51,8 @@ class Front implements HttpsFront {
   readonly #plain: ReturnType<typeof createHttpServer>;
   readonly #listeners: TcpServer[] = [];
   readonly #sockets = new Set<Socket>();
+  /** Connections that broke and have been told so. */
+  readonly #answered = new WeakSet<Duplex>();
 
   constructor(options: HttpsFrontOptions) {
     this.#options = options;
@@ -69,7 +71,7 @@ class Front implements HttpsFront {
     });
     this.#https.on('request', (request, response) => void this.#serve(request, response));
     this.#https.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
-    this.#https.on('clientError', (error, socket) => answerBroken(error, socket));
+    this.#https.on('clientError', (error, socket) => this.#broken(error, socket));
     this.#https.on('tlsClientError', (error, socket) => {
       options.logger.debug('tls handshake failed', { error: error.message });
       socket.destroy();
@@ -170,6 +172,16 @@ class Front implements HttpsFront {
     }
     const text = answer.body.kind === 'object' ? JSON.stringify(answer.body.object) : answer.body.kind === 'text' ? answer.body.text : '';
     writeRaw(socket, answer.status, text);
+  }
+
+  /** What the client is still sending is read for a moment: closing at once would take the answer away from it. */
+  #broken(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (this.#answered.has(socket)) return;
+    this.#answered.add(socket);
+    answerBroken(error, socket);
+    socket.resume();
+    const cancel = this.#options.clock.after(closeGraceMs, () => socket.destroy());
+    socket.once('close', cancel);
   }
 
   #requestOf(message: IncomingMessage, signal: AbortSignal): ApiRequest {

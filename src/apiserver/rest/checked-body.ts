@@ -2,6 +2,7 @@ import type { AdmissionContext, KindDefinition } from '#apis/definition.ts';
 import { invalid } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { badRequest } from '#apis/meta/status.ts';
+import type { Schema } from '#apis/schema.ts';
 import type { ResourceCall } from '#apiserver/context.ts';
 import { receiveObject } from '#apiserver/negotiation/body.ts';
 import { apiVersionOf } from '#apis/definition.ts';
@@ -28,7 +29,7 @@ export function checkedBody<T extends KubeObject>(call: ResourceCall, definition
     config: () => undefined,
     warn: (message) => call.warnings.push(message),
   };
-  const object = decoded(value, schema) as T;
+  const object = decodedBody(value, schema) as T;
   const structural = validateSchema(object, schema);
   if (structural.length === 0) definition.default?.(object, context);
   const errors = structural.length > 0 ? structural : (definition.validate?.(object, context) ?? []);
@@ -36,7 +37,8 @@ export function checkedBody<T extends KubeObject>(call: ResourceCall, definition
   return object;
 }
 
-function decoded(value: KubeObject, schema: Parameters<typeof decode>[1]): KubeObject {
+/** The value held against the types of its schema alone. */
+export function decodedBody(value: unknown, schema: Schema): KubeObject {
   try {
     return decode(value, schema).value as unknown as KubeObject;
   } catch (error) {

@@ -8,8 +8,9 @@ import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import type { BoundObject, ServiceAccountTokens } from '#apiserver/auth/service-account-tokens.ts';
 import { keyOfCall, lookUp, rfc3339, type ResourceCall } from '#apiserver/context.ts';
 import type { Subresource } from '#apiserver/discovery/subresources.ts';
+import { receiveObject } from '#apiserver/negotiation/body.ts';
 import type { ApiResponse, SubresourceHandler } from '#apiserver/request.ts';
-import { receiveChecked } from '#apiserver/rest/checked-body.ts';
+import { decodedBody, receiveChecked } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { deleteObject } from '#apiserver/rest/delete.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
@@ -72,7 +73,8 @@ async function evict(call: ResourceCall): Promise<ApiResponse> {
 async function finalize(call: ResourceCall): Promise<ApiResponse> {
   const { served } = call;
   const options = parseWriteOptions(call, 'UpdateOptions');
-  const body = (await receiveChecked(call, served.definition)) as KubeObject & { spec?: { finalizers?: string[] } };
+  const { value } = await receiveObject(call.request, { apiVersion: 'v1', kind: 'Namespace', schema: served.version.schema });
+  const body = decodedBody(value, served.version.schema) as KubeObject & { spec?: { finalizers?: string[] } };
   return updateObject(call, options, {
     subresource: 'finalize',
     part: 'all',

@@ -18,6 +18,7 @@ import { bootstrapPlatform } from '#platform/control/bootstrap/bootstrap.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import { componentClient, platformClient } from '#platform/control/clients.ts';
 import { addMetricsRoute } from '#platform/control/routes.ts';
+import { configWebhook } from '#platform/control/config-webhook.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
@@ -35,6 +36,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
     logger,
     metrics,
     tokenKeys: readTokenKeys(config),
+    plugins: [configWebhook],
     onFatal: () => process.exit(1),
   });
   addMetricsRoute(server, metrics);

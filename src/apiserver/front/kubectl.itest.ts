@@ -235,6 +235,47 @@ describe('the HTTPS front', () => {
     tls.destroy();
   });
 
+  test('an upgrade is handed to the subresource, socket and all', async () => {
+    server.addSubresource({
+      group: '',
+      plural: 'pods',
+      name: 'exec',
+      verbs: ['create', 'get'],
+      kind: 'PodExecOptions',
+      handle: ({ parent, request }) =>
+        Promise.resolve({
+          status: 101,
+          headers: {},
+          body: {
+            kind: 'upgrade',
+            accept(socket, head) {
+              socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n');
+              socket.write(`${parent.metadata.name ?? ''} ${request.query.get('command') ?? ''} ${Buffer.from(head).toString()}`);
+              socket.on('data', (data) => socket.end(data));
+            },
+          },
+        }),
+    });
+    const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    assert.equal((await send('POST', '/api/v1/namespaces/default/pods', {}, Buffer.from(JSON.stringify(pod)))).status, 201);
+    const exchange = async (name: string) => {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      let seen = '';
+      const socket = connectTls({ ...agentOptions() }, () => {
+        const head = `POST /api/v1/namespaces/default/pods/${name}/exec?command=ls HTTP/1.1`;
+        socket.write(`${head}\r\nhost: x\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n`);
+      });
+      socket.on('data', (data) => {
+        seen += data.toString();
+        if (seen.includes('p ls ')) socket.write('echo');
+      });
+      socket.on('end', () => resolve(seen));
+      return promise;
+    };
+    assert.match(await exchange('p'), /^HTTP\/1.1 101 [\s\S]*p ls echo$/);
+    assert.match(await exchange('none'), /^HTTP\/1.1 404 [\s\S]*pods \\"none\\" not found/);
+  });
+
   test('plain HTTP is told that this is HTTPS', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api`);
     assert.deepEqual([response.status, await response.text()], [400, 'Client sent an HTTP request to an HTTPS server.\n']);

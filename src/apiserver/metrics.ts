@@ -1,6 +1,6 @@
 import type { Metrics } from '#core/metrics.ts';
 
-/** Every metric of the API server; compared with docs/reference/metrics.md by a test. Names as kube-apiserver's. */
+/** Every metric of the API server, with kube-apiserver's names. */
 export function apiServerMetrics(metrics: Metrics) {
   return {
     requests: metrics.counter('apiserver_request_total', 'Requests answered, by verb, resource and HTTP code.', [

@@ -1,5 +1,4 @@
 import type { KubeObject, ManagedFieldsEntry } from '#apis/meta/object.ts';
-import { StatusError } from '#apis/meta/status.ts';
 import { apiError } from '#apiserver/errors.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { encodeForStorage, deepFreeze } from '#apiserver/cache/encoding.ts';
@@ -83,9 +82,4 @@ export function changesGeneration(object: KubeObject, old: KubeObject): boolean 
     ...rest
   }: KubeObject & { status?: unknown }) => rest;
   return !jsonEqual(content(object), content(old));
-}
-
-/** A failure that the same write may get over by reading again. */
-export function isLostRace(error: unknown): boolean {
-  return error instanceof StatusError && error.reason === 'Conflict';
 }

@@ -107,8 +107,11 @@ export class Pipeline {
   #record(info: RequestInfo | undefined, { status, body }: ApiResponse, elapsedMs: number): void {
     const { metrics } = this.#parts;
     const resource = info?.kind === 'resource' ? info : undefined;
+    // A 404 may be for a path somebody made up: it must not become a time series of its own.
     const known =
-      resource !== undefined && this.#parts.context.registry.find(resource.group, resource.version, resource.plural) !== undefined;
+      status !== 404 &&
+      resource !== undefined &&
+      this.#parts.context.registry.find(resource.group, resource.version, resource.plural) !== undefined;
     const verb = info?.verb ?? 'unknown';
     const plural = known ? resource.plural : '';
     const labels = { verb, group: known ? resource.group : '', resource: plural, subresource: known ? resource.subresource : '' };

@@ -167,3 +167,7 @@ async function readHostDns(): Promise<DnsSettings> {
   const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   return parseResolvConf(text);
 }
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

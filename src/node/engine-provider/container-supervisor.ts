@@ -199,7 +199,7 @@ export class ContainerSupervisor implements ContainerView {
       if (signal.aborted) this.#stopLate();
     } catch (error) {
       this.#exit = undefined;
-      this.#startFailed(errorText(error));
+      this.#startFailed(error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -87,7 +87,7 @@ export class ImagePuller {
   async #backOff({ pod, container, signal, onWaiting }: PullRequest, error: unknown, delayMs: number): Promise<void> {
     const reference = imageOf(container);
     const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
-    const message = errorText(error);
+    const message = error instanceof ImageError ? error.message : errorText(error);
     onWaiting(reason, message);
     if (reason === 'ErrImageNeverPull') {
       this.#events.warning(pod, reason, message, container.name);

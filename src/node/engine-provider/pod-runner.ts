@@ -20,7 +20,7 @@ import type { SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
 import { resolveEnvironment } from '#node/environment/resolve.ts';
 import { aggressiveProbeAnnotation } from '#node/names.ts';
 import { LocalPodVolumes } from '#node/volumes/local-pod-volumes.ts';
-import type { PodVolumes } from '#node/volumes/pod-volumes.ts';
+import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
 
 /** How long after its grace period a container may take to be reported dead before the sandbox is torn down anyway. */
 const stuckAfterMs = 10_000;
@@ -167,7 +167,8 @@ export class PodRunner {
         return await this.#volumes.prepare(this.#sandbox.ip, signal);
       } catch (error) {
         signal.throwIfAborted();
-        this.#deps.events.warning(this.#pod, 'FailedMount', errorText(error));
+        const text = error instanceof VolumeError ? error.message : errorText(error);
+        this.#deps.events.warning(this.#pod, 'FailedMount', text);
         await sleep(this.#deps.clock, backoffMs(failures, 500, 10_000), signal);
       }
     }

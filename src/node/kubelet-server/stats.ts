@@ -1,4 +1,4 @@
-import { cpus, freemem, loadavg, totalmem } from 'node:os';
+import { cpus, freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import type { PodStats, Provider } from '#node/provider.ts';
 
@@ -38,10 +38,12 @@ const time = (ms: number): string => new Date(ms).toISOString();
 export class CpuRates {
   readonly #seen = new Map<string, { readonly timeMs: number; readonly nanos: number; rate: number }>();
 
-  rate(key: string, timeMs: number, nanos: number): number {
+  /** `sinceMs`: when counting began, for the mean of a first look. */
+  rate(key: string, timeMs: number, nanos: number, sinceMs: number): number {
     const before = this.#seen.get(key);
     const isNewer = before !== undefined && timeMs > before.timeMs && nanos >= before.nanos;
-    const rate = isNewer ? Math.round(((nanos - before.nanos) / (timeMs - before.timeMs)) * 1000) : (before?.rate ?? 0);
+    const mean = timeMs > sinceMs ? Math.round((nanos / (timeMs - sinceMs)) * 1000) : 0;
+    const rate = isNewer ? Math.round(((nanos - before.nanos) / (timeMs - before.timeMs)) * 1000) : (before?.rate ?? mean);
     if (before === undefined || timeMs - before.timeMs >= 1000) this.#seen.set(key, { timeMs, nanos, rate });
     return rate;
   }
@@ -55,15 +57,15 @@ export class CpuRates {
 /** kubelet's stats/v1alpha1 Summary. */
 export function statsSummary(nodeName: string, node: NodeUsage, pods: readonly MeasuredPod[], rates: CpuRates): object {
   const keys = new Set(['node']);
-  const cpu = (key: string, timeMs: number, nanos: number) => {
+  const cpu = (key: string, timeMs: number, nanos: number, sinceMs: number) => {
     keys.add(key);
-    return { time: time(timeMs), usageNanoCores: rates.rate(key, timeMs, nanos), usageCoreNanoSeconds: Math.round(nanos) };
+    return { time: time(timeMs), usageNanoCores: rates.rate(key, timeMs, nanos, sinceMs), usageCoreNanoSeconds: Math.round(nanos) };
   };
   const summary = {
     node: {
       nodeName,
       startTime: time(node.startedAtMs),
-      cpu: cpu('node', node.timeMs, node.cpuNanos),
+      cpu: cpu('node', node.timeMs, node.cpuNanos, node.timeMs - uptime() * 1000),
       memory: memory(node.timeMs, node.memoryBytes, node.memoryBytes, Math.max(0, totalmem() - node.memoryBytes)),
       rlimit: { time: time(node.timeMs), curproc: Math.round((loadavg()[0] ?? 0) + pods.length) },
     },
@@ -73,7 +75,7 @@ export function statsSummary(nodeName: string, node: NodeUsage, pods: readonly M
   return summary;
 }
 
-function podSummary(pod: Pod, stats: PodStats, cpu: (key: string, timeMs: number, nanos: number) => object): object {
+function podSummary(pod: Pod, stats: PodStats, cpu: (key: string, timeMs: number, nanos: number, sinceMs: number) => object): object {
   const { name = '', namespace = '', uid = '' } = pod.metadata;
   const { timestampMs, containers } = stats;
   const sum = (pick: (one: PodStats['containers'][number]) => number) => containers.reduce((total, one) => total + pick(one), 0);
@@ -83,13 +85,14 @@ function podSummary(pod: Pod, stats: PodStats, cpu: (key: string, timeMs: number
     containers: containers.map((one) => ({
       name: one.name,
       startTime: time(one.startedAtMs),
-      cpu: cpu(`${uid}/${one.name}`, timestampMs, one.cpuUsageNanos),
+      cpu: cpu(`${uid}/${one.name}`, timestampMs, one.cpuUsageNanos, one.startedAtMs),
       memory: memory(timestampMs, one.memoryUsageBytes, one.memoryWorkingSetBytes),
     })),
     cpu: cpu(
       uid,
       timestampMs,
       sum((one) => one.cpuUsageNanos),
+      Math.min(timestampMs, ...containers.map((one) => one.startedAtMs)),
     ),
     memory: memory(
       timestampMs,

@@ -1,4 +1,4 @@
-import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import { dialAnnotation, podNetworkAnnotation } from '#apis/dormouse/names.ts';
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
 import type { Node, Taint } from '#apis/core/v1/node.ts';
 import { timestamp } from '#node/engine-provider/pod-status.ts';
@@ -11,6 +11,8 @@ export interface NodeSettings {
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   readonly kubeletPort: number;
+  /** How the API server on this machine reaches the kubelet, when not at the internal IP: `tcp:<host>:<port>`, `unix:<path>`. */
+  readonly kubeletDial?: string;
   readonly maxPods: number;
   readonly provider: ProviderCapabilities;
   /** Absent: the machine's outward address. */
@@ -26,7 +28,10 @@ export function newNode(settings: NodeSettings, machine: Machine): Node {
     metadata: {
       name: settings.nodeName,
       labels: nodeLabels(settings, machine),
-      annotations: podNetwork === undefined ? {} : { [podNetworkAnnotation]: JSON.stringify(podNetwork) },
+      annotations: {
+        ...(podNetwork === undefined ? {} : { [podNetworkAnnotation]: JSON.stringify(podNetwork) }),
+        ...(settings.kubeletDial === undefined ? {} : { [dialAnnotation]: settings.kubeletDial }),
+      },
     },
     spec: {
       providerID: `dormouse://${settings.provider.name}/${settings.nodeName}`,

@@ -6,6 +6,8 @@ import { exposeProxy } from '#gateway/stats/exposition.ts';
 export interface AdminOptions {
   readonly host?: string;
   readonly port: number;
+  /** An inherited listening descriptor instead of host and port. */
+  readonly fd?: number;
   readonly proxy: Proxy;
   /** Metrics of other parts of the process, in Prometheus text form. */
   readonly moreMetrics: () => Promise<string>;
@@ -31,7 +33,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host ?? '127.0.0.1', resolve);
+    if (options.fd === undefined) server.listen(options.port, options.host ?? '127.0.0.1', resolve);
+    else server.listen({ fd: options.fd }, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

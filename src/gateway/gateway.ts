@@ -110,7 +110,7 @@ export interface GatewayListeners {
   readonly http: ClientListenOptions;
   readonly https?: Omit<ClientListenOptions, 'tls'>;
   readonly local?: readonly ListenOptions[];
-  readonly admin?: { readonly host?: string; readonly port: number };
+  readonly admin?: { readonly host?: string; readonly port: number; readonly fd?: number };
 }
 
 export interface Gateway {

@@ -10,7 +10,7 @@ import { certificateClient } from '#platform/connection.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 
 /** The supervisor's sockets, inherited in this order. */
-const [httpDescriptor, httpsDescriptor] = [3, 4];
+const [httpDescriptor, httpsDescriptor, adminDescriptor] = [3, 4, 5];
 const drainMs = 30_000;
 /** Cluster-local requests come in on the usual port of the pod network. */
 const localPort = 80;
@@ -33,7 +33,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       listeners: {
         http: { fd: httpDescriptor, port: ports.httpPort },
         https: { fd: httpsDescriptor, port: ports.httpsPort },
-        admin: { host: '127.0.0.1', port: ports.adminPort },
+        admin: { fd: adminDescriptor, port: ports.adminPort },
       },
       dataDir: layout.gatewayDir,
       clock: systemClock,
@@ -66,7 +66,7 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
     const { bridgeIp } = JSON.parse(text) as { bridgeIp?: string };
     if (bridgeIp === undefined || listening.has(bridgeIp)) return;
     listening.add(bridgeIp);
-    gateway.listenLocal({ host: bridgeIp, port: localPort }).catch((error: unknown) => {
+    gateway.listenLocal({ host: bridgeIp, port: localPort, reusePort: true }).catch((error: unknown) => {
       listening.delete(bridgeIp);
       logger.warn('cluster-local listener is not up', { bridgeIp, port: localPort, error });
     });

@@ -45,6 +45,7 @@ export class Child {
   #restarts = 0;
   #failures = 0;
   #stopping = false;
+  #replacing = false;
 
   constructor(options: ChildOptions) {
     this.#config = options.config;
@@ -84,12 +85,23 @@ export class Child {
     this.#state = 'stopped';
   }
 
-  /** Starts a successor, and ends the present process when that one is ready: inherited sockets are served without a gap. */
+  /**
+   * Starts a successor, and ends the present process when that one is ready: inherited sockets are served without a gap.
+   * When the successor does not come up the present process stays, and the promise rejects.
+   */
   async replace(): Promise<void> {
     const [old, oldSocket] = [this.#process, this.#socket];
     this.#ready = deferred<void>();
+    this.#replacing = true;
     this.#launch();
-    await this.#ready.promise;
+    try {
+      await this.#ready.promise;
+    } catch (error) {
+      [this.#process, this.#socket, this.#state] = [old, oldSocket, 'ready'];
+      throw error;
+    } finally {
+      this.#replacing = false;
+    }
     const message: ToProcess = { type: 'stop', cleanUp: false };
     if (oldSocket === undefined) old?.kill('SIGTERM');
     else oldSocket.write(`${JSON.stringify(message)}\n`);
@@ -136,6 +148,10 @@ export class Child {
 
   #ended(code: number | null, signal: NodeJS.Signals | null, livedMs: number): void {
     if (this.#stopping) return;
+    if (this.#replacing) {
+      this.#ready.reject(new Error(`the new ${this.#config.role} process ended (${signal ?? code})`));
+      return;
+    }
     this.#failures = livedMs > stableAfterMs ? 0 : this.#failures + 1;
     this.#state = 'waiting';
     const delayMs = backoffMs(Math.max(0, this.#failures - 1), 200, 10_000);

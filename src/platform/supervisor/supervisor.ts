@@ -71,7 +71,11 @@ export async function startSupervisor(
     await ensureKubeconfig(layout, values.listen, ports.apiPort);
     const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
     // Held here, so that connections wait in the kernel instead of being refused while a gateway is started again.
-    const sockets = [bindSocket(values.listen, ports.httpPort), bindSocket(values.listen, ports.httpsPort)];
+    const sockets = [
+      bindSocket(values.listen, ports.httpPort),
+      bindSocket(values.listen, ports.httpsPort),
+      bindSocket('127.0.0.1', ports.adminPort),
+    ];
     const descriptors = sockets.map(({ fd }) => fd);
     for (const role of roles) children.set(role, makeChild({ ...base, role }, role === 'gateway' ? descriptors : [], clock, logger));
     status = () => ({

@@ -109,6 +109,8 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
       labels: options.labels ?? {},
       taints: options.taints ?? [],
       kubeletPort: server.port,
+      // On a wildcard address it is reached at the machine's own; elsewhere only where it listens.
+      ...(isWildcard(options.kubeletServer.host) ? {} : { kubeletDial: `tcp:${options.kubeletServer.host}:${server.port}` }),
       maxPods: options.maxPods ?? 110,
       provider: provider.capabilities,
     };

@@ -17,6 +17,8 @@ import { SqliteStorage } from '#storage/sqlite-storage.ts';
 import { bootstrapPlatform } from '#platform/control/bootstrap/bootstrap.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import { componentClient, platformClient } from '#platform/control/clients.ts';
+import { addKubeletSubresources } from '#platform/control/kubelet/subresources.ts';
+import { keepSystemPods } from '#platform/control/system-pods.ts';
 import { addMetricsRoute } from '#platform/control/routes.ts';
 import { configWebhook } from '#platform/control/config-webhook.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
@@ -40,10 +42,12 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
     onFatal: () => process.exit(1),
   });
   addMetricsRoute(server, metrics);
+  addKubeletSubresources(server, platformClient(server), config);
   const groups = controllerGroups({ server, config, metrics, logger });
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
   const front = await listen(server, config, logger);
   const running = groups.map(({ component, modules }) => run(server, component, modules, { metrics, logger, signal }));
+  running.push(keepSystemPods(platformClient(server), config, logger, signal));
   return {
     details: { api: front.addresses.map(({ address, port }) => `${address}:${port}`) },
     async stop() {

@@ -16,6 +16,8 @@ import { version } from '#platform/version.ts';
 /** Marks a pod as the image of a process of the platform: nobody runs it, its logs and readiness are that process's own. */
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const checkMs = 10_000;
+const maxLogBytes = 4 * 2 ** 20;
+const followMs = 250;
 
 /** A part of the platform under the name people know it by. */
 interface SystemPart {
@@ -53,19 +55,47 @@ export function systemLog(pod: Pod, config: ProcessConfig): { readonly file: str
   return part === undefined ? undefined : { file: join(config.layout.logsDir, `${part.role}.log`), components: part.components };
 }
 
-/** The last lines of a part's log. */
+export interface SystemLogOptions {
+  readonly tailLines?: number;
+  /** Go on with what is written later, until the signal aborts. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The last lines of a part's log, and those to come when they are wanted. */
 export async function* readSystemLog(
   { file, components }: { file: string; components: readonly string[] },
-  tailLines: number | undefined,
+  { tailLines, follow, signal }: SystemLogOptions,
 ): AsyncIterable<Uint8Array> {
-  if (!existsSync(file)) return;
-  const start = Math.max(0, statSync(file).size - 4 * 2 ** 20);
+  const isOurs = (line: string) =>
+    line !== '' && (components.length === 0 || components.some((name) => line.includes(`"component":"${name}"`)));
+  let offset = Math.max(0, sizeOf(file) - maxLogBytes);
+  let rest = '';
+  const readOn = async (): Promise<string[]> => {
+    const lines = (rest + (await readFrom(file, offset))).split('\n');
+    offset = Math.max(offset, sizeOf(file));
+    rest = lines.pop() ?? '';
+    return lines.filter(isOurs);
+  };
+  const lines = await readOn();
+  for (const line of tailLines === undefined ? lines : tailLines === 0 ? [] : lines.slice(-tailLines)) yield Buffer.from(`${line}\n`);
+  while (follow && !signal.aborted) {
+    await sleep(systemClock, followMs, signal).catch(() => {});
+    // A shorter file is a new one.
+    if (sizeOf(file) < offset) [offset, rest] = [0, ''];
+    if (sizeOf(file) > offset) for (const line of await readOn()) yield Buffer.from(`${line}\n`);
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+async function readFrom(file: string, start: number): Promise<string> {
+  if (!existsSync(file)) return '';
   let text = '';
   for await (const chunk of createReadStream(file, { start, encoding: 'utf8' })) text += String(chunk);
-  const lines = text
-    .split('\n')
-    .filter((line) => line !== '' && (components.length === 0 || components.some((name) => line.includes(`"component":"${name}"`))));
-  for (const line of tailLines === undefined ? lines : lines.slice(-tailLines)) yield Buffer.from(`${line}\n`);
+  return text;
 }
 
 async function keep(client: Client, config: ProcessConfig, part: SystemPart, healthy: boolean, started: string): Promise<void> {

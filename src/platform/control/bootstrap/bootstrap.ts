@@ -11,7 +11,14 @@ import { systemNamespace } from '#apis/dormouse/names.ts';
 import type { Client } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { initialConfigMaps } from '#platform/control/bootstrap/config-maps.ts';
-import { clusterRole, clusterRoleBinding, components, nodeComponent } from '#platform/control/bootstrap/roles.ts';
+import {
+  clusterRole,
+  clusterRoleBinding,
+  components,
+  kubeletApiBinding,
+  nodeComponent,
+  wellKnownRoles,
+} from '#platform/control/bootstrap/roles.ts';
 import type { PlatformSettings } from '#platform/settings.ts';
 import type { Ports } from '#platform/ports.ts';
 
@@ -29,6 +36,8 @@ export async function bootstrapPlatform(client: Client, settings: PlatformSettin
     ...parts.map(({ name, namespace }) => ensure(client, serviceAccounts, { metadata: { name, namespace } } as ServiceAccount)),
     ...[...parts, nodeComponent].map((component) => follow(client, clusterRoles, clusterRole(component))),
     ...[...parts, nodeComponent].map((component) => follow(client, clusterRoleBindings, clusterRoleBinding(component))),
+    ...wellKnownRoles.map((role) => follow(client, clusterRoles, role)),
+    follow(client, clusterRoleBindings, kubeletApiBinding),
     ...initialConfigMaps(settings.domain).map((map) => ensure(client, configMaps, map)),
   ]);
   await ensureGatewayServices(client, settings, ports);

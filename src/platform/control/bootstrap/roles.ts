@@ -116,3 +116,32 @@ export function clusterRoleBinding({ name, namespace, group }: Component): Clust
     ],
   } as ClusterRoleBinding;
 }
+
+/** Roles Kubernetes and its metrics server bring along: what the API server does at the kubelets, and who may read usage. */
+export const wellKnownRoles: readonly ClusterRole[] = [
+  {
+    metadata: { name: 'system:kubelet-api-admin', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+    rules: [
+      rule('', ['nodes'], [...read, 'proxy']),
+      rule('', ['nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats'], all),
+    ] as ClusterRole['rules'],
+  } as ClusterRole,
+  {
+    metadata: {
+      name: 'system:aggregated-metrics-reader',
+      labels: {
+        'rbac.authorization.k8s.io/aggregate-to-admin': 'true',
+        'rbac.authorization.k8s.io/aggregate-to-edit': 'true',
+        'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+      },
+    },
+    rules: [rule('metrics.k8s.io', ['pods', 'nodes'], read)] as ClusterRole['rules'],
+  } as ClusterRole,
+];
+
+/** The API server's own certificate, at the kubelets. */
+export const kubeletApiBinding = {
+  metadata: { name: 'dormouse:kubelet-api', labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:kubelet-api-admin' },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'kube-apiserver' }],
+} as ClusterRoleBinding;

@@ -8,7 +8,7 @@ import { isReason } from '#apis/meta/status.ts';
 import type { ServerlessService } from '#apis/networking/v1alpha1/serverless-service.ts';
 import { labels } from '#apis/serving/names.ts';
 import type { Informer } from '#client/informer-types.ts';
-import { ensureChild, NotOwnedError } from '#controller/children.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type Outcome } from '#controller/controller.ts';
@@ -65,9 +65,9 @@ export class AutoscalerReconciler {
     const plan = this.#plan(autoscaler, key, spec, before);
     // First the pods: a request may be waiting for them.
     await Promise.all([this.#scale(target, plan), this.#freeze(key, plan.freeze)]);
-    await this.#reconcileChildren(autoscaler, key, spec, plan, manager);
+    const owned = await this.#reconcileChildren(autoscaler, key, spec, plan, manager);
     this.#describe(autoscaler, key, spec, { plan, before, manager, target });
-    return plan.again;
+    return owned ? plan.again : requeue(notOwnedRetryMs);
   }
 
   #readyPods(key: string): number {
@@ -78,7 +78,9 @@ export class AutoscalerReconciler {
   #plan(autoscaler: PodAutoscaler, key: string, spec: ScalingSpec, before: Activity): Plan {
     const decided = this.#scalers.decision(key)?.desired ?? -1;
     const initialized = isInitialized(autoscaler);
-    const min = initialized || !spec.reachable ? spec.minScale : Math.max(spec.minScale, spec.initialScale);
+    // One pod to start with is the Deployment's own beginning; as a bound it would keep a revision that never comes up.
+    const starting = !initialized && spec.reachable && spec.initialScale > 1;
+    const min = starting ? Math.max(spec.minScale, spec.initialScale) : spec.minScale;
     if (decided < 0 && before !== 'activating' && before !== 'unknown')
       return { replicas: undefined, want: -1, again: done, freeze: before === 'inactive' && spec.frozenRetentionMs !== undefined };
     if (decided < 0) return { replicas: undefined, want: -1, again: this.#deadlineCheck(autoscaler), freeze: false };
@@ -91,7 +93,7 @@ export class AutoscalerReconciler {
     const forMs = activeForMs(autoscaler, this.#context.clock.now());
     const keepOne = (again: Outcome): Plan => ({ replicas: 1, want: 1, again, freeze: false });
     if (!spec.enableScaleToZero) return keepOne(done);
-    if (before === 'activating') {
+    if (before === 'activating' || (before === 'unknown' && spec.initialScale > 0)) {
       const deadlineMs = this.#config.get('config-deployment')['progress-deadline'] + activationSlackMs;
       return forMs > deadlineMs
         ? { replicas: 0, want: 0, again: done, freeze: false }
@@ -144,13 +146,14 @@ export class AutoscalerReconciler {
     );
   }
 
+  /** False when a child's name is taken by a stranger. */
   async #reconcileChildren(
     autoscaler: PodAutoscaler,
     key: string,
     spec: ScalingSpec,
     plan: Plan,
     manager: ConditionManager,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { client } = this.#context;
     const ready = this.#readyPods(key);
     const decision = this.#scalers.decision(key);
@@ -169,6 +172,7 @@ export class AutoscalerReconciler {
       // A service is there as soon as the gateway knows its name: it holds requests while there are no pods.
       if (service.status?.serviceName !== undefined) manager.markTrue('SKSReady');
       else manager.markUnknown('SKSReady', populated?.reason ?? 'NotReady', populated?.message ?? 'No Private Service Name');
+      return true;
     } catch (error) {
       if (!(error instanceof NotOwnedError)) throw error;
       manager.markFalse(
@@ -176,6 +180,7 @@ export class AutoscalerReconciler {
         'NotOwned',
         `There is an existing ${error.kind} ${JSON.stringify(error.childName)} that we do not own.`,
       );
+      return false;
     }
   }
 

@@ -7,6 +7,9 @@ import { isControlledBy } from '#controller/owner.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 
+/** A parent whose child's name is taken looks again after this long: the stranger may have gone. */
+export const notOwnedRetryMs = 10_000;
+
 /** A child object is there, but somebody else's: its parent's conditions say so. */
 export class NotOwnedError extends Error {
   readonly kind: string;

@@ -38,10 +38,7 @@ class ConfigurationReconciler {
     manager.initialize();
     const latest = await this.#latestCreated(configuration, manager);
     if (latest !== undefined) {
-      const before = status.latestCreatedRevisionName;
       status.latestCreatedRevisionName = latest.metadata.name ?? '';
-      // Another revision than before has to prove itself anew.
-      if (before !== status.latestCreatedRevisionName) manager.markUnknown('Ready', '', '');
       this.#judge(configuration, latest, manager);
       this.#advanceLatestReady(configuration, status, manager);
     }
@@ -91,7 +88,11 @@ class ConfigurationReconciler {
     if (ready?.status === 'True' && configuration.status?.latestReadyRevisionName === undefined) {
       this.#context.events.event(configuration, 'Normal', 'ConfigurationReady', 'Configuration becomes ready');
     }
-    if (ready?.status !== 'False') return;
+    if (ready?.status !== 'False') {
+      // Another revision than the one that serves has to prove itself first.
+      if (configuration.status?.latestReadyRevisionName !== name) manager.markUnknown('Ready', '', '');
+      return;
+    }
     const message = `Revision ${quoted(name)} failed with message: ${ready.message ?? ''}.`;
     if (manager.get('Ready')?.message !== message) {
       const [reason, which] =

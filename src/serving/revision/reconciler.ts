@@ -11,7 +11,7 @@ import { done, requeue, type ControllerContext, type ControllerModule, type Outc
 import { enqueueOwner } from '#controller/owner.ts';
 import { quoted, revisionConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
-import { ensureChild, NotOwnedError } from '#controller/children.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { ImageMissingError, resolveImages, type CredentialSource, type ImageResolver } from '#serving/revision/digests.ts';
 import { makeDeployment, makeImageCache, makePodAutoscaler, type RevisionConfig } from '#serving/revision/resources.ts';
 import { propagateAutoscaler, propagateDeployment, propagatePod } from '#serving/revision/status.ts';
@@ -108,6 +108,7 @@ class RevisionReconciler {
         'NotOwned',
         `There is an existing ${error.kind} ${quoted(error.childName)} that we do not own.`,
       );
+      return requeue(notOwnedRetryMs);
     }
     if (!wasReady && manager.isHappy) {
       this.#context.events.event(revision, 'Normal', 'RevisionReady', 'Revision becomes ready upon all resources being ready');

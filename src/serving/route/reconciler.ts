@@ -7,11 +7,11 @@ import type { Configuration, Revision, Route, RouteStatus } from '#apis/serving/
 import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
-import { done, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
+import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
-import { ensureChild, NotOwnedError } from '#controller/children.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { localHosts } from '#serving/route/domains.ts';
 import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
@@ -95,9 +95,9 @@ class RouteReconciler {
     const config = this.#routeConfig();
     status.url = routeUrl(route, '', config);
     const plan = planTraffic(route, this.#informers);
-    if (plan.problem === undefined) await this.#assign(route, status, plan, manager, config);
-    else blame(plan.problem, manager);
     if (route.metadata.generation !== undefined) status.observedGeneration = route.metadata.generation;
+    if (plan.problem === undefined) return this.#assign(route, status, plan, manager, config);
+    blame(plan.problem, manager);
     return done;
   }
 
@@ -110,7 +110,7 @@ class RouteReconciler {
     };
   }
 
-  async #assign(route: Route, status: RouteStatus, plan: TrafficPlan, manager: ConditionManager, config: RouteConfig): Promise<void> {
+  async #assign(route: Route, status: RouteStatus, plan: TrafficPlan, manager: ConditionManager, config: RouteConfig): Promise<Outcome> {
     manager.markTrue('AllTrafficAssigned');
     status.traffic = statusTraffic(route, plan.targets, config);
     status.address = { url: `http://${localHosts(route, '', config.network).at(-1) ?? ''}` };
@@ -122,7 +122,9 @@ class RouteReconciler {
       if (!(error instanceof NotOwnedError)) throw error;
       const what = error.kind === 'Service' ? 'placeholder Service' : error.kind;
       manager.markFalse('IngressReady', 'NotOwned', `There is an existing ${what} ${quoted(error.childName)} that we do not own.`);
+      return requeue(notOwnedRetryMs);
     }
+    return done;
   }
 
   async #reconcileIngress(route: Route, targets: readonly RevisionTarget[], manager: ConditionManager, config: RouteConfig): Promise<void> {

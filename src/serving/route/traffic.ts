@@ -24,7 +24,7 @@ export interface TrafficProblem {
 
 export interface TrafficPlan {
   readonly targets: readonly RevisionTarget[];
-  /** The first problem; while there is one the old routing stays. */
+  /** While there is a problem the old routing stays. */
   readonly problem: TrafficProblem | undefined;
   /** What the plan looked at, for the labeler. */
   readonly configurations: readonly Configuration[];
@@ -44,8 +44,8 @@ export function planTraffic(route: Route, listers: Listers): TrafficPlan {
   const revisions: Revision[] = [];
   let problem: TrafficProblem | undefined;
   const blame = (found: TrafficProblem) => {
-    // A target that is missing weighs more than one that is not ready yet.
-    if (problem === undefined || (problem.deferred && !found.deferred)) problem = found;
+    // A target that failed weighs more than one that is not ready yet; of several the last one is told.
+    if (problem === undefined || !found.deferred) problem = found;
   };
   for (const spec of route.spec?.traffic ?? []) {
     const resolved =
@@ -97,7 +97,8 @@ function resolveConfiguration(name: string, namespace: string | undefined, { con
   }
   const revision = revisions.get(namespace, ready);
   if (revision === undefined) return { configuration, problem: missingRevision(ready) };
-  return { configuration, revision };
+  const problem = unready(revision);
+  return { configuration, revision, ...(problem === undefined ? {} : { problem }) };
 }
 
 function resolveRevision(name: string, namespace: string | undefined, route: Route, revisions: Lister<Revision>): Resolved {
@@ -106,12 +107,16 @@ function resolveRevision(name: string, namespace: string | undefined, route: Rou
   const wanted = route.metadata.labels?.[labels.service];
   const owner = revision.metadata.labels?.[labels.service];
   if (wanted !== undefined && owner !== wanted) return { problem: notOwned(name, wanted, owner) };
-  if (isReady(revision)) return { revision };
+  const problem = unready(revision);
+  return { revision, ...(problem === undefined ? {} : { problem }) };
+}
+
+function unready(revision: Revision): TrafficProblem | undefined {
+  if (isReady(revision)) return undefined;
+  const name = JSON.stringify(revision.metadata.name);
   const failed = conditionOf(revision, 'Ready')?.status === 'False';
-  const message = failed
-    ? `Revision ${JSON.stringify(name)} failed to become ready.`
-    : `Revision ${JSON.stringify(name)} is not yet ready.`;
-  return { revision, problem: { deferred: !failed, reason: 'RevisionMissing', message } };
+  const message = failed ? `Revision ${name} failed to become ready.` : `Revision ${name} is not yet ready.`;
+  return { deferred: !failed, reason: 'RevisionMissing', message };
 }
 
 function missingRevision(name: string): TrafficProblem {

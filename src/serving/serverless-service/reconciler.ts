@@ -4,10 +4,10 @@ import { serverlessServices, type ServerlessService } from '#apis/networking/v1a
 import { labels, privateServiceName } from '#apis/serving/names.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp } from '#controller/conditions.ts';
-import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
+import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { controllerReference, enqueueOwner } from '#controller/owner.ts';
 import { serverlessServiceConditions } from '#serving/conditions.ts';
-import { ensureChild, NotOwnedError } from '#controller/children.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 
 const byService = 'service';
 
@@ -71,7 +71,7 @@ class ServerlessServiceReconciler {
         'NotOwned',
         `There is an existing Service ${JSON.stringify(error.childName)} that we do not own.`,
       );
-      return done;
+      return requeue(notOwnedRetryMs);
     }
     manager.markTrue('ActivatorEndpointsPopulated');
     if (this.#hasReadyEndpoint(object)) manager.markTrue('EndpointsPopulated');

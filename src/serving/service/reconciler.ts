@@ -3,12 +3,12 @@ import type { Configuration, Revision, Route, Service, TrafficTarget } from '#ap
 import { conditionOf } from '#apis/knative/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
-import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
+import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { enqueueOwner } from '#controller/owner.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { quoted, serviceConditions } from '#serving/conditions.ts';
 import { findNamedRevision } from '#serving/configuration/named-revision.ts';
-import { ensureChild, NotOwnedError } from '#controller/children.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { makeConfiguration, makeRoute } from '#serving/service/resources.ts';
 
 /** Service → Configuration and Route of the same name, and their conditions back. */
@@ -41,15 +41,17 @@ class ServiceReconciler {
     const status = (service.status ??= {});
     const manager = serviceConditions.manage(status, timestamp(this.#context.clock));
     manager.initialize();
+    let outcome: Outcome = done;
     try {
       await this.#reconcileChildren(service, manager);
     } catch (error) {
       if (!(error instanceof NotOwnedError)) throw error;
       const type = error.kind === 'Route' ? 'RoutesReady' : 'ConfigurationsReady';
       manager.markFalse(type, 'NotOwned', `There is an existing ${error.kind} ${quoted(error.childName)} that we do not own.`);
+      outcome = requeue(notOwnedRetryMs);
     }
     if (service.metadata.generation !== undefined) status.observedGeneration = service.metadata.generation;
-    return done;
+    return outcome;
   }
 
   async #reconcileChildren(service: Service, manager: ConditionManager): Promise<void> {
@@ -143,6 +145,7 @@ function resolved(target: TrafficTarget, configuration: Configuration): TrafficT
   return { ...rest, ...(revisionName === undefined ? {} : { revisionName }) };
 }
 
-function bare({ url: _url, latestRevision: _latest, ...rest }: TrafficTarget): TrafficTarget {
-  return rest;
+/** A target as far as it says where traffic goes; no percentage is none. */
+function bare({ url: _url, latestRevision: _latest, percent = 0, ...rest }: TrafficTarget): TrafficTarget {
+  return { ...rest, percent };
 }

@@ -27,12 +27,14 @@ export function serviceAccountAdmission(context: ServerContext, ensureDefault: (
     async admit(request) {
       const { served, operation, subresource, namespace, name } = request;
       if (served.definition.group !== '' || served.definition.plural !== 'pods' || operation !== 'create' || subresource !== '') return;
+      // Nobody runs it: it needs no account (kube-apiserver's plug-in does the same).
+      if (isMirror(request)) return;
       const { spec } = request.object as Pod;
       const accountName = isGiven(spec.serviceAccountName) ? (spec.serviceAccountName ?? '') : 'default';
       spec.serviceAccountName = accountName;
       spec.serviceAccount = accountName;
       const find = () => lookUp(context, '', 'serviceaccounts', namespace, accountName) as ServiceAccount | undefined;
-      if (find() === undefined && accountName === 'default' && !isMirror(request)) await ensureDefault(namespace);
+      if (find() === undefined && accountName === 'default') await ensureDefault(namespace);
       const account = find();
       if (account === undefined) {
         const text = `error looking up service account ${namespace}/${accountName}: serviceaccount ${JSON.stringify(accountName)} not found`;
@@ -41,7 +43,7 @@ export function serviceAccountAdmission(context: ServerContext, ensureDefault: (
       if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets !== undefined)
         spec.imagePullSecrets = account.imagePullSecrets.map((secret) => ({ ...secret }));
       const mounts = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
-      if (mounts && !isMirror(request)) mountToken(spec);
+      if (mounts) mountToken(spec);
     },
   };
 }

@@ -5,9 +5,19 @@ import { namespaceController } from '#cluster/namespace/reconciler.ts';
 import { endpointSliceController } from '#cluster/endpoint-slice/reconciler.ts';
 import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
 import { schedulerController } from '#cluster/scheduler/scheduler.ts';
+import { jobController } from '#cluster/job/reconciler.ts';
+import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
+import { namespaceDefaultsController } from '#cluster/namespace-defaults/reconciler.ts';
+
+export interface ClusterOptions {
+  /** PEM of the authority that signed the API server's certificate; pods verify the server with it. */
+  readonly authority?: string;
+  /** Where Services of type LoadBalancer are reached. Default: this machine's loopback. */
+  readonly loadBalancerAddress?: string;
+}
 
 /** What a Kubernetes cluster brings along, for the embedded mode; the front door of this part. */
-export function clusterControllers(): readonly ControllerModule[] {
+export function clusterControllers({ authority, loadBalancerAddress = '127.0.0.1' }: ClusterOptions = {}): readonly ControllerModule[] {
   return [
     schedulerController,
     deploymentController,
@@ -15,5 +25,8 @@ export function clusterControllers(): readonly ControllerModule[] {
     endpointSliceController,
     garbageCollector,
     namespaceController,
+    ...(authority === undefined ? [] : [namespaceDefaultsController(authority)]),
+    loadBalancerController(loadBalancerAddress),
+    jobController,
   ] as readonly ControllerModule[];
 }

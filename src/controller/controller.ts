@@ -48,7 +48,7 @@ export interface Controller<T extends KubeObject> {
   reconcile(object: T, signal: AbortSignal): Promise<Outcome>;
   /** The object is gone from the cache. `key` is `namespace/name`. */
   deleted?(key: string): void | Promise<void>;
-  /** Work of its own besides reconciling (a queue over other things than `resource`). Ends when the signal aborts, and not before. */
+  /** Work of its own besides reconciling (a queue over other things than `resource`). Must end when the signal aborts; a rejection ends all controllers. */
   run?(signal: AbortSignal): Promise<void>;
 }
 

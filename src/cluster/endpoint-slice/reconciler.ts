@@ -1,3 +1,4 @@
+import { endpoints, type Endpoints } from '#apis/core/v1/endpoints.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
@@ -8,12 +9,13 @@ import { done, type ControllerContext, type ControllerModule, type Enqueue, type
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
+import { makeEndpoints } from '#cluster/endpoint-slice/legacy-endpoints.ts';
 import { makeSlice, sliceContents, type SliceContent } from '#cluster/endpoint-slice/resources.ts';
 
 const byLabel = 'label';
 const bySelector = 'selector';
 
-/** Service with a selector → EndpointSlices of the pods it selects. */
+/** Service with a selector → EndpointSlices of the pods it selects, and the older Endpoints with the same content. */
 export const endpointSliceController: ControllerModule<Service> = {
   name: 'endpointslice-controller',
   setup(context, enqueue) {
@@ -21,8 +23,10 @@ export const endpointSliceController: ControllerModule<Service> = {
     const sliceInformer = context.informers.of(endpointSlices);
     indexByOwner(sliceInformer);
     enqueueOwner(sliceInformer, services, enqueue);
+    const endpointsInformer = context.informers.of(endpoints);
+    enqueueOwner(endpointsInformer, services, enqueue);
     watchPods(context, podInformer, enqueue);
-    const reconciler = new EndpointSliceReconciler(context, podInformer, sliceInformer);
+    const reconciler = new EndpointSliceReconciler(context, podInformer, sliceInformer, endpointsInformer);
     return { name: 'endpointslice-controller', resource: services, workers: 8, reconcile: (service) => reconciler.reconcile(service) };
   },
 };
@@ -61,8 +65,15 @@ class EndpointSliceReconciler {
   readonly #context: ControllerContext;
   readonly #pods: Informer<Pod>;
   readonly #slices: Informer<EndpointSlice>;
+  readonly #endpoints: Informer<Endpoints>;
 
-  constructor(context: ControllerContext, podInformer: Informer<Pod>, sliceInformer: Informer<EndpointSlice>) {
+  constructor(
+    context: ControllerContext,
+    podInformer: Informer<Pod>,
+    sliceInformer: Informer<EndpointSlice>,
+    endpointsInformer: Informer<Endpoints>,
+  ) {
+    this.#endpoints = endpointsInformer;
     this.#context = context;
     this.#pods = podInformer;
     this.#slices = sliceInformer;
@@ -76,8 +87,22 @@ class EndpointSliceReconciler {
       .byIndex(byLabel, `${service.metadata.namespace}/${label}`)
       .filter(({ metadata }) => selector.every(([key, value]) => metadata.labels?.[key] === value));
     const contents = sliceContents(service, selected);
-    await this.#write(service, contents);
+    await Promise.all([this.#write(service, contents), this.#writeLegacy(makeEndpoints(service, contents))]);
     return done;
+  }
+
+  async #writeLegacy(wanted: Endpoints): Promise<void> {
+    const client = this.#context.client.of(endpoints);
+    const old = this.#endpoints.get(wanted.metadata.namespace, wanted.metadata.name ?? '');
+    if (old === undefined) {
+      await client.create(wanted);
+      return;
+    }
+    const { labels = {}, ownerReferences = [] } = wanted.metadata;
+    const { subsets: _, ...rest } = old;
+    const subsets = wanted.subsets === undefined ? {} : { subsets: wanted.subsets };
+    const next = { ...rest, metadata: { ...old.metadata, labels, ownerReferences }, ...subsets };
+    if (!semanticEqual(next, old)) await client.update(next);
   }
 
   /** Existing slices are reused one by one, so that their names stay; what is too many goes. */

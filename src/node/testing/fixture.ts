@@ -140,7 +140,8 @@ export class ProviderFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.provider[Symbol.asyncDispose]();
-    await rm(this.directory, { recursive: true, force: true });
+    // The provider may still be removing a pod's files.
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
 
   /** A provider over the same engine and directory, as a restarted agent makes one. */

@@ -45,6 +45,11 @@ export function layoutOf(dataDir: string): Layout {
   };
 }
 
+/** What the container engine is given of the layout. */
+export function engineDirectories({ nodeDir, runDir }: Layout): { readonly dataDir: string; readonly runDir: string } {
+  return { dataDir: join(nodeDir, 'engine'), runDir: join(runDir, 'engine') };
+}
+
 /** Creates the directories, readable by their owner alone. */
 export function createDirectories(layout: Layout): void {
   for (const directory of [

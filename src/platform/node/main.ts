@@ -10,10 +10,11 @@ import { certificateClient } from '#platform/connection.ts';
 import { localHost } from '#platform/local-host.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
+import { engineDirectories } from '#platform/layout.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 import { imageToken } from '#platform/image-token.ts';
 import { createLocalEngine } from '#providers/local/engine.ts';
-import { enterUserNamespace, isInUserNamespace, leaveUserNamespace } from '#providers/local/rootless/enter.ts';
+import { enterUserNamespace, isInUserNamespace } from '#providers/local/rootless/enter.ts';
 import { configVariable, type ProcessConfig } from '#platform/process-config.ts';
 
 await enter();
@@ -24,10 +25,6 @@ async function enter(): Promise<void> {
   const { layout, ports } = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
   const expose = [ports.apiPort, ports.httpPort].map((port) => ({ port, hostPort: port }));
   await enterUserNamespace({ ...engineDirectories(layout), expose, publish: [ports.kubeletPort, ports.registryPort] });
-}
-
-function engineDirectories({ nodeDir, runDir }: ProcessConfig['layout']): { dataDir: string; runDir: string } {
-  return { dataDir: join(nodeDir, 'engine'), runDir: join(runDir, 'engine') };
 }
 
 /** The node process: image store and registry, the container engine, and the agent over both. */
@@ -91,7 +88,6 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       else await engine[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
-      if (cleanUp && isInUserNamespace()) leaveUserNamespace(engineDirectories(layout));
     },
   };
 }

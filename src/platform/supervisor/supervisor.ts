@@ -6,7 +6,7 @@ import { UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
 import type { Logger } from '#core/logger.ts';
 import { bindSocket } from '#gateway/transport/bindings.ts';
-import { createDirectories, layoutOf, type Layout } from '#platform/layout.ts';
+import { createDirectories, engineDirectories, layoutOf, type Layout } from '#platform/layout.ts';
 import { ensurePki } from '#platform/pki.ts';
 import { choosePorts, type Ports } from '#platform/ports.ts';
 import { roles, type ProcessConfig, type Role } from '#platform/process-config.ts';
@@ -87,7 +87,7 @@ export async function startSupervisor(
     const stop = async (cleanUp: boolean) => {
       cancelRotation();
       for (const role of ['gateway', 'node', 'control'] as const) await children.get(role)?.stop(cleanUp);
-      if (cleanUp) rmSync(layout.runDir, { recursive: true, force: true });
+      if (cleanUp) await removeTraces(layout, clock, logger);
       ended.resolve();
       socket.close();
       for (const bound of sockets) bound.close();
@@ -107,6 +107,23 @@ export async function startSupervisor(
     socket.close();
     throw error;
   }
+}
+
+/** What may be left on the machine when the node process could not clean up itself. */
+async function removeTraces(layout: Layout, clock: Clock, logger: Logger): Promise<void> {
+  const directories = engineDirectories(layout);
+  try {
+    if (process.getuid?.() === 0) {
+      const { cleanupLocalEngine } = await import('#providers/local/engine.ts');
+      await cleanupLocalEngine({ ...directories, id: layout.id, clock, logger });
+    } else {
+      const { leaveUserNamespace } = await import('#providers/local/rootless/enter.ts');
+      leaveUserNamespace(directories);
+    }
+  } catch (error) {
+    logger.error('not everything could be cleaned up', { error });
+  }
+  rmSync(layout.runDir, { recursive: true, force: true });
 }
 
 function makeChild(config: ProcessConfig, descriptors: readonly number[], clock: Clock, logger: Logger): Child {

@@ -56,7 +56,8 @@ export interface NodeAgent extends AsyncDisposable {
 
 /**
  * Starts the node agent: kubelet API first, then what earlier agents left is taken over, then the node is reported Ready.
- * Resolves when the node is registered. Rejects when the signal aborts or the kubelet's port cannot be had.
+ * Resolves when the node is registered. Rejects when the kubelet's port cannot be had. `signal` is the agent's life: aborting it ends
+ * watching and heartbeats (dispose as well, to close what listens).
  */
 export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSignal): Promise<NodeAgent> {
   const { client, engine, logger, dataDirectory, nodeName } = options;

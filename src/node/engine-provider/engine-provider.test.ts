@@ -148,6 +148,60 @@ describe('a pod on an engine', () => {
     assert.ok(fixture.engine.journal.includes('SIGKILL app'));
   });
 
+  it('gives a preStop hook its share of the grace period, then the stop signal two more seconds', async () => {
+    await using fixture = await ProviderFixture.create();
+    fixture.engine.programs.set('app', { ignoresTerm: true });
+    const pod = testPod({ containers: [{ lifecycle: { preStop: { sleep: { seconds: 60 } } } }] });
+    await fixture.provider.createPod(pod);
+    await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
+    const deleted = fixture.provider.deletePod(uidOf(pod), 10);
+    await fixture.settle();
+    await fixture.advance(9_999);
+    assert.ok(!fixture.engine.journal.includes('SIGTERM app'));
+    await fixture.advance(1);
+    assert.ok(fixture.engine.journal.includes('SIGTERM app'));
+    assert.ok(fixture.events.reasons().includes('FailedPreStopHook'));
+    await fixture.advance(2_000);
+    await deleted;
+    assert.deepEqual(fixture.engine.journal.slice(-3), ['SIGTERM app', 'SIGKILL app', 'removeSandbox web']);
+  });
+
+  it('is not kept by a container that the engine cannot end', async () => {
+    await using fixture = await ProviderFixture.create();
+    const pod = testPod();
+    await fixture.provider.createPod(pod);
+    await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
+    fixture.engine.signalContainer = () => Promise.reject(new Error('no such process'));
+    const deleted = fixture.provider.deletePod(uidOf(pod), 1);
+    await fixture.settle();
+    await fixture.advance(60_000);
+    await deleted;
+    assert.deepEqual(await fixture.engine.list(), []);
+  });
+
+  it('kills and restarts a container whose postStart hook fails', async () => {
+    await using fixture = await ProviderFixture.create();
+    fixture.engine.programs.set('app', { exec: () => ({ code: 1, output: 'no' }) });
+    const pod = testPod({ containers: [{ lifecycle: { postStart: { exec: { command: ['prepare'] } } } }] });
+    await fixture.provider.createPod(pod);
+    await fixture.until(() => (appState(fixture, pod)?.restartCount ?? 0) >= 1);
+    assert.ok(fixture.events.texts.includes("FailedPostStartHook: PostStartHook failed: command 'prepare' exited with 1: no"));
+  });
+
+  it('restarts a container when its image is changed', async () => {
+    await using fixture = await ProviderFixture.create();
+    fixture.images.add('app:2', { environment: ['SECOND=1'] });
+    const pod = testPod();
+    await fixture.provider.createPod(pod);
+    await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
+    const [container] = pod.spec?.containers ?? [];
+    assert.ok(container !== undefined && pod.spec !== undefined);
+    await fixture.provider.updatePod({ ...pod, spec: { ...pod.spec, containers: [{ ...container, image: 'app:2' }] } });
+    await fixture.until(() => appState(fixture, pod)?.restartCount === 1 && appState(fixture, pod)?.ready === true);
+    assert.ok(fixture.engine.specOf(uidOf(pod), 'app')?.environment.includes('SECOND=1'));
+    assert.ok(fixture.events.texts.includes('Killing: Container app definition changed, will be restarted'));
+  });
+
   it('runs init containers one after the other before the app, and fails with them under Never', async () => {
     await using fixture = await ProviderFixture.create();
     fixture.engine.programs.set('one', { exit: { code: 0, afterMs: 10 } });

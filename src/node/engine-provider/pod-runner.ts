@@ -222,7 +222,9 @@ export class PodRunner {
     }
     await this.thaw();
     await this.#stopContainers(graceSeconds);
-    await Promise.all([this.#running, ...this.#background]);
+    // Killing what is left reports the ends of containers that nothing else could end.
+    if (this.#all().some((one) => one.isRunning)) await this.#deps.engine.removeSandbox(this.#pod.metadata.uid ?? '');
+    await this.#atMost(Promise.all([this.#running, ...this.#background]), stuckAfterMs);
     await this.#remove();
     this.#publish();
   }
@@ -232,10 +234,15 @@ export class PodRunner {
       await Promise.all(this.#all().flatMap((one) => (one.role === 'sidecar' ? [] : [one.stop(graceSeconds)])));
       for (const one of this.#init.toReversed()) await one.stop(graceSeconds);
     })();
-    const stuck = new AbortController();
-    const timer = sleep(this.#deps.clock, graceSeconds * 2_000 + stuckAfterMs, stuck.signal);
-    await Promise.race([stopped, timer.catch(() => {})]);
-    stuck.abort();
+    await this.#atMost(stopped, graceSeconds * 2_000 + stuckAfterMs);
+  }
+
+  /** Waits for a promise, but not for ever: an engine that lost sight of a container must not keep its pod from going. */
+  async #atMost(promise: Promise<unknown>, limitMs: number): Promise<void> {
+    const settled = new AbortController();
+    const limit = sleep(this.#deps.clock, limitMs, settled.signal).catch(() => {});
+    await Promise.race([promise, limit]);
+    settled.abort();
   }
 
   async #remove(): Promise<void> {

@@ -29,7 +29,9 @@ export function newNode(settings: NodeSettings, machine: Machine): Node {
       name: settings.nodeName,
       labels: nodeLabels(settings, machine),
       annotations: {
-        ...(podNetwork === undefined ? {} : { [podNetworkAnnotation]: JSON.stringify(podNetwork) }),
+        ...(podNetwork === undefined
+          ? {}
+          : { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) }),
         ...(settings.kubeletDial === undefined ? {} : { [dialAnnotation]: settings.kubeletDial }),
       },
     },

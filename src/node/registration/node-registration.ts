@@ -75,12 +75,6 @@ export class NodeRegistration {
     this.#wake();
   }
 
-  /** Tells the cluster that the node goes down in order, so that nothing new is placed on it. */
-  async goodbye(message: string): Promise<void> {
-    const node = await this.#options.client.of(nodes).get(undefined, this.#options.settings.nodeName);
-    await this.#writeStatus(node, message);
-  }
-
   #pause(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(heartbeatMs, resolve);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ApiServer } from '#apiserver/request.ts';
 import type { ControllerModule } from '#controller/controller.ts';
 import type { Logger } from '#core/logger.ts';
@@ -27,11 +29,11 @@ interface Parts {
 
 /** Which controllers the control process runs, and as whom. */
 export function controllerGroups({ server, config }: Parts): readonly ControllerGroup[] {
-  const { settings, ports } = config;
+  const { settings, ports, layout } = config;
   const autoscaler = createAutoscaler(systemClock);
   addStatsRoute(server, autoscaler.stats);
   return [
-    { component: 'cluster', modules: clusterControllers() },
+    { component: 'cluster', modules: clusterControllers({ authority: readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8') }) },
     { component: 'autoscaler', modules: [autoscaler.module] },
     {
       component: 'controller',

@@ -133,12 +133,7 @@ function makeChild(config: ProcessConfig, descriptors: readonly number[], clock:
 
 /** The module a process runs: a source file beside this one, or a bundle beside the bundled program. */
 function entryOf(role: Role): URL {
-  return new URL(
-    import.meta.url.endsWith('.ts')
-      ? `../${role}/${process.env['DM_DEV'] !== undefined && role === 'node' ? 'dev.tmp' : 'main'}.ts`
-      : `./process-${role}.js`,
-    import.meta.url,
-  );
+  return new URL(import.meta.url.endsWith('.ts') ? `../${role}/main.ts` : `./process-${role}.js`, import.meta.url);
 }
 
 /** Hosts that the API's and the agent's certificates answer to, besides the pod network's, which are not known yet. */

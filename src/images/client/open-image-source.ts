@@ -1,0 +1,16 @@
+import type { Clock } from '#core/clock.ts';
+import type { Logger } from '#core/logger.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { ImageSource } from './image-source.ts';
+
+export interface ImageSourceOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Loads the registry client, which a platform that only runs local images never needs. */
+export async function openImageSource(blobs: BlobStore, options: ImageSourceOptions): Promise<ImageSource> {
+  const { RegistrySource } = await import('./registry-source.ts');
+  return new RegistrySource(blobs, options);
+}

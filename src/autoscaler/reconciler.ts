@@ -10,7 +10,7 @@ import { labels } from '#apis/serving/names.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
-import { ConfigStore } from '#controller/config-store.ts';
+import type { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type Outcome } from '#controller/controller.ts';
 import { activeForMs, activityOf, autoscalerConditions, isInitialized, markActive, type Activity } from '#autoscaler/conditions.ts';
 import { activators, excessBurstCapacity } from '#autoscaler/kpa.ts';

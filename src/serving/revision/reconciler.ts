@@ -227,5 +227,5 @@ function adoptDeployment(existing: Deployment, desired: Deployment): void {
 
 function adoptAutoscaler(existing: PodAutoscaler, desired: PodAutoscaler): void {
   if (desired.spec !== undefined) existing.spec = desired.spec;
-  existing.metadata.annotations = { ...(desired.metadata.annotations ?? {}) };
+  existing.metadata.annotations = { ...desired.metadata.annotations };
 }

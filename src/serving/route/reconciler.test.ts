@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { configMaps } from '#apis/core/v1/config-map.ts';
+import { services as coreServices } from '#apis/core/v1/service.ts';
+import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
+import { labels } from '#apis/serving/names.ts';
+import { routes } from '#apis/serving/v1/kinds.ts';
+import type { Configuration, Route, RouteStatus, TrafficTarget } from '#apis/serving/v1/schemas.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import { reconcileOnce, startRig } from '#controller/testing.ts';
+import { routeController } from '#serving/route/reconciler.ts';
+import { aConfiguration, aRevision, aRoute, conditionsOf, make, ownedBy, status } from '#serving/testing.ts';
+
+const module = routeController({ extraDomains: ['example.com'], urlPort: ':8080' });
+const domain = make(configMaps, 'config-domain', { metadata: { namespace: 'knative-serving' }, data: { localhost: '' } });
+const reconcile = (...objects: KubeObject[]) => reconcileOnce(module, { objects: [domain, ...objects], key: 'n/s' });
+
+const configured = (revision: string): Configuration =>
+  aConfiguration({ status: status({ Ready: 'True' }, { latestReadyRevisionName: revision, latestCreatedRevisionName: revision }) });
+const ready = { status: status({ Ready: 'True' }) };
+const routeTo = (...traffic: TrafficTarget[]): Route => aRoute({ spec: { traffic } });
+const splitsOf = (object: KubeObject | undefined) =>
+  (object as Ingress | undefined)?.spec?.rules?.at(-1)?.http?.paths[0]?.splits?.map(({ serviceName, percent }) => [serviceName, percent]);
+
+describe('route controller', () => {
+  test('sends the traffic to the latest ready revision and tells the URL', async () => {
+    const { creates, status: after } = await reconcile(aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready));
+    assert.deepEqual(creates.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted(), ['Ingress s', 'Service s']);
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(splitsOf(ingress), [['s-00001', 100]]);
+    assert.deepEqual(
+      ingress.spec?.rules?.map(({ hosts, visibility }) => [visibility, hosts]),
+      [
+        ['ClusterLocal', ['s.n', 's.n.svc', 's.n.svc.cluster.local']],
+        ['ExternalIP', ['s.n.localhost', 's.n.example.com']],
+      ],
+    );
+    const { url, address, traffic } = after as RouteStatus;
+    assert.deepEqual([url, address?.url], ['http://s.n.localhost:8080', 'http://s.n.svc.cluster.local']);
+    assert.deepEqual(traffic, [{ revisionName: 's-00001', percent: 100, latestRevision: true }]);
+    assert.deepEqual(conditionsOf(after), {
+      AllTrafficAssigned: 'True',
+      CertificateProvisioned: 'True TLSNotEnabled: external-domain-tls is not enabled',
+      IngressReady: 'Unknown IngressNotConfigured: Ingress has not yet been reconciled.',
+      Ready: 'Unknown IngressNotConfigured: Ingress has not yet been reconciled.',
+    });
+  });
+
+  test('is ready when its Ingress is', async () => {
+    const rig = await startRig([module], [domain, aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready)]);
+    await using _ = rig;
+    await rig.settle();
+    rig.cluster.change(ingresses, 'n', 's', (ingress) => (ingress.status = status({ Ready: 'True' })));
+    await rig.settle();
+    const after = rig.cluster.find(routes, 'n', 's')?.status;
+    assert.deepEqual([conditionsOf(after)['IngressReady'], conditionsOf(after)['Ready']], ['True', 'True']);
+    rig.cluster.change(ingresses, 'n', 's', (ingress) => (ingress.status = status({ Ready: 'False Broken: no gateway' })));
+    await rig.settle();
+    assert.equal(conditionsOf(rig.cluster.find(routes, 'n', 's')?.status)['Ready'], 'False Broken: no gateway');
+  });
+
+  test('splits between revisions and gives a tag a name of its own', async () => {
+    const route = routeTo({ revisionName: 's-00001', percent: 50 }, { revisionName: 's-00002', percent: 50, tag: 'next' });
+    const { creates, status: after } = await reconcile(
+      route,
+      configured('s-00002'),
+      aRevision(aConfiguration(), 1, ready),
+      aRevision(aConfiguration(), 2, ready),
+    );
+    const rules = (creates.find(({ kind }) => kind === 'Ingress') as Ingress).spec?.rules ?? [];
+    const byHost = Object.fromEntries(rules.map((rule) => [rule.hosts?.[0], rule.http?.paths[0]?.splits?.map(({ percent }) => percent)]));
+    assert.deepEqual(byHost, { 's.n': [50, 50], 's.n.localhost': [50, 50], 'next-s.n': [100], 'next-s.n.localhost': [100] });
+    assert.deepEqual(creates.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted(), [
+      'Ingress s',
+      'Service next-s',
+      'Service s',
+    ]);
+    assert.equal((after as RouteStatus).traffic?.[1]?.url, 'http://next-s.n.localhost:8080');
+  });
+
+  const unresolved: [name: string, route: Route, others: KubeObject[], text: string][] = [
+    ['a missing configuration', aRoute(), [], 'False ConfigurationMissing: Configuration "s" referenced in traffic not found.'],
+    [
+      'a missing revision',
+      routeTo({ revisionName: 'gone', percent: 100 }),
+      [],
+      'False RevisionMissing: Revision "gone" referenced in traffic not found.',
+    ],
+    [
+      'a configuration without a ready revision yet',
+      aRoute(),
+      [aConfiguration({ status: status({ Ready: 'Unknown' }) })],
+      'Unknown RevisionMissing: Configuration "s" is waiting for a Revision to become ready.',
+    ],
+    [
+      'a configuration that failed',
+      aRoute(),
+      [aConfiguration({ status: status({ Ready: 'False RevisionFailed: boom' }) })],
+      'False RevisionMissing: Configuration "s" does not have any ready Revision.',
+    ],
+    [
+      'a revision that is not ready yet',
+      routeTo({ revisionName: 's-00001', percent: 100 }),
+      [aRevision(aConfiguration(), 1)],
+      'Unknown RevisionMissing: Revision "s-00001" is not yet ready.',
+    ],
+    [
+      'a revision that failed',
+      routeTo({ revisionName: 's-00001', percent: 100 }),
+      [aRevision(aConfiguration(), 1, { status: status({ Ready: 'False ExitCode1: boom' }) })],
+      'False RevisionMissing: Revision "s-00001" failed to become ready.',
+    ],
+    [
+      'a latest ready revision that broke',
+      aRoute(),
+      [configured('s-00001'), aRevision(aConfiguration(), 1, { status: status({ Ready: 'False ExitCode1: boom' }) })],
+      'False RevisionMissing: Revision "s-00001" failed to become ready.',
+    ],
+    [
+      'one target missing and one not ready: the missing one is told',
+      routeTo({ revisionName: 's-00001', percent: 50 }, { revisionName: 'gone', percent: 50 }),
+      [aRevision(aConfiguration(), 1)],
+      'False RevisionMissing: Revision "gone" referenced in traffic not found.',
+    ],
+    [
+      "another Service's revision",
+      aRoute({ metadata: { labels: { [labels.service]: 's' } }, spec: { traffic: [{ revisionName: 'o-00001', percent: 100 }] } }),
+      [aRevision(aConfiguration({ metadata: { name: 'o' } }), 1, { ...ready, metadata: { labels: { [labels.service]: 'o' } } })],
+      'False RevisionNotOwned: Revision "o-00001" belongs to Service "o", not Service "s".',
+    ],
+  ];
+  for (const [name, route, others, text] of unresolved) {
+    test(`${name}: the condition says so and the routing stays`, async () => {
+      const before = { ...route, status: status({}, { traffic: [{ revisionName: 's-00000', percent: 100, latestRevision: true }] }) };
+      const { actions, status: after } = await reconcile(before, ...others);
+      assert.deepEqual(actions, []);
+      assert.equal(conditionsOf(after)['AllTrafficAssigned'], text);
+      assert.equal(conditionsOf(after)['Ready'], text);
+      assert.deepEqual((after as RouteStatus).traffic?.[0]?.revisionName, 's-00000');
+    });
+  }
+
+  test('a tag that is gone loses its Service', async () => {
+    const route = aRoute();
+    const stale = ownedBy(make(coreServices, 'old-s', { metadata: { labels: { [labels.route]: 's' } } }), route, routes);
+    const { deletes, events } = await reconcile(route, configured('s-00001'), aRevision(aConfiguration(), 1, ready), stale);
+    assert.deepEqual(deletes, ['Service n/old-s']);
+    assert.ok(events.includes('Normal Deleted Deleted placeholder service "old-s"'));
+  });
+
+  for (const [what, stranger] of [
+    ['placeholder Service', make(coreServices, 's')],
+    ['Ingress', make(ingresses, 's')],
+  ] as const) {
+    test(`somebody else's ${what} of the name is left alone`, async () => {
+      const {
+        updates,
+        status: after,
+        outcome,
+      } = await reconcile(aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready), stranger);
+      assert.deepEqual(updates, []);
+      assert.equal(conditionsOf(after)['IngressReady'], `False NotOwned: There is an existing ${what} "s" that we do not own.`);
+      assert.equal(outcome?.kind, 'requeue');
+    });
+  }
+
+  test('a cluster-local route has no public host', async () => {
+    const route = aRoute({ metadata: { labels: { [labels.visibility]: 'cluster-local' } } });
+    const { creates, status: after } = await reconcile(route, configured('s-00001'), aRevision(aConfiguration(), 1, ready));
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(
+      ingress.spec?.rules?.map(({ visibility }) => visibility),
+      ['ClusterLocal'],
+    );
+    assert.equal((after as RouteStatus).url, 'http://s.n.svc.cluster.local');
+  });
+});

@@ -8,6 +8,7 @@ import type { Client } from '#client/client.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp } from '#controller/conditions.ts';
 import { done, type ControllerContext, type ControllerModule, type Enqueue } from '#controller/controller.ts';
+import { childrenOf, indexByOwner } from '#controller/owner.ts';
 
 const byTarget = 'routed-targets';
 
@@ -19,12 +20,11 @@ export const labelerController: ControllerModule<Revision> = {
   name: 'labeler-controller',
   setup(context, enqueue) {
     const routeInformer = context.informers.of(routes);
-    const configurationInformer = context.informers.of(configurations);
     routeInformer.addIndex(byTarget, (route) => routedTargets(route));
     routeInformer.on((event) => {
       for (const route of event.type === 'updated' ? [event.object, event.old] : [event.object]) enqueueTargets(route, enqueue);
     });
-    const labeler = new Labeler(context, routeInformer, configurationInformer);
+    const labeler = new Labeler(context, routeInformer);
     return {
       name: 'labeler-controller',
       resource: revisions,
@@ -50,23 +50,21 @@ class Labeler {
   readonly #context: ControllerContext;
   readonly #routes: Informer<Route>;
   readonly #configurations: Informer<Configuration>;
+  readonly #revisions: Informer<Revision>;
 
-  constructor(context: ControllerContext, routeInformer: Informer<Route>, configurationInformer: Informer<Configuration>) {
+  constructor(context: ControllerContext, routeInformer: Informer<Route>) {
     this.#context = context;
     this.#routes = routeInformer;
-    this.#configurations = configurationInformer;
+    this.#configurations = context.informers.of(configurations);
+    this.#revisions = context.informers.of(revisions);
+    indexByOwner(this.#revisions);
   }
 
   async label(revision: Revision): Promise<void> {
-    const { namespace, name = '' } = revision.metadata;
-    const found = this.#routes.byIndex(byTarget, `${namespace}/${name}`).filter((route) => route.metadata.deletionTimestamp === undefined);
-    const names = found
-      .map((route) => route.metadata.name ?? '')
-      .toSorted()
-      .join(',');
-    await this.#labelConfiguration(revision, names);
+    const names = this.#routesTo([revision]);
+    await this.#labelConfiguration(revision);
     const before = revision.metadata.labels?.[labels.routingState];
-    const state: RoutingState = found.length > 0 ? 'active' : before === 'pending' || before === undefined ? 'pending' : 'reserve';
+    const state: RoutingState = names !== '' ? 'active' : before === 'pending' || before === undefined ? 'pending' : 'reserve';
     const notedRoutes = revision.metadata.annotations?.[annotations.routes] ?? '';
     if (state === before && notedRoutes === names) return;
     await patchMetadata(this.#context.client, revisions, revision, {
@@ -79,11 +77,21 @@ class Labeler {
   }
 
   /** A configuration carries the routes that any of its revisions serve. */
-  async #labelConfiguration(revision: Revision, names: string): Promise<void> {
-    const configuration = this.#configurations.get(revision.metadata.namespace, revision.metadata.labels?.[labels.configuration] ?? '');
-    if (configuration === undefined || names === '' || configuration.metadata.annotations?.[annotations.routes] === names) return;
-    if (configuration.status?.latestReadyRevisionName !== revision.metadata.name) return;
-    await patchMetadata(this.#context.client, configurations, configuration, { annotations: { [annotations.routes]: names } });
+  async #labelConfiguration(revision: Revision): Promise<void> {
+    const { namespace } = revision.metadata;
+    const configuration = this.#configurations.get(namespace, revision.metadata.labels?.[labels.configuration] ?? '');
+    if (configuration === undefined || configuration.metadata.deletionTimestamp !== undefined) return;
+    const names = this.#routesTo(childrenOf(this.#revisions, configuration));
+    if ((configuration.metadata.annotations?.[annotations.routes] ?? '') === names) return;
+    const noted = { [annotations.routes]: names === '' ? null : names };
+    await patchMetadata(this.#context.client, configurations, configuration, { annotations: noted });
+  }
+
+  /** Names of the routes that send traffic to any of the revisions, `a,b`. */
+  #routesTo(targets: readonly Revision[]): string {
+    const found = targets.flatMap(({ metadata: { namespace, name } }) => this.#routes.byIndex(byTarget, `${namespace}/${name}`));
+    const alive = found.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    return [...new Set(alive.map(({ metadata }) => metadata.name ?? ''))].toSorted().join(',');
   }
 }
 

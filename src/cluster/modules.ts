@@ -3,6 +3,8 @@ import { deploymentController } from '#cluster/deployment/reconciler.ts';
 import { garbageCollector } from '#cluster/garbage-collector/module.ts';
 import { namespaceController } from '#cluster/namespace/reconciler.ts';
 import { endpointSliceController } from '#cluster/endpoint-slice/reconciler.ts';
+import { nodeLifecycleController } from '#cluster/node-lifecycle/reconciler.ts';
+import { podGarbageCollector } from '#cluster/pod-gc/pod-gc.ts';
 import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
 import { schedulerController } from '#cluster/scheduler/scheduler.ts';
 import { jobController } from '#cluster/job/reconciler.ts';
@@ -28,5 +30,7 @@ export function clusterControllers({ authority, loadBalancerAddress = '127.0.0.1
     ...(authority === undefined ? [] : [namespaceDefaultsController(authority)]),
     loadBalancerController(loadBalancerAddress),
     jobController,
+    nodeLifecycleController,
+    podGarbageCollector,
   ] as readonly ControllerModule[];
 }

@@ -14,8 +14,10 @@ export async function writeStatus<T extends KubeObject>(client: ResourceClient<T
   const old = (before as WithStatus).status;
   const now = (after as WithStatus).status;
   if (semanticEqual(old, now)) return false;
-  const { namespace, name = '', resourceVersion } = before.metadata;
-  const body = { metadata: { resourceVersion, uid: before.metadata.uid }, status: now === undefined ? null : mergePatchOf(old ?? {}, now) };
+  const { namespace, name = '', uid } = before.metadata;
+  // A reconciler that has written the object itself may have noted the version that came out.
+  const { resourceVersion } = after.metadata;
+  const body = { metadata: { resourceVersion, uid }, status: now === undefined ? null : mergePatchOf(old ?? {}, now) };
   try {
     await client.patch(namespace, name, { type: 'merge', body }, { subresource: 'status' });
     return true;

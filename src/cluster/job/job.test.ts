@@ -78,7 +78,7 @@ describe('job controller', () => {
     await using rig = await rigWith({ backoffLimit: 1 });
     await end(rig, running(rig)[0], 'Failed');
     assert.equal(running(rig).length, 0);
-    rig.clock.advance(10_000);
+    await rig.clock.advance(10_000);
     await rig.settle();
     assert.equal(running(rig).length, 1);
     await end(rig, running(rig)[0], 'Failed');
@@ -89,7 +89,7 @@ describe('job controller', () => {
 
   test('stops its pods when the deadline is over', async () => {
     await using rig = await rigWith({ activeDeadlineSeconds: 60 });
-    rig.clock.advance(61_000);
+    await rig.clock.advance(61_000);
     await rig.settle();
     assert.deepEqual(running(rig), []);
     assert.deepEqual(holding(rig), ['FailureTarget DeadlineExceeded', 'Failed DeadlineExceeded']);
@@ -119,7 +119,7 @@ describe('job controller', () => {
     await using rig = await rigWith({ ttlSecondsAfterFinished: 30 });
     await end(rig, running(rig)[0], 'Succeeded');
     assert.notEqual(statusOf(rig), undefined);
-    rig.clock.advance(30_000);
+    await rig.clock.advance(30_000);
     await rig.settle();
     assert.equal(rig.cluster.find(jobs, 'n', 'j'), undefined);
   });

@@ -33,6 +33,10 @@ export function add(total: Map<string, bigint>, amountsToAdd: Amounts): void {
   for (const [name, amount] of amountsToAdd) total.set(name, (total.get(name) ?? 0n) + amount);
 }
 
+export function subtract(total: Map<string, bigint>, amountsToTake: Amounts): void {
+  for (const [name, amount] of amountsToTake) total.set(name, (total.get(name) ?? 0n) - amount);
+}
+
 function sumOf(containers: readonly Container[]): Map<string, bigint> {
   const total = new Map<string, bigint>();
   for (const { resources } of containers) add(total, amounts(resources?.requests));

@@ -6,12 +6,16 @@ import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
+import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { isFinished } from '#cluster/pod-state.ts';
 import { filters, preference } from '#cluster/scheduler/filters.ts';
-import { add, allocatableOf, requestsOf, shortages } from '#cluster/scheduler/resources.ts';
+import { NodeUsage } from '#cluster/scheduler/node-usage.ts';
+import { allocatableOf, requestsOf, shortages } from '#cluster/scheduler/resources.ts';
+import { WaitingPods } from '#cluster/scheduler/waiting-pods.ts';
 
-const byNode = 'node';
-const retryMs = 5000;
+const noFreePorts = "node(s) didn't have free ports for the requested pod ports";
+/** Whatever nobody thought of is tried again this often, as kube-scheduler does. */
+const retryMs = 300_000;
 
 /** Pod without a node → binding to one that has room and that it may run on; else `FailedScheduling` and PodScheduled False. */
 export const schedulerController: ControllerModule<Pod> = {
@@ -19,59 +23,63 @@ export const schedulerController: ControllerModule<Pod> = {
   setup(context, enqueue) {
     const podInformer = context.informers.of(pods);
     const nodeInformer = context.informers.of(nodes);
-    podInformer.addIndex(byNode, (pod) => [pod.spec?.nodeName ?? '']);
-    const wakeWaiting = () => {
-      for (const pod of podInformer.byIndex(byNode, '')) enqueue.key(objectKey(pod));
-    };
-    // Room appears when a node changes or a pod ends.
-    nodeInformer.on(({ type }) => {
-      if (type !== 'deleted') wakeWaiting();
+    const usage = new NodeUsage();
+    const waiting = new WaitingPods(context.clock, (key) => enqueue.key(key));
+    nodeInformer.on((event) => {
+      if (event.type === 'added' || (event.type === 'updated' && changedForPods(event.old, event.object))) waiting.wake();
     });
-    podInformer.on((event) => {
-      if (event.type === 'deleted' || (event.type === 'updated' && isFinished(event.object) && !isFinished(event.old))) wakeWaiting();
+    podInformer.on(({ type, object }) => {
+      const key = objectKey(object);
+      const node = object.spec?.nodeName ?? '';
+      if (type === 'deleted') waiting.remove(key);
+      if (type !== 'deleted' && node === '') return;
+      const ended = type === 'deleted' || isFinished(object);
+      if (!ended && !usage.has(key)) usage.put(key, node, object);
+      if (!ended || !usage.has(key)) return;
+      usage.remove(key);
+      waiting.wake();
     });
-    const scheduler = new Scheduler(context, podInformer, nodeInformer);
+    const scheduler = new Scheduler(context, nodeInformer, usage, waiting);
     // One at a time: two decisions at once could take the same room.
-    return {
-      name: schedulerName,
-      resource: pods,
-      workers: 1,
-      reconcile: (pod) => scheduler.schedule(pod),
-      deleted: (key) => scheduler.forget(key),
-    };
+    return { name: schedulerName, resource: pods, workers: 1, reconcile: (pod) => scheduler.schedule(pod) };
   },
 };
 
+/** Heartbeats change nothing a pod could wait for. */
+function changedForPods(old: Node, node: Node): boolean {
+  const facts = ({ metadata, spec, status }: Node) => [metadata.labels, spec, status?.allocatable, status?.capacity];
+  return !semanticEqual(facts(old), facts(node));
+}
+
 class Scheduler {
   readonly #context: ControllerContext;
-  readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
-  /** Bound by us, not yet seen bound in the cache: pod key → node. */
-  readonly #assumed = new Map<string, { node: string; pod: Pod }>();
+  readonly #usage: NodeUsage;
+  readonly #waiting: WaitingPods;
 
-  constructor(context: ControllerContext, podInformer: Informer<Pod>, nodeInformer: Informer<Node>) {
+  constructor(context: ControllerContext, nodeInformer: Informer<Node>, usage: NodeUsage, waiting: WaitingPods) {
     this.#context = context;
-    this.#pods = podInformer;
     this.#nodes = nodeInformer;
-  }
-
-  forget(key: string): void {
-    this.#assumed.delete(key);
+    this.#usage = usage;
+    this.#waiting = waiting;
   }
 
   async schedule(pod: Pod): Promise<Outcome> {
     const key = objectKey(pod);
-    if ((pod.spec?.nodeName ?? '') !== '') {
-      this.#assumed.delete(key);
+    if ((pod.spec?.nodeName ?? '') !== '' || pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) {
+      this.#waiting.remove(key);
       return done;
     }
-    if (this.#assumed.has(key) || pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return done;
+    // Bound by us, and not yet seen bound.
+    if (this.#usage.has(key)) return done;
     if ((pod.spec?.schedulerName ?? schedulerName) !== schedulerName || (pod.spec?.schedulingGates ?? []).length > 0) return done;
     const { chosen, reasons } = this.#choose(pod);
     if (chosen !== undefined) {
+      this.#waiting.remove(key);
       await this.#bind(pod, key, chosen);
       return done;
     }
+    this.#waiting.add(key);
     this.#refuse(pod, reasons);
     return requeue(retryMs);
   }
@@ -81,24 +89,20 @@ class Scheduler {
     const wanted = requestsOf(pod);
     let best: { name: string; score: number } | undefined;
     for (const node of this.#nodes.list()) {
-      const used = this.#usedOn(node.metadata.name ?? '');
+      const used = this.#usage.on(node.metadata.name ?? '');
       const allocatable = allocatableOf(node);
       const refusal = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined);
       const problems = refusal === undefined ? shortages(wanted, used, allocatable) : [refusal];
+      if (refusal === undefined && this.#usage.portsTaken(node.metadata.name ?? '', pod)) problems.unshift(noFreePorts);
       for (const problem of problems) reasons.set(problem, (reasons.get(problem) ?? 0) + 1);
       if (problems.length > 0) continue;
-      const cpuLeft = Number((allocatable.get('cpu') ?? 0n) - (used.get('cpu') ?? 0n)) / Number(allocatable.get('cpu') ?? 1n);
+      const cpu = allocatable.get('cpu') ?? 0n;
+      const cpuTaken = (used.get('cpu') ?? 0n) + (wanted.get('cpu') ?? 0n);
+      const cpuLeft = cpu === 0n ? 0 : Number(cpu - cpuTaken) / Number(cpu);
       const score = preference(pod.spec?.affinity, node) * 100 + cpuLeft * 50 - Number((used.get('pods') ?? 0n) / 1_000_000_000n);
       if (best === undefined || score > best.score) best = { name: node.metadata.name ?? '', score };
     }
     return { chosen: best?.name, reasons };
-  }
-
-  #usedOn(node: string): Map<string, bigint> {
-    const used = new Map<string, bigint>();
-    for (const pod of this.#pods.byIndex(byNode, node)) if (!isFinished(pod)) add(used, requestsOf(pod));
-    for (const assumed of this.#assumed.values()) if (assumed.node === node) add(used, requestsOf(assumed.pod));
-    return used;
   }
 
   async #bind(pod: Pod, key: string, node: string): Promise<void> {
@@ -109,12 +113,12 @@ class Scheduler {
       metadata: { name, namespace, uid },
       target: { apiVersion: 'v1', kind: 'Node', name: node },
     };
-    this.#assumed.set(key, { node, pod });
+    this.#usage.put(key, node, pod);
     try {
       await this.#context.client.of(pods).createSubresource(namespace, name, 'binding', binding);
       this.#context.events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
     } catch (error) {
-      this.#assumed.delete(key);
+      this.#usage.remove(key);
       if (!isReason(error, 'NotFound') && !isReason(error, 'Conflict')) throw error;
     }
   }

@@ -1,0 +1,80 @@
+import type { Pod } from '#apis/core/v1/pod.ts';
+import { add, requestsOf, subtract, type Amounts } from '#cluster/scheduler/resources.ts';
+
+interface Share {
+  readonly node: string;
+  readonly amounts: Amounts;
+  readonly ports: readonly string[];
+}
+
+const nothing: Amounts = new Map();
+
+/**
+ * What the pods on each node take, kept up to date pod by pod, so that a decision does not add up all pods anew. A pod counts
+ * from the decision on, before the cache shows it bound.
+ */
+export class NodeUsage {
+  readonly #shares = new Map<string, Share>();
+  readonly #totals = new Map<string, Map<string, bigint>>();
+  readonly #ports = new Map<string, Map<string, number>>();
+
+  has(key: string): boolean {
+    return this.#shares.has(key);
+  }
+
+  put(key: string, node: string, pod: Pod): void {
+    this.remove(key);
+    const share = { node, amounts: requestsOf(pod), ports: hostPorts(pod) };
+    this.#shares.set(key, share);
+    const total = this.#totals.get(node) ?? new Map<string, bigint>();
+    add(total, share.amounts);
+    this.#totals.set(node, total);
+    for (const port of share.ports) this.#countPort(node, port, 1);
+  }
+
+  remove(key: string): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    this.#shares.delete(key);
+    subtract(this.#totals.get(share.node) ?? new Map<string, bigint>(), share.amounts);
+    for (const port of share.ports) this.#countPort(share.node, port, -1);
+  }
+
+  on(node: string): Amounts {
+    return this.#totals.get(node) ?? nothing;
+  }
+
+  /** Whether a host port the pod asks for is taken on the node. */
+  portsTaken(node: string, pod: Pod): boolean {
+    const taken = this.#ports.get(node);
+    return taken !== undefined && taken.size > 0 && hostPorts(pod).some((port) => conflicts(port, taken));
+  }
+
+  #countPort(node: string, port: string, change: number): void {
+    const ports = this.#ports.get(node) ?? new Map<string, number>();
+    const count = (ports.get(port) ?? 0) + change;
+    if (count > 0) ports.set(port, count);
+    else ports.delete(port);
+    this.#ports.set(node, ports);
+  }
+}
+
+/** `TCP 8080 0.0.0.0` of each host port. */
+function hostPorts(pod: Pod): string[] {
+  return (pod.spec?.containers ?? []).flatMap(({ ports = [] }) =>
+    ports
+      .filter(({ hostPort = 0 }) => hostPort > 0)
+      .map((port) => `${port.protocol ?? 'TCP'} ${port.hostPort} ${port.hostIP ?? '0.0.0.0'}`),
+  );
+}
+
+/** Two addresses meet when they are the same or one of them is every address. */
+function conflicts(port: string, taken: ReadonlyMap<string, number>): boolean {
+  const [protocol, number, address] = port.split(' ');
+  for (const other of taken.keys()) {
+    const [otherProtocol, otherNumber, otherAddress] = other.split(' ');
+    const meet = address === otherAddress || address === '0.0.0.0' || otherAddress === '0.0.0.0';
+    if (protocol === otherProtocol && number === otherNumber && meet) return true;
+  }
+  return false;
+}

@@ -50,7 +50,7 @@ interface Parts {
 }
 
 /** All images of this machine: what pods run, what the registry serves, what `dormouse image` manages. */
-export class ImageStore implements ImageService {
+export class ImageStore implements ImageService, AsyncDisposable {
   readonly blobs: BlobStore;
   readonly layers: LayerStore;
   readonly repositories: Repositories;
@@ -100,6 +100,9 @@ export class ImageStore implements ImageService {
     const source = await this.source();
     return `${repository}@${(await source.resolve(reference, credentials, signal)).digest}`;
   }
+
+  /** Every change is on disk when its promise resolves, so there is nothing left to write. */
+  async [Symbol.asyncDispose](): Promise<void> {}
 
   hold(digest: string, holder: string): Promise<void> {
     return this.#holds.hold(digest, holder);
@@ -169,6 +172,11 @@ export class ImageStore implements ImageService {
     return summaries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Configuration and layers of an image, of an index all of them. */
+  async sizeBytes(digest: string): Promise<number> {
+    return (await this.#describe(digest)).sizeBytes;
+  }
+
   /** Removes a name, or with a digest all names of that repository on it. Running containers keep their files. */
   async remove(reference: string): Promise<readonly string[]> {
     const name = this.name(reference);
@@ -217,7 +225,8 @@ export class ImageStore implements ImageService {
   async #unpacked(reference: string, digest: string, source: string, signal: AbortSignal): Promise<LocalImage> {
     const parsed = parseImageReference(reference);
     const image = await completeImage(this.blobs, digest);
-    if (image === undefined) throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": content is missing`);
+    if (image === undefined)
+      throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": content is missing`);
     try {
       const layers = await unpackImage(this.blobs, this.layers, image, signal);
       const repository = fullName({ ...parsed, tag: undefined, digest: undefined });
@@ -234,11 +243,18 @@ export class ImageStore implements ImageService {
     if (!isIndex(stored.content)) {
       const { config, layers } = stored.content;
       const file = await this.blobs.read(config.digest);
-      const { os = '', architecture = '' } = file === undefined ? {} : (JSON.parse(file.toString('utf8')) as { os?: string; architecture?: string });
-      return { sizeBytes: layers.reduce((sum, { size }) => sum + size, config.size), platforms: os === '' ? [] : [`${os}/${architecture}`] };
+      const { os = '', architecture = '' } =
+        file === undefined ? {} : (JSON.parse(file.toString('utf8')) as { os?: string; architecture?: string });
+      return {
+        sizeBytes: layers.reduce((sum, { size }) => sum + size, config.size),
+        platforms: os === '' ? [] : [`${os}/${architecture}`],
+      };
     }
     const inner = await Promise.all(stored.content.manifests.map(({ digest: child }) => this.#describe(child)));
-    return { sizeBytes: inner.reduce((sum, one) => sum + one.sizeBytes, 0), platforms: [...new Set(inner.flatMap((one) => one.platforms))] };
+    return {
+      sizeBytes: inner.reduce((sum, one) => sum + one.sizeBytes, 0),
+      platforms: [...new Set(inner.flatMap((one) => one.platforms))],
+    };
   }
 
   /** In the kubelet's words. */
@@ -254,5 +270,7 @@ export class ImageStore implements ImageService {
 
 function unpackText(error: unknown): string {
   const text = errorText(error);
-  return (error as NodeJS.ErrnoException).code === 'ENOSPC' ? `failed to extract layer: ${text}: no space left on device` : `failed to extract layer: ${text}`;
+  return (error as NodeJS.ErrnoException).code === 'ENOSPC'
+    ? `failed to extract layer: ${text}: no space left on device`
+    : `failed to extract layer: ${text}`;
 }

@@ -122,7 +122,8 @@ function checkDescriptors(list: unknown, field: string): void {
   for (const item of list as unknown[]) {
     const descriptor = item as Partial<Descriptor> | null | undefined;
     if (typeof descriptor?.mediaType !== 'string') throw new Error(`${field}: mediaType is missing`);
-    if (typeof descriptor.digest !== 'string' || !isDigest(descriptor.digest)) throw new Error(`${field}: digest is not sha256:<64 hex digits>`);
+    if (typeof descriptor.digest !== 'string' || !isDigest(descriptor.digest))
+      throw new Error(`${field}: digest is not sha256:<64 hex digits>`);
     if (!Number.isSafeInteger(descriptor.size) || (descriptor.size ?? -1) < 0) throw new Error(`${field}: size is not a byte count`);
   }
 }
@@ -141,9 +142,10 @@ export function parseConfigFile(bytes: Buffer): ImageConfigFile {
 /** This machine in OCI's words. */
 export const hostPlatform: { readonly os: string; readonly architecture: string } = {
   os: 'linux',
-  architecture: { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386', ppc64: 'ppc64le', s390x: 's390x', riscv64: 'riscv64' }[
-    process.arch as string
-  ] ?? process.arch,
+  architecture:
+    { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386', ppc64: 'ppc64le', s390x: 's390x', riscv64: 'riscv64' }[
+      process.arch as string
+    ] ?? process.arch,
 };
 
 /** The manifest of an index for this machine; of equal ones the first, as containerd does. */

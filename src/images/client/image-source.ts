@@ -6,12 +6,7 @@ export interface ImageSource {
   /** What the registry says the reference stands for. */
   resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<{ readonly digest: string }>;
   /** Brings all blobs for this machine's platform into the store; returns what the reference stands for. */
-  pull(
-    reference: string,
-    credentials: readonly RegistryCredential[],
-    signal: AbortSignal,
-    onProgress?: ProgressListener,
-  ): Promise<string>;
+  pull(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal, onProgress?: ProgressListener): Promise<string>;
   /** Uploads the image with this digest as `target`. */
   push(
     digest: string,

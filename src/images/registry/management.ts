@@ -1,117 +1,154 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { ImageError, type RegistryCredential } from '#apis/runtime/image-service.ts';
-import { UserError, errorText } from '#core/errors.ts';
-import type { Logger } from '#core/logger.ts';
-import { ImageFault } from '../errors.ts';
+import { UserError } from '#core/errors.ts';
+import { ImageFault, imageFault } from '../errors.ts';
 import type { ImageStore } from '../image-store.ts';
-import type { BuildRequest, ImageProgress, PruneRequest, PullRequest } from '../messages.ts';
+import type { BuildRequest, ImageProgress, ProgressListener, PruneRequest, PullRequest, PushRequest, SaveRequest } from '../messages.ts';
+import type { ImageResult } from '../remote.ts';
+import { errorDocument, readBody, sendJson } from './replies.ts';
 
-const maxBodyBytes = 1 << 20;
+const maxRequestBytes = 1 << 20;
 
-export interface ManagementOptions {
-  readonly store: ImageStore;
-  /** Every request has to carry it as a bearer token. */
-  readonly token: string;
-  readonly logger: Logger;
-}
+type Json = Record<string, unknown>;
 
-type Handler = (body: unknown, signal: AbortSignal, options: ManagementOptions) => Promise<unknown>;
-type Operation = (body: unknown, signal: AbortSignal, options: ManagementOptions, tell: (progress: ImageProgress) => void) => Promise<Done>;
-type Done = Omit<Extract<ImageProgress, { type: 'done' }>, 'type'>;
+/** The store's management interface, for the platform's own processes and its CLI; every request carries the token. */
+export class Management {
+  readonly #store: ImageStore;
+  readonly #tokenHash: Buffer;
 
-/** Answers at once. */
-const handlers: Readonly<Record<string, Handler>> = {
-  async 'POST resolve'(body, signal, { store }) {
-    const { reference, credentials } = body as { reference: string; credentials: RegistryCredential[] };
-    return { resolved: await store.resolve(reference, credentials, signal) };
-  },
-  async 'GET images'(_body, _signal, { store }) {
-    return { images: await store.list() };
-  },
-  async 'POST tag'(body, _signal, { store }) {
-    const { source, target } = body as { source: string; target: string };
-    await store.setTag(target, (await store.find(source)).digest);
-    return {};
-  },
-  async 'POST remove'(body, _signal, { store }) {
-    return { untagged: await store.remove((body as { name: string }).name) };
-  },
-  'POST prune': (body, _signal, { store }) => store.prune(body as PruneRequest),
-};
+  constructor(store: ImageStore, token: string) {
+    this.#store = store;
+    this.#tokenHash = hashOf(`Bearer ${token}`);
+  }
 
-/** Answers with a line of progress at a time. */
-const operations: Readonly<Record<string, Operation>> = {
-  async 'POST build'(body, signal, { store }, tell) {
+  async handle(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new Error('the client has gone')));
+    try {
+      if (!timingSafeEqual(hashOf(request.headers.authorization ?? ''), this.#tokenHash)) {
+        throw imageFault('UNAUTHORIZED', 'the image store wants its token');
+      }
+      await this.#dispatch(request, response, url, gone.signal);
+    } catch (error) {
+      if (response.headersSent) response.destroy();
+      else sendJson(response, statusOf(error), errorDocument(error), { connection: 'close' });
+    }
+  }
+
+  async #dispatch(request: IncomingMessage, response: ServerResponse, url: URL, signal: AbortSignal): Promise<void> {
+    const store = this.#store;
+    const operation = `${request.method} ${url.pathname.slice('/dormouse/v1/'.length)}`;
+    if (operation === 'POST load') {
+      const { loadArchive } = await import('../archive/load.ts');
+      return sendJson(response, 200, { images: await loadArchive(store, request, url.searchParams.get('name') ?? undefined, signal) });
+    }
+    const body = request.method === 'POST' ? await jsonBody(request) : {};
+    switch (operation) {
+      case 'GET images':
+        return sendJson(response, 200, { images: await store.list() });
+      case 'POST resolve':
+        return sendJson(response, 200, { resolved: await store.resolve(text(body, 'reference'), credentials(body), signal) });
+      case 'POST tag':
+        await store.setTag(text(body, 'target'), (await store.find(text(body, 'source'))).digest);
+        return sendJson(response, 200, {});
+      case 'POST remove':
+        return sendJson(response, 200, { untagged: await store.remove(text(body, 'name')) });
+      case 'POST prune':
+        return sendJson(response, 200, await store.prune(body as PruneRequest));
+      case 'POST save': {
+        const { saveArchive } = await import('../archive/save.ts');
+        const archive = await saveArchive(store, { ...(body as Partial<SaveRequest>), names: texts(body, 'names') });
+        response.writeHead(200, { 'content-type': 'application/x-tar' });
+        return pipeline(archive, response);
+      }
+      case 'POST pull':
+        return streamed(response, (onProgress) => this.#pull(body as Json & Partial<PullRequest>, signal, onProgress));
+      case 'POST push':
+        return streamed(response, (onProgress) => this.#push(body as Json & Partial<PushRequest>, signal, onProgress));
+      case 'POST build':
+        return streamed(response, (onProgress) => this.#build(body as Json & Partial<BuildRequest>, signal, onProgress));
+      default:
+        throw imageFault('NAME_UNKNOWN', `no such operation: ${operation}`);
+    }
+  }
+
+  async #pull(body: Json, signal: AbortSignal, onProgress: ProgressListener): Promise<ImageResult> {
+    const name = text(body, 'reference');
+    const digest = await this.#store.pull(name, credentials(body), signal, onProgress);
+    return { name, digest, sizeBytes: await this.#store.sizeBytes(digest) };
+  }
+
+  async #push(body: Json, signal: AbortSignal, onProgress: ProgressListener): Promise<ImageResult> {
+    const source = text(body, 'source');
+    const name = body['target'] === undefined ? source : text(body, 'target');
+    const { digest } = await this.#store.find(source);
+    const registry = await this.#store.source();
+    await this.#store.busy(() => registry.push(digest, name, credentials(body), signal, onProgress));
+    return { name, digest, sizeBytes: await this.#store.sizeBytes(digest) };
+  }
+
+  async #build(body: Json & Partial<BuildRequest>, signal: AbortSignal, onProgress: ProgressListener): Promise<ImageResult> {
     const { buildImage } = await import('../build/build-image.ts');
-    const request = body as BuildRequest;
-    const { digest, sizeBytes } = await buildImage(request, { store, signal, onProgress: tell });
+    const request = { ...body, directory: text(body, 'directory'), tags: texts(body, 'tags'), credentials: credentials(body) };
+    for (const list of ['command', 'environment']) if (body[list] !== undefined) texts(body, list);
+    const { digest, sizeBytes } = await buildImage(request, { store: this.#store, signal, onProgress });
     return { name: request.tags[0] ?? '', digest, sizeBytes };
-  },
-  async 'POST pull'(body, signal, { store }, tell) {
-    const { reference, credentials } = body as PullRequest;
-    const digest = await store.pull(reference, credentials ?? [], signal, tell);
-    const found = (await store.list()).find((image) => image.digest === digest);
-    return { name: reference, digest, sizeBytes: found?.sizeBytes ?? 0 };
-  },
-};
-
-/** Serves `/dormouse/v1/…`: what `ImageClient` (remote.ts) asks for. */
-export async function manage(path: string, request: IncomingMessage, response: ServerResponse, options: ManagementOptions): Promise<void> {
-  if (!isAuthorized(request.headers.authorization, options.token))
-    return answer(response, 401, { message: 'the token is missing or wrong' });
-  const key = `${request.method} ${path}`;
-  const [handler, operation] = [handlers[key], operations[key]];
-  if (handler === undefined && operation === undefined) return answer(response, 404, { message: `there is no ${key}` });
-  const gone = new AbortController();
-  response.once('close', () => gone.abort(new Error('the caller has gone')));
-  try {
-    const body = await readBody(request);
-    if (handler !== undefined) return answer(response, 200, await handler(body, gone.signal, options));
-    await stream(response, (tell) => operation?.(body, gone.signal, options, tell) ?? Promise.reject(new Error(key)));
-  } catch (error) {
-    if (!gone.signal.aborted) answer(response, statusOf(error), describe(error));
   }
 }
 
-async function stream(response: ServerResponse, work: (tell: (progress: ImageProgress) => void) => Promise<Done>): Promise<void> {
-  const tell = (progress: object) => void response.write(`${JSON.stringify(progress)}\n`);
+/** Answers with one JSON line for each step; the last says how it ended. */
+async function streamed(response: ServerResponse, work: (onProgress: ProgressListener) => Promise<ImageResult>): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  const send = (progress: ImageProgress) => {
+    if (!response.destroyed) response.write(`${JSON.stringify(progress)}\n`);
+  };
   try {
-    tell({ type: 'done', ...(await work(tell)) });
+    send({ type: 'done', ...(await work(send)) });
   } catch (error) {
-    tell({ type: 'error', ...describe(error) });
+    send({ type: 'error', ...errorDocument(error) });
   }
   response.end();
 }
 
-function isAuthorized(header: string | undefined, token: string): boolean {
-  const [given, wanted] = [Buffer.from(header ?? ''), Buffer.from(`Bearer ${token}`)];
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
-}
-
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  let text = '';
-  for await (const chunk of request.setEncoding('utf8')) {
-    text += String(chunk);
-    if (text.length > maxBodyBytes) throw new UserError('the request is too large');
-  }
-  return text === '' ? {} : JSON.parse(text);
-}
-
-function describe(error: unknown): object {
-  if (error instanceof UserError)
-    return { kind: 'user', message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  if (error instanceof ImageFault) return { kind: 'user', message: error.message };
-  if (error instanceof ImageError) return { kind: 'image', reason: error.reason, message: error.message };
-  return { message: errorText(error) };
-}
-
 function statusOf(error: unknown): number {
   if (error instanceof ImageFault) return error.status;
-  return error instanceof UserError || error instanceof ImageError || error instanceof SyntaxError ? 400 : 500;
+  if (error instanceof UserError) return 400;
+  return error instanceof ImageError ? 422 : 500;
 }
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+async function jsonBody(request: IncomingMessage): Promise<Json> {
+  const bytes = await readBody(request, maxRequestBytes);
+  try {
+    const value = JSON.parse(bytes.toString('utf8')) as unknown;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+  } catch (error) {
+    throw new UserError(`the request is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  throw new UserError('the request is not a JSON object');
+}
+
+function text(body: Json, field: string): string {
+  const value = body[field];
+  if (typeof value !== 'string' || value === '') throw new UserError(`${field} is missing`);
+  return value;
+}
+
+function texts(body: Json, field: string): readonly string[] {
+  const value = body[field];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw new UserError(`${field} is not a list of strings`);
+  return value as readonly string[];
+}
+
+function credentials(body: Json): readonly RegistryCredential[] {
+  const list = body['credentials'] ?? [];
+  const isCredential = (item: Partial<RegistryCredential> | null) =>
+    typeof item?.registry === 'string' && typeof item.username === 'string' && typeof item.password === 'string';
+  if (!Array.isArray(list) || !list.every(isCredential)) throw new UserError('credentials need registry, username and password');
+  return list as readonly RegistryCredential[];
+}
+
+function hashOf(value: string): Buffer {
+  return createHash('sha256').update(value).digest();
 }

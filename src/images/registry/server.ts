@@ -1,42 +1,64 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import type { ImageStore } from '../image-store.ts';
-import { manage } from './management.ts';
+import { Distribution } from './distribution.ts';
+import { Management } from './management.ts';
+import { sendFault } from './replies.ts';
 
 export interface RegistryOptions {
   readonly store: ImageStore;
   readonly host: string;
   readonly port: number;
-  /** For the management endpoints. */
+  /** Bearer token of the management interface. Pushing and pulling need none, as with Docker's local registry. */
   readonly token: string;
-  readonly clock: Clock;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 export interface Registry extends AsyncDisposable {
   readonly port: number;
 }
 
-const managementPrefix = '/dormouse/v1/';
-
-/** Starts the listener of the image store: management under `/dormouse/v1/`. */
+/** Serves the store under `/v2/` (OCI distribution 1.1) and `/dormouse/v1/` (what remote.ts speaks). Rejects when the port is taken. */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
+  const logger = options.logger.child({ component: 'registry' });
+  const distribution = new Distribution(options.store, options.clock);
+  const management = new Management(options.store, options.token);
   const server = createServer((request, response) => {
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
-    if (path.startsWith(managementPrefix)) void manage(path.slice(managementPrefix.length), request, response, options);
-    else response.writeHead(404).end();
+    response.on('error', () => {});
+    handle(request, response).catch((error: unknown) => {
+      if (!request.destroyed || response.headersSent) logger.debug('request failed', { method: request.method, url: request.url, error });
+      sendFault(response, error);
+    });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, () => resolve());
-  });
+  const handle = (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = new URL(request.url ?? '/', 'http://registry');
+    if (url.pathname.startsWith('/dormouse/')) return management.handle(request, response, url);
+    return distribution.handle(request, response, url);
+  };
+  // Layers take as long as they take; a client that sends nothing at all is cut by the socket's idle time.
+  server.requestTimeout = 0;
+  server.timeout = 300_000;
+  await listen(server, options.port, options.host);
   return {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
+      await distribution[Symbol.asyncDispose]();
     },
   };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }

@@ -165,7 +165,7 @@ export class Ingest {
       throw imageFault('SIZE_INVALID', `content is larger than ${this.#options.maxBytes} bytes`);
     }
     this.#hash.update(chunk);
-    for (let offset = 0; offset < chunk.length; ) {
+    for (let offset = 0; offset < chunk.length;) {
       offset += (await this.#options.file.write(chunk, offset)).bytesWritten;
     }
     this.#sizeBytes += chunk.length;

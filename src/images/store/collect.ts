@@ -47,8 +47,12 @@ export async function collect({ store, held, before }: CollectOptions): Promise<
 }
 
 /** Signatures and the like have no tag: they live as long as what they are about. */
-async function keepReferrers(store: CollectOptions['store'], reachable: ReadonlySet<string>, mark: (digest: string) => Promise<void>): Promise<void> {
-  for (let grown = true; grown; ) {
+async function keepReferrers(
+  store: CollectOptions['store'],
+  reachable: ReadonlySet<string>,
+  mark: (digest: string) => Promise<void>,
+): Promise<void> {
+  for (let grown = true; grown;) {
     grown = false;
     for (const { digest } of store.repositories.allManifests()) {
       if (reachable.has(digest)) continue;

@@ -64,7 +64,10 @@ export function readConfig(bytes: Buffer, manifest: ImageManifest): ImageConfigF
     throw imageFault('MANIFEST_INVALID', `image configuration ${manifest.config.digest}: ${(error as Error).message}`, error);
   }
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
-    throw imageFault('MANIFEST_INVALID', `manifest has ${manifest.layers.length} layers, its configuration ${config.rootfs.diff_ids.length}`);
+    throw imageFault(
+      'MANIFEST_INVALID',
+      `manifest has ${manifest.layers.length} layers, its configuration ${config.rootfs.diff_ids.length}`,
+    );
   }
   return config;
 }
@@ -79,7 +82,12 @@ export function wrongPlatform(digest: string): ImageError {
 }
 
 /** Unpacks what is not unpacked yet, bottom first; returns the directories topmost first. */
-export async function unpackImage(blobs: BlobStore, layers: LayerStore, image: CompleteImage, signal: AbortSignal): Promise<readonly string[]> {
+export async function unpackImage(
+  blobs: BlobStore,
+  layers: LayerStore,
+  image: CompleteImage,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const directories: string[] = [];
   for (const [index, diffId] of image.config.rootfs.diff_ids.entries()) {
     const blob = image.manifest.layers[index]?.digest ?? '';

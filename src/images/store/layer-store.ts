@@ -117,7 +117,9 @@ const nameOf = (diffId: string): string => diffId.slice('sha256:'.length);
 
 function chainName(diffId: string, parents: readonly string[]): string {
   const names = parents.map((parent) => parent.slice(parent.lastIndexOf('/') + 1));
-  return `c-${createHash('sha256').update([...names, diffId].join(' ')).digest('hex')}`;
+  return `c-${createHash('sha256')
+    .update([...names, diffId].join(' '))
+    .digest('hex')}`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -20,7 +20,7 @@ function through(source: Readable, decoder: NodeJS.ReadWriteStream): Readable {
 
 async function firstBytes(source: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for (let size = 0; size < 4; ) {
+  for (let size = 0; size < 4;) {
     const chunk = await nextChunk(source);
     if (chunk === undefined) break;
     chunks.push(chunk);

@@ -55,7 +55,7 @@ export class ScopedPaths {
   #resolve(parts: string[]): string {
     let done = '';
     const rest = [...parts];
-    for (let hops = 0; rest.length > 0; ) {
+    for (let hops = 0; rest.length > 0;) {
       const part = rest.shift() ?? '';
       if (part === '' || part === '.') continue;
       if (part === '..') {

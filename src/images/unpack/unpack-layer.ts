@@ -1,5 +1,17 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, rmSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, basename } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
@@ -57,7 +69,8 @@ export async function unpackLayer(archive: Readable, options: UnpackOptions): Pr
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       sizeBytes += chunk.length;
-      if (sizeBytes > options.limits.maxBytes) done(imageFault('LAYER_INVALID', `layer is larger than ${options.limits.maxBytes} bytes unpacked`));
+      if (sizeBytes > options.limits.maxBytes)
+        done(imageFault('LAYER_INVALID', `layer is larger than ${options.limits.maxBytes} bytes unpacked`));
       else done(null, chunk);
     },
   });
@@ -76,7 +89,12 @@ export async function unpackLayer(archive: Readable, options: UnpackOptions): Pr
   });
   const plain = await decompressed(archive);
   try {
-    await pipeline(plain, counted, entries as unknown as NodeJS.WritableStream, options.signal === undefined ? {} : { signal: options.signal });
+    await pipeline(
+      plain,
+      counted,
+      entries as unknown as NodeJS.WritableStream,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
   } catch (error) {
     throw layerError(fault ?? error);
   }
@@ -110,7 +128,8 @@ class LayerWriter {
 
   async entry(header: Headers, body: Readable): Promise<void> {
     this.#count += 1;
-    if (this.#count > this.#options.limits.maxEntries) throw imageFault('LAYER_INVALID', `layer has more than ${this.#options.limits.maxEntries} entries`);
+    if (this.#count > this.#options.limits.maxEntries)
+      throw imageFault('LAYER_INVALID', `layer has more than ${this.#options.limits.maxEntries} entries`);
     const name = ScopedPaths.clean(header.name);
     const last = basename(name);
     if (last.startsWith('.wh.')) this.#whiteout(name, last);
@@ -139,7 +158,8 @@ class LayerWriter {
     }
     if (last.startsWith('.wh..wh.')) return; // aufs's own bookkeeping
     const hidden = last.slice('.wh.'.length);
-    if (hidden === '' || hidden === '.' || hidden === '..') throw imageFault('LAYER_INVALID', `whiteout ${JSON.stringify(name)} names nothing`);
+    if (hidden === '' || hidden === '.' || hidden === '..')
+      throw imageFault('LAYER_INVALID', `whiteout ${JSON.stringify(name)} names nothing`);
     const relative = this.#paths.locate(directory === '' ? hidden : `${directory}/${hidden}`);
     const own = lstatSync(this.#paths.absolute(relative), { throwIfNoEntry: false });
     // Whiteouts speak of the layers below only: what this layer has under that name stays, and hides the rest.
@@ -160,7 +180,7 @@ class LayerWriter {
       const file = openSync(path, 'wx', 0o600);
       try {
         for await (const chunk of body as AsyncIterable<Buffer>) {
-          for (let offset = 0; offset < chunk.length; ) offset += writeSync(file, chunk, offset);
+          for (let offset = 0; offset < chunk.length;) offset += writeSync(file, chunk, offset);
         }
       } finally {
         closeSync(file);
@@ -188,7 +208,10 @@ class LayerWriter {
         const target = this.#paths.locate(ScopedPaths.clean(header.linkname ?? ''));
         const info = lstatSync(this.#paths.absolute(target), { throwIfNoEntry: false });
         if (info === undefined || info.isDirectory()) {
-          throw imageFault('LAYER_INVALID', `hard link ${JSON.stringify(name)} to ${JSON.stringify(header.linkname)}, which is no file of the layer`);
+          throw imageFault(
+            'LAYER_INVALID',
+            `hard link ${JSON.stringify(name)} to ${JSON.stringify(header.linkname)}, which is no file of the layer`,
+          );
         }
         if (target === this.#paths.locate(name)) return;
         linkSync(this.#paths.absolute(target), this.#place(name, false));

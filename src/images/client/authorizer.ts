@@ -1,0 +1,72 @@
+import type { RegistryCredential } from '#apis/runtime/image-service.ts';
+import { errorText } from '#core/errors.ts';
+import { exchange, readAll } from './exchange.ts';
+
+/** Learns from a registry's 401 how to authorize, and does: Basic, or a bearer token from the service it names. */
+export class Authorizer {
+  readonly #credential: RegistryCredential | undefined;
+  readonly #signal: AbortSignal;
+  readonly #headers = new Map<string, string>();
+
+  constructor(credential: RegistryCredential | undefined, signal: AbortSignal) {
+    this.#credential = credential;
+    this.#signal = signal;
+  }
+
+  header(scope: string): string | undefined {
+    return this.#headers.get(scope);
+  }
+
+  /** True when it is worth asking again. */
+  async learn(challenge: string | undefined, scope: string): Promise<boolean> {
+    this.#headers.delete(scope);
+    const { scheme, parameters } = parseChallenge(challenge ?? '');
+    if (scheme === 'basic' && this.#credential !== undefined) {
+      this.#headers.set(scope, this.#basic());
+      return true;
+    }
+    if (scheme !== 'bearer' || parameters['realm'] === undefined) return false;
+    this.#headers.set(scope, `Bearer ${await this.#token(parameters, scope)}`);
+    return true;
+  }
+
+  async #token(parameters: Readonly<Record<string, string>>, scope: string): Promise<string> {
+    const url = new URL(parameters['realm'] ?? '');
+    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
+    url.searchParams.set('scope', scope);
+    try {
+      const response = await exchange(url.href, {
+        method: 'GET',
+        headers: this.#credential === undefined ? {} : { authorization: this.#basic() },
+        signal: this.#signal,
+        redirects: 3,
+      });
+      const text = (await readAll(response, 1 << 20)).toString('utf8');
+      if (response.statusCode !== 200) {
+        throw new Error(`unexpected status from GET request to ${url.href}: ${response.statusCode} ${response.statusMessage ?? ''}`);
+      }
+      const answer = JSON.parse(text) as { token?: string; access_token?: string };
+      const token = answer.token ?? answer.access_token;
+      if (typeof token !== 'string') throw new Error('the answer has no token');
+      return token;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const kind = this.#credential === undefined ? 'anonymous' : 'oauth';
+      throw new Error(`failed to authorize: failed to fetch ${kind} token: ${errorText(error)}`);
+    }
+  }
+
+  #basic(): string {
+    const { username = '', password = '' } = this.#credential ?? {};
+    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  }
+}
+
+/** RFC 9110 §11.6.1, the first challenge. */
+export function parseChallenge(header: string): { scheme: string; parameters: Readonly<Record<string, string>> } {
+  const scheme = /^\s*(\w+)/.exec(header)?.[1]?.toLowerCase() ?? '';
+  const parameters = Object.fromEntries(
+    [...header.matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]+))/g)].map(([, name, quoted, plain]) => [name, quoted ?? plain]),
+  );
+  return { scheme, parameters: parameters as Record<string, string> };
+}

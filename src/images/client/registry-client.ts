@@ -1,0 +1,221 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { RegistryCredential } from '#apis/runtime/image-service.ts';
+import { backoffMs } from '#core/async.ts';
+import { type Clock, sleep } from '#core/clock.ts';
+import { isLoopbackRegistry } from '../names.ts';
+import { isDigest, manifestTypes } from '../oci.ts';
+import { digestOf } from '../store/blob-store.ts';
+import { Authorizer } from './authorizer.ts';
+import { type HttpBody, RequestFailure, exchange, readAll } from './exchange.ts';
+
+export interface Endpoint {
+  /** `https://gcr.io`. */
+  readonly base: string;
+}
+
+export interface RegistryClientOptions {
+  readonly registry: string;
+  readonly repository: string;
+  /** Base URLs asked before the registry itself. */
+  readonly mirrors: readonly string[];
+  readonly credential: RegistryCredential | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const maxManifestBytes = 4 * 2 ** 20;
+const attempts = 4;
+
+/** One repository of one registry: requests with authorization, retried when the fault passes by itself. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+  readonly #authorizers = new Map<string, Authorizer>();
+  #endpoint: Endpoint;
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+    this.#endpoint = { base: ownBase(options.registry) };
+  }
+
+  /** Digest of a tag or digest at the first endpoint that has it; later requests go there. `name` is for the message. */
+  async resolve(reference: string, name: string): Promise<{ digest: string; endpoint: Endpoint }> {
+    let failure: unknown;
+    for (const base of [...this.#options.mirrors.map((mirror) => mirror.replace(/\/+$/, '')), ownBase(this.#options.registry)]) {
+      this.#endpoint = { base };
+      try {
+        return { digest: await this.#head(reference, name), endpoint: this.#endpoint };
+      } catch (error) {
+        this.#options.signal.throwIfAborted();
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #head(reference: string, name: string): Promise<string> {
+    const response = await this.#request('HEAD', `manifests/${reference}`, { headers: { accept: manifestTypes.join(', ') } });
+    response.resume();
+    if (response.statusCode === 404) throw new Error(`${name}: not found`);
+    await expectStatus(response, [200]);
+    const digest = response.headers['docker-content-digest'];
+    if (typeof digest === 'string' && isDigest(digest)) {
+      if (isDigest(reference) && digest !== reference) throw new Error(`registry answered with ${digest}`);
+      return digest;
+    }
+    return digestOf(await this.manifest(reference));
+  }
+
+  async manifest(reference: string): Promise<Buffer> {
+    const response = await this.#request('GET', `manifests/${reference}`, { headers: { accept: manifestTypes.join(', ') } });
+    await expectStatus(response, [200]);
+    return readAll(response, maxManifestBytes);
+  }
+
+  async blob(digest: string): Promise<Readable & AsyncIterable<Buffer>> {
+    const response = await this.#request('GET', `blobs/${digest}`, { retry: false });
+    await expectStatus(response, [200]);
+    return response as unknown as Readable & AsyncIterable<Buffer>;
+  }
+
+  async hasBlob(digest: string): Promise<boolean> {
+    const response = await this.#request('HEAD', `blobs/${digest}`, { push: true });
+    response.resume();
+    if (response.statusCode !== 404) await expectStatus(response, [200]);
+    return response.statusCode === 200;
+  }
+
+  async putBlob(digest: string, size: number, content: () => Readable): Promise<void> {
+    await this.retried(async () => {
+      const started = await this.#request('POST', 'blobs/uploads/', { push: true, retry: false, headers: { 'content-length': '0' } });
+      started.resume();
+      await expectStatus(started, [202]);
+      const location = new URL(started.headers.location ?? '', `${this.#endpoint.base}/v2/${this.#options.repository}/blobs/uploads/`);
+      location.searchParams.set('digest', digest);
+      const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) };
+      const response = await this.#request('PUT', location.href, { push: true, retry: false, headers, body: content });
+      response.resume();
+      await expectStatus(response, [201]);
+    });
+  }
+
+  async putManifest(reference: string, mediaType: string, bytes: Buffer): Promise<void> {
+    const headers = { 'content-type': mediaType, 'content-length': String(bytes.length) };
+    const response = await this.#request('PUT', `manifests/${reference}`, { push: true, headers, body: () => bytes });
+    await expectStatus(response, [201]);
+    response.resume();
+  }
+
+  /** Tries again, after a growing pause, what failed for a reason that passes by itself. */
+  async retried<T>(work: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        this.#options.signal.throwIfAborted();
+        if (failures + 1 >= attempts || !isPassing(error)) throw error;
+        await sleep(this.#options.clock, backoffMs(failures, 500, 8000), this.#options.signal);
+      }
+    }
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    {
+      headers = {},
+      body,
+      push = false,
+      retry = true,
+    }: { headers?: Record<string, string>; body?: () => HttpBody; push?: boolean; retry?: boolean } = {},
+  ): Promise<IncomingMessage> {
+    const { base } = this.#endpoint;
+    const url = path.startsWith('http') ? path : `${base}/v2/${this.#options.repository}/${path}`;
+    const sameHost = new URL(url).host === new URL(base).host;
+    const authorizer = this.#authorizer(base);
+    const scope = `repository:${this.#options.repository}:${push ? 'pull,push' : 'pull'}`;
+    const once = async () => {
+      for (let tries = 0; ; tries += 1) {
+        const authorization = sameHost ? authorizer.header(scope) : undefined;
+        const response = await exchange(url, {
+          method,
+          headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+          body,
+          signal: this.#options.signal,
+          redirects: method === 'GET' || method === 'HEAD' ? 5 : 0,
+        });
+        if (
+          response.statusCode === 401 &&
+          tries === 0 &&
+          sameHost &&
+          (await authorizer.learn(response.headers['www-authenticate'], scope))
+        ) {
+          response.resume();
+          continue;
+        }
+        if (isPassingStatus(response.statusCode)) await expectStatus(response, []);
+        return response;
+      }
+    };
+    return retry ? this.retried(once) : once();
+  }
+
+  #authorizer(base: string): Authorizer {
+    const existing = this.#authorizers.get(base);
+    if (existing !== undefined) return existing;
+    // A mirror is another party: it does not get the registry's password.
+    const credential = base === ownBase(this.#options.registry) ? this.#options.credential : undefined;
+    const fresh = new Authorizer(credential, this.#options.signal);
+    this.#authorizers.set(base, fresh);
+    return fresh;
+  }
+}
+
+function ownBase(registry: string): string {
+  if (registry === 'index.docker.io') return 'https://registry-1.docker.io';
+  return `${isLoopbackRegistry(registry) ? 'http' : 'https'}://${registry}`;
+}
+
+/** An answer that was not hoped for, in containerd's words with what the registry itself said. */
+export class UnexpectedStatus extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'UnexpectedStatus';
+    this.status = status;
+  }
+}
+
+async function expectStatus(response: IncomingMessage, wanted: readonly number[]): Promise<void> {
+  const status = response.statusCode ?? 0;
+  if (wanted.includes(status)) return;
+  const text = await readAll(response, 1 << 16).catch(() => Buffer.alloc(0));
+  const said = registryMessage(text.toString('utf8'));
+  const { method = '', url = '' } = (response as { request?: { method: string; url: string } }).request ?? {};
+  if (status === 401 || (status === 403 && said === '')) {
+    const why = 'pull access denied, repository does not exist or may require authorization: server message:';
+    throw new UnexpectedStatus(status, `${why} ${said === '' ? 'authorization failed' : said}`);
+  }
+  const reason = `${status} ${response.statusMessage ?? ''}`.trim();
+  throw new UnexpectedStatus(status, `unexpected status from ${method} request to ${url}: ${reason}${said === '' ? '' : `: ${said}`}`);
+}
+
+function registryMessage(text: string): string {
+  try {
+    const { errors = [] } = JSON.parse(text) as { errors?: { code?: string; message?: string }[] };
+    return errors.map(({ code, message }) => [code?.toLowerCase(), message].filter((part) => (part ?? '') !== '').join(': ')).join('; ');
+  } catch {
+    return '';
+  }
+}
+
+function isPassingStatus(status: number | undefined): boolean {
+  return status === 429 || status === 408 || (status ?? 0) >= 500;
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof UnexpectedStatus) return isPassingStatus(error.status);
+  if (error instanceof RequestFailure) return error.passing;
+  return (error as NodeJS.ErrnoException).code === 'ECONNRESET' || (error as { code?: string }).code === 'SIZE_INVALID';
+}

@@ -117,10 +117,21 @@ async function forward(provider: Provider, uid: string, port: number, connection
     });
   }
   if (target === undefined) return;
-  // Each direction ends by itself: a half-closed connection still carries the answer.
-  await Promise.all([pipeline(connection, target.writable, { end: true }), pipeline(target.readable, connection, { end: true })]).finally(
-    () => target.destroy(),
-  );
+  await carry(connection, target).finally(() => target.destroy());
+}
+
+/**
+ * Passes bytes both ways until the pod's side has said all it has to say, or the client is gone. A target that takes nothing
+ * any more may still answer, so the way in fails by itself (a pipeline would tear the way out down with it).
+ */
+async function carry(connection: Duplex, { readable, writable }: PortStream): Promise<void> {
+  writable.on('error', () => connection.unpipe(writable));
+  writable.once('close', () => {
+    connection.unpipe(writable);
+    connection.resume();
+  });
+  connection.pipe(writable);
+  await pipeline(readable, connection, { end: true });
 }
 
 function headersOf(request: IncomingMessage): UpgradeHeaders {

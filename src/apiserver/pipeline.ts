@@ -69,7 +69,7 @@ export class Pipeline {
     const route = info.kind === 'path' ? paths.find(info.path) : paths.find(request.path);
     if (route?.public !== true) {
       const attributes = attributesOf(
-        route === undefined ? info : { kind: 'path', path: request.path, verb: request.method.toLowerCase() },
+        route === undefined || route.asResource === true ? info : { kind: 'path', path: request.path, verb: request.method.toLowerCase() },
         user,
       );
       const decision = authorizer.authorize(attributes);

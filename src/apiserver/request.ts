@@ -120,5 +120,7 @@ export interface RawRoute {
   readonly path: string;
   readonly methods: readonly string[];
   readonly public?: boolean;
+  /** Authorized as the resource its path names, for kinds that are served from elsewhere than the storage. */
+  readonly asResource?: boolean;
   handle(request: ApiRequest, user: UserInfo): Promise<ApiResponse>;
 }

@@ -155,7 +155,7 @@ describe('kubectl and running pods', { skip }, () => {
     });
     assert.deepEqual(names.toSorted(), ['activator', 'autoscaler', 'controller', 'webhook']);
     const lines = (await platform.kubectl(['logs', '-n', 'knative-serving', '-l', 'app=controller', '--tail=3'])).trim().split('\n');
-    assert.equal(lines.length, 3);
+    assert.ok(lines.length <= 3);
     for (const line of lines) assert.ok('level' in (JSON.parse(line) as object));
   });
 

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { knativeKinds } from '#apis/knative/registry.ts';
+import { usageKinds } from '#apis/metrics/v1beta1/usage.ts';
 import { builtinKinds } from '#apis/registry.ts';
 import { listenHttps, type HttpsFront } from '#apiserver/front/https-server.ts';
 import type { ApiServer } from '#apiserver/request.ts';
@@ -33,7 +34,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   const storage = await SqliteStorage.open({ file: config.layout.database, logger });
   const server = await createApiServer({
     storage,
-    kinds: [...builtinKinds, ...knativeKinds],
+    kinds: [...builtinKinds, ...knativeKinds, ...usageKinds],
     clock: systemClock,
     logger,
     metrics,
@@ -42,7 +43,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
     onFatal: () => process.exit(1),
   });
   addMetricsRoute(server, metrics);
-  addKubeletSubresources(server, platformClient(server), config);
+  addKubeletSubresources(server, platformClient(server), config, logger);
   const groups = controllerGroups({ server, config, metrics, logger });
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
   const front = await listen(server, config, logger);

@@ -28,12 +28,13 @@ export function modernServiceSpec(spec: Json): Json {
     throw denied(validationWebhook, [{ message: 'expected exactly one, got both', paths: old.map(([name]) => `spec.${name}`).toSorted() }]);
   }
   const result = modernConfigurationSpec(rest, 'spec');
+  const inline = result['template'];
   if (runLatest)
-    return { ...result, ...inlined(runLatest.configuration, 'spec.runLatest'), traffic: [{ latestRevision: true, percent: 100 }] };
+    return { ...result, ...inlined(runLatest.configuration, 'spec.runLatest', inline), traffic: [{ latestRevision: true, percent: 100 }] };
   if (pinned) {
     return {
       ...result,
-      ...inlined(pinned.configuration, 'spec.pinned'),
+      ...inlined(pinned.configuration, 'spec.pinned', inline),
       traffic: [{ revisionName: pinned.revisionName, latestRevision: false, percent: 100 }],
     };
   }
@@ -41,7 +42,7 @@ export function modernServiceSpec(spec: Json): Json {
     checkRelease(release.revisions, release.rolloutPercent);
     return {
       ...result,
-      ...inlined(release.configuration, 'spec.release'),
+      ...inlined(release.configuration, 'spec.release', inline),
       traffic: releaseTraffic(release.revisions ?? [], release.rolloutPercent ?? 0),
     };
   }
@@ -58,9 +59,19 @@ export function modernConfigurationSpec(spec: Json, path: string): Json {
     ...rest
   } = spec as Json & { revisionTemplate?: Json; template?: Json };
   if (build !== undefined) throw denied(validationWebhook, [disallowedFields(`${path}.build`)]);
-  const chosen = revisionTemplate ?? template;
-  if (chosen === undefined) return rest;
-  return { ...rest, template: modernTemplate(chosen, revisionTemplate === undefined ? `${path}.template` : `${path}.revisionTemplate`) };
+  if (revisionTemplate === undefined)
+    return template === undefined ? rest : { ...rest, template: modernTemplate(template, `${path}.template`) };
+  return { ...rest, template: keepServiceLinks(modernTemplate(revisionTemplate, `${path}.revisionTemplate`), template) };
+}
+
+/**
+ * enableServiceLinks is defaulted when an object is created and never again: an old template that is applied once more on top
+ * of the stored one says nothing about it and must not seem changed.
+ */
+function keepServiceLinks(template: Json, stored: unknown): Json {
+  const kept = isObject(stored) && isObject(stored['spec']) ? stored['spec']['enableServiceLinks'] : undefined;
+  const spec = template['spec'];
+  return kept === undefined || !isObject(spec) ? template : { ...template, spec: { enableServiceLinks: kept, ...spec } };
 }
 
 /** Route.spec: a traffic entry's deprecated `name` is its tag. */
@@ -97,8 +108,10 @@ function modernTemplate(template: Json, path: string): Json {
 }
 
 /** The configuration of an old mode, in place of an inline template; without one the inline template stays. */
-function inlined(configuration: Json | undefined, path: string): Json {
-  return configuration === undefined ? {} : modernConfigurationSpec(configuration, `${path}.configuration`);
+function inlined(configuration: Json | undefined, path: string, stored: unknown): Json {
+  if (configuration === undefined) return {};
+  const spec = modernConfigurationSpec(configuration, `${path}.configuration`);
+  return isObject(spec['template']) ? { ...spec, template: keepServiceLinks(spec['template'], stored) } : spec;
 }
 
 function modernTarget(target: unknown): unknown {

@@ -136,6 +136,21 @@ describe('kubectl and running pods', { skip }, () => {
     assert.equal(hash.digest('hex'), expected.split(' ')[0]);
   });
 
+  it('pods, services and nodes answer through the proxy of the API', async () => {
+    const root = '/api/v1/namespaces/default';
+    for (const path of [
+      `${root}/pods/files:8080/proxy/index.html`,
+      `${root}/pods/files/proxy/index.html`,
+      `${root}/services/files:80/proxy/index.html`,
+    ])
+      assert.equal(await platform.kubectl(['get', '--raw', path]), 'hello from the pod\n', path);
+    const node = await platform.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}']);
+    assert.equal(await platform.kubectl(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`]), 'ok');
+    const { code, stderr } = await platform.tryKubectl(['get', '--raw', `${root}/pods/files:81/proxy/`]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /error trying to reach service|currently unable to handle/);
+  });
+
   it('a forwarded connection to a closed port fails, and the next one works', async () => {
     await using forward = platform.startKubectl(['port-forward', 'pod/tools', ':81']);
     const port = Number((await forward.waitFor(/127\.0\.0\.1:(\d+) ->/))[1]);

@@ -79,7 +79,8 @@ export async function* readSystemLog(
   };
   const lines = await readOn();
   for (const line of tailLines === undefined ? lines : tailLines === 0 ? [] : lines.slice(-tailLines)) yield Buffer.from(`${line}\n`);
-  while (follow && !signal.aborted) {
+  if (!follow) return;
+  while (!signal.aborted) {
     await sleep(systemClock, followMs, signal).catch(() => {});
     // A shorter file is a new one.
     if (sizeOf(file) < offset) [offset, rest] = [0, ''];

@@ -55,14 +55,7 @@ export class KubeletClient {
   /** Resolves when the kubelet has switched protocols; its refusal becomes a StatusError. */
   async upgrade(nodeName: string, request: KubeletRequest): Promise<UpgradedConnection> {
     const outgoing = await this.#open(nodeName, request);
-    return new Promise((resolve, reject) => {
-      outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) =>
-        resolve({ answer: headText(response), socket, head }),
-      );
-      outgoing.once('response', (response: IncomingMessage) => void refusal(response).then(reject, reject));
-      outgoing.once('error', (error) => reject(unreachable(error)));
-      outgoing.end();
-    });
+    return upgradedBy(outgoing);
   }
 
   async #open(nodeName: string, { method, path, headers = {}, signal }: KubeletRequest): Promise<ClientRequest> {
@@ -81,6 +74,18 @@ export class KubeletClient {
         certificate.subject.CN === `system:node:${nodeName}` ? undefined : new Error(`the kubelet is not that of node ${nodeName}`),
     });
   }
+}
+
+/** Sends a request that asks for another protocol; resolves when it was switched, rejects with the refusal. */
+export function upgradedBy(outgoing: ClientRequest): Promise<UpgradedConnection> {
+  return new Promise((resolve, reject) => {
+    outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) =>
+      resolve({ answer: headText(response), socket, head }),
+    );
+    outgoing.once('response', (response: IncomingMessage) => void refusal(response).then(reject, reject));
+    outgoing.once('error', (error) => reject(unreachable(error)));
+    outgoing.end();
+  });
 }
 
 /** Where a node's kubelet listens: where the node says it is dialled from this machine, else at its internal address. */
@@ -121,7 +126,8 @@ function unreachable(error: Error): StatusError {
   return new StatusError('InternalError', `error dialing backend: ${errorText(error)}`, { cause: error });
 }
 
-async function sendBody(outgoing: ClientRequest, body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
+/** Sends a body, as fast as it is taken, and ends the request. */
+export async function sendBody(outgoing: ClientRequest, body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
   try {
     for await (const chunk of body ?? []) {
       if (outgoing.destroyed) return;

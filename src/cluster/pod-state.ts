@@ -21,5 +21,5 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
 }
 
 export function restartsOf(pod: Pod): number {
-  return Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount));
+  return Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount));
 }

@@ -39,7 +39,10 @@ describe('namespace controller', () => {
       ['m'],
     );
     const last = actions.at(-1);
-    assert.deepEqual([last?.verb, last?.subresource, (last?.body as { spec: unknown }).spec], ['update', 'finalize', { finalizers: [] }]);
+    assert.deepEqual(
+      [last?.verb, last?.subresource, (last?.body as { spec: unknown } | undefined)?.spec],
+      ['update', 'finalize', { finalizers: [] }],
+    );
   });
 
   test('says what holds it up, and looks again', async () => {

@@ -82,5 +82,5 @@ function matches({ operator, values = [] }: Requirement, value: string | undefin
 /** Sum of the weights of preferred node terms that hold. */
 export function preference(affinity: Affinity | undefined, node: Node): number {
   const preferred = affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return preferred.reduce((sum, { weight = 0, preference: term }) => sum + (term !== undefined && matchesTerm(term, node) ? weight : 0), 0);
+  return preferred.reduce((sum, { weight, preference: term }) => sum + (matchesTerm(term, node) ? weight : 0), 0);
 }

@@ -22,7 +22,10 @@ function nodeOf(annotations: Record<string, string>): Node {
 /** A connection and its far end: what one writes the other reads. */
 function connection(): { near: Duplex; far: Duplex } {
   const [out, back] = [new PassThrough(), new PassThrough()];
-  return { near: Duplex.from({ readable: out, writable: back }), far: Duplex.from({ readable: back, writable: out }) };
+  const ends = { near: Duplex.from({ readable: out, writable: back }), far: Duplex.from({ readable: back, writable: out }) };
+  // A pipe's own end of a broken connection is of no interest.
+  for (const stream of [out, back, ends.far]) stream.on('error', () => {});
+  return ends;
 }
 
 describe('choosing a container', () => {

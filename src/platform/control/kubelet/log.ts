@@ -42,7 +42,7 @@ async function serveLog(kubelet: KubeletClient, config: ProcessConfig, call: Sub
   const nodeName = pod.spec.nodeName ?? '';
   // Nobody runs it yet: it has said nothing.
   if (nodeName === '') return { status: 200, headers: {}, body: { kind: 'text', text: '', contentType: 'text/plain' } };
-  const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${options}`;
+  const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${options.toString()}`;
   const response = await kubelet.send(nodeName, { method: 'GET', path, signal: request.signal });
   if (response.statusCode !== 200) throw await refusal(response);
   return stream(response as AsyncIterable<Uint8Array>);

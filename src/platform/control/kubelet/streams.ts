@@ -74,7 +74,7 @@ function commandPath(kind: 'exec' | 'attach', call: SubresourceCall): string {
   const wanted = new URLSearchParams();
   for (const [ours, theirs] of Object.entries(streamNames)) if (isTrue(query.get(ours))) wanted.set(theirs, '1');
   for (const word of query.getAll('command')) wanted.append('command', word);
-  return `${podPath(kind, call)}/${encodeURIComponent(container)}?${wanted}`;
+  return `${podPath(kind, call)}/${encodeURIComponent(container)}?${wanted.toString()}`;
 }
 
 /** As Go's ParseBool reads it; a name without a value is true. */

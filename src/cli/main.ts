@@ -1,10 +1,15 @@
 import { rootCommand } from '#cli/root.ts';
 import { runCommand } from '#cli/run-command.ts';
 
+// Ctrl-C may arrive twice (process group, and the launcher that passes it on): only one that comes later means "now".
+const repeatAfterMs = 1000;
 const controller = new AbortController();
+let abortedAt = 0;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted && performance.now() - abortedAt > repeatAfterMs) process.exit(130);
+    if (controller.signal.aborted) return;
+    abortedAt = performance.now();
     controller.abort(new Error(name));
   });
 }

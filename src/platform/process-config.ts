@@ -18,10 +18,14 @@ export interface ProcessConfig {
 export const configVariable = 'DORMOUSE_PROCESS';
 
 /** Supervisor → process. */
-export type ToProcess = {
-  readonly type: 'stop';
-  /** Remove what outlives the process: containers, mounts, namespaces. */ readonly cleanUp: boolean;
-};
+export type ToProcess =
+  /** Its `stop` will come when it is its turn: a SIGTERM that reached the whole process group is not for it. */
+  | { readonly type: 'stopping' }
+  | {
+      readonly type: 'stop';
+      /** Remove what outlives the process: containers, mounts, namespaces. */
+      readonly cleanUp: boolean;
+    };
 /** Process → supervisor. */
 export type FromProcess =
   | { readonly type: 'ready'; readonly details: Readonly<Record<string, unknown>> }

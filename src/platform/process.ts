@@ -19,6 +19,8 @@ export interface Started {
 }
 
 const stopWithinMs = 40_000;
+/** How long a SIGTERM waits for the supervisor's word. */
+const signalGraceMs = 500;
 
 /**
  * The frame of every process of the platform: reads its configuration, logs JSON lines to stderr, tells the supervisor when
@@ -44,11 +46,15 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
       .catch((error: unknown) => logger.error('stop failed', { error }))
       .finally(() => process.exit(0));
   };
-  process.on('SIGTERM', () => stop(false));
-  // Ctrl-C reaches the whole process group; the supervisor decides the order in which its processes end.
+  // A signal may have reached the whole process group, and then the supervisor decides the order in which its processes end.
+  let ordered = false;
+  process.on('SIGTERM', () => setTimeout(() => ordered || stop(false), signalGraceMs));
   process.on('SIGINT', () => {});
   const supervisor = attach(config, {
-    heard: (message) => stop(message.cleanUp),
+    heard(message) {
+      if (message.type === 'stop') stop(message.cleanUp);
+      else ordered = true;
+    },
     gone: () => stop(false),
   });
   const tell = (message: FromProcess, sent = () => {}) => supervisor.write(`${JSON.stringify(message)}\n`, sent);

@@ -45,6 +45,9 @@ export class Child {
   #restarts = 0;
   #failures = 0;
   #stopping = false;
+  #cancelRestart = () => {};
+  /** Processes that have not ended, each with the promise of its end: two while one replaces another. */
+  readonly #living = new Map<ChildProcess, Promise<void>>();
   #replacing = false;
 
   constructor(options: ChildOptions) {
@@ -67,22 +70,30 @@ export class Child {
     return { role: this.#config.role, pid: this.#process?.pid, state: this.#state, restarts: this.#restarts, details: this.#details };
   }
 
-  /** Asks it to end; killed when it does not within 45 s. Resolves when it has ended. */
-  async stop(cleanUp: boolean): Promise<void> {
+  /** From now on its end is no accident: it is not started again, and a SIGTERM to the whole process group does not end it out of turn. */
+  expectStop(): void {
     this.#stopping = true;
-    const running = this.#process;
-    if (running === undefined || running.exitCode !== null) {
-      this.#state = 'stopped';
-      return;
+    this.#cancelRestart();
+    this.#say({ type: 'stopping' });
+  }
+
+  /** Asks it to end; killed when it does not within 45 s. Resolves when it, and a predecessor still there, has ended. */
+  async stop(cleanUp: boolean): Promise<void> {
+    this.expectStop();
+    const cancel = this.#clock.after(killAfterMs, () => {
+      for (const process of this.#living.keys()) process.kill('SIGKILL');
+    });
+    for (const process of this.#living.keys()) {
+      if (process !== this.#process || !this.#say({ type: 'stop', cleanUp })) process.kill('SIGTERM');
     }
-    const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()));
-    const message: ToProcess = { type: 'stop', cleanUp };
-    if (this.#socket === undefined) running.kill('SIGTERM');
-    else this.#socket.write(`${JSON.stringify(message)}\n`);
-    const cancel = this.#clock.after(killAfterMs, () => running.kill('SIGKILL'));
-    await ended;
+    await Promise.all(this.#living.values());
     cancel();
     this.#state = 'stopped';
+  }
+
+  #say(message: ToProcess): boolean {
+    this.#socket?.write(`${JSON.stringify(message)}\n`);
+    return this.#socket !== undefined;
   }
 
   /**
@@ -117,8 +128,21 @@ export class Child {
     });
     closeSync(log);
     this.#process = child;
-    child.on('error', (error) => this.#logger.error('process could not be started', { role: this.#config.role, error }));
+    const gone = deferred<void>();
+    this.#living.set(child, gone.promise);
+    const end = () => {
+      this.#living.delete(child);
+      gone.resolve();
+    };
+    child.on('error', (error) => {
+      this.#logger.error('process could not be started', { role: this.#config.role, error });
+      // A process that never was does not exit.
+      if (child.pid !== undefined) return;
+      end();
+      if (child === this.#process) this.#ended(null, null, 0);
+    });
     child.on('exit', (code, signal) => {
+      end();
       if (child === this.#process) this.#ended(code, signal, this.#clock.monotonic() - startedAt);
     });
   }
@@ -147,17 +171,16 @@ export class Child {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null, livedMs: number): void {
-    if (this.#stopping) return;
     if (this.#replacing) {
       this.#ready.reject(new Error(`the new ${this.#config.role} process ended (${signal ?? code})`));
       return;
     }
+    if (this.#stopping) return;
     this.#failures = livedMs > stableAfterMs ? 0 : this.#failures + 1;
     this.#state = 'waiting';
     const delayMs = backoffMs(Math.max(0, this.#failures - 1), 200, 10_000);
     this.#logger.warn('process ended and will be started again', { role: this.#config.role, code, signal, delayMs });
-    this.#clock.after(delayMs, () => {
-      if (this.#stopping) return;
+    this.#cancelRestart = this.#clock.after(delayMs, () => {
       this.#restarts += 1;
       this.#launch();
     });

@@ -47,10 +47,15 @@ export async function startSupervisor(
   checkVersion(layout);
   createDirectories(layout);
   const down = deferred<void>();
+  const children = new Map<Role, Child>();
+  if (signal.aborted) down.resolve();
   signal.addEventListener('abort', () => down.resolve(), { once: true });
+  // At once, not when the caller comes to stop: a signal to the process group ends the children at the same time.
+  void down.promise.then(() => {
+    for (const child of children.values()) child.expectStop();
+  });
   let status: () => PlatformStatus = () => starting(layout, values.listen, values.domain);
   const ended = deferred<void>();
-  const children = new Map<Role, Child>();
   const socket = await listen(layout.supervisorSocket, layout.dataDir, {
     async answer(request: SupervisorRequest) {
       if (request.command === 'status') return status();
@@ -86,6 +91,7 @@ export async function startSupervisor(
     const cancelRotation = rotateLogs(layout, clock);
     const stop = async (cleanUp: boolean) => {
       cancelRotation();
+      for (const child of children.values()) child.expectStop();
       for (const role of ['gateway', 'node', 'control'] as const) await children.get(role)?.stop(cleanUp);
       if (cleanUp) await removeTraces(layout, clock, logger);
       ended.resolve();

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { systemClock } from '#core/clock.ts';
+import { silentLogger } from '#core/logger.ts';
+import { resolveConfig } from '#core/config.ts';
+import { layoutOf } from '#platform/layout.ts';
+import type { ProcessConfig } from '#platform/process-config.ts';
+import { settings } from '#platform/settings.ts';
+import { Child } from '#platform/supervisor/child.ts';
+import { listen } from '#platform/supervisor/socket.ts';
+
+const frame = new URL('../process.ts', import.meta.url).href;
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await delay(10)) if (condition()) return;
+  assert.fail(`not seen in time: ${what}`);
+}
+
+describe('a process of the platform', () => {
+  let directory = '';
+  let server: Server;
+  let children: Child[] = [];
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'dormouse-child-'));
+    children = [];
+    server = await listen(join(directory, 's.sock'), directory, {
+      answer: () => Promise.resolve({}),
+      attach: ({ pid }, socket) => children.find((child) => child.status().pid === pid)?.attach(pid, socket),
+    });
+  });
+
+  afterEach(async () => {
+    await Promise.all(children.map((child) => child.stop(false)));
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  function child(source: string, role: ProcessConfig['role'] = 'node'): Child {
+    const entry = join(directory, `${role}.mjs`);
+    writeFileSync(entry, source);
+    const { values } = resolveConfig(settings, { flags: { 'data-dir': directory }, environment: {}, file: {} });
+    const layout = { ...layoutOf(directory), supervisorSocket: join(directory, 's.sock') };
+    const config = { role, version: '0', settings: values, layout, ports: {} } as unknown as ProcessConfig;
+    const made = new Child({ config, entry: pathToFileURL(entry), logFile: join(directory, 'log'), clock: systemClock, logger: silentLogger });
+    children.push(made);
+    return made;
+  }
+
+  test('stopping it while it waits for its next start after a deadly signal returns, and it stays down', async () => {
+    const one = child(`process.kill(process.pid, 'SIGKILL');`);
+    void one.start();
+    await until('waiting', () => one.status().state === 'waiting');
+    await one.stop(true);
+    const { restarts } = one.status();
+    await delay(600);
+    assert.deepEqual([one.status().state, one.status().restarts], ['stopped', restarts]);
+  });
+
+  test('it can be stopped before it ever said that it is ready', async () => {
+    const one = child(`setInterval(() => {}, 1000);`);
+    void one.start();
+    await until('a process', () => one.status().pid !== undefined);
+    await one.stop(false);
+    assert.throws(() => process.kill(one.status().pid ?? 0, 0), { code: 'ESRCH' });
+  });
+
+  test('a process that ends by itself while the platform is being stopped is not started again', async () => {
+    const one = child(`setTimeout(() => process.exit(1), 150);`);
+    void one.start();
+    one.expectStop();
+    await until('its end', () => {
+      try {
+        return !process.kill(one.status().pid ?? 0, 0);
+      } catch {
+        return true;
+      }
+    });
+    await delay(500);
+    assert.equal(one.status().restarts, 0);
+  });
+
+  test('a SIGTERM to all does not end a process before its turn, and its stop is told to clean up', async () => {
+    const note = join(directory, 'stopped');
+    const one = child(`
+      import { writeFileSync } from 'node:fs';
+      import { runProcess } from ${JSON.stringify(frame)};
+      runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
+    `);
+    await one.start();
+    process.kill(one.status().pid ?? 0, 'SIGTERM');
+    one.expectStop();
+    await delay(900);
+    assert.equal(existsSync(note), false);
+    await one.stop(true);
+    assert.equal(readFileSync(note, 'utf8'), 'true');
+  });
+
+  test('a SIGTERM to it alone ends it in order, and it is started again', async () => {
+    const note = join(directory, 'stopped');
+    const one = child(`
+      import { writeFileSync } from 'node:fs';
+      import { runProcess } from ${JSON.stringify(frame)};
+      runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
+    `);
+    await one.start();
+    process.kill(one.status().pid ?? 0, 'SIGTERM');
+    await until('a new process', () => one.status().restarts === 1 && one.status().state === 'ready');
+    assert.equal(readFileSync(note, 'utf8'), 'false');
+  });
+});

@@ -76,9 +76,15 @@ async function failure(
   const [pod] = revision === undefined ? [] : await podsOf(client, revision);
   const log = pod === undefined ? '' : await lastLines(client, pod);
   const next = `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
-  return new UserError(`service ${name} failed: ${message}`, {
+  return new UserError(`service ${name} failed: ${failureReason(revision, message)}`, {
     hint: `${log === '' ? '' : `Last log lines:\n    ${log.split('\n').join('\n    ')}\n  `}Next: ${next}`,
   });
+}
+
+/** The newest revision knows best (`Unable to fetch image …`); the Service only says that its Configuration failed. */
+export function failureReason(revision: Pick<Revision, 'status'> | undefined, fallback: string): string {
+  const ready = revision === undefined ? undefined : conditionOf(revision, 'Ready');
+  return ready?.status === 'False' && (ready.message ?? '') !== '' ? (ready.message ?? fallback) : fallback;
 }
 
 async function lastLines(client: Client, pod: Pod): Promise<string> {

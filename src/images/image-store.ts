@@ -261,9 +261,9 @@ export class ImageStore implements ImageService, AsyncDisposable {
   #parse(reference: string): StoreName {
     try {
       return storeName(reference, this.#options.registryPort);
-    } catch (error) {
+    } catch {
       const text = `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": invalid reference format`;
-      throw new ImageError('InvalidImageName', text, error);
+      throw new ImageError('InvalidImageName', text);
     }
   }
 }

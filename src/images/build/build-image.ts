@@ -119,7 +119,7 @@ async function dependenciesOf(
     cache: `${context.store.directory}/build`,
     signal: context.signal,
     onStatus: (message) => context.onProgress?.({ type: 'status', message }),
-    environment: context.environment ?? {},
+    environment: context.environment,
   });
 }
 

@@ -15,10 +15,14 @@ interface DependencyOptions {
   readonly cache: string;
   readonly signal: AbortSignal;
   readonly onStatus: (message: string) => void;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Environment of npm; this process's own when undefined. */
+  readonly environment: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** Installs what the lock file names, outside the source directory and once for each lock file. */
+/**
+ * Installs what the lock file names, outside the source directory and once for each lock file. Runs no install scripts: they would run as
+ * this process's user, outside any container.
+ */
 export async function dependencyEntries(directory: string, options: DependencyOptions): Promise<readonly LayerEntry[]> {
   const lock = ['package-lock.json', 'npm-shrinkwrap.json'].find((name) => existsSync(join(directory, name)));
   if (lock === undefined) {
@@ -39,16 +43,16 @@ async function install(
   installed: string,
   { onStatus, signal, environment }: DependencyOptions,
 ): Promise<void> {
-  onStatus('npm ci --omit=dev');
+  onStatus('npm ci --omit=dev --ignore-scripts');
   const work = `${installed}.new`;
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
   for (const name of names) await copyFile(join(directory, name), join(work, name));
   try {
-    await run('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], {
+    await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
       cwd: work,
       signal,
-      env: environment as NodeJS.ProcessEnv,
+      ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
       maxBuffer: 1 << 24,
     });
   } catch (error) {

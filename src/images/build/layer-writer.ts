@@ -17,7 +17,7 @@ const epoch = new Date(0);
  */
 export async function writeLayer(blobs: BlobStore, entries: readonly LayerEntry[], signal?: AbortSignal): Promise<BlobInfo> {
   const { pack: newPack } = await import('tar-stream');
-  const pack = newPack({ highWaterMark: 1 << 20 });
+  const pack = newPack({ highWaterMark: 1 << 17 });
   const filled = fill(pack, withParents(entries), signal).then(
     () => pack.finalize(),
     (error: unknown) => pack.destroy(error as Error),
@@ -69,7 +69,7 @@ async function fillFile(
   }
   const sink = pack.entry(header);
   // A file that grows meanwhile is cut at its announced size; one that shrinks makes the build fail.
-  const reader = createReadStream(source, { highWaterMark: 1 << 18, end: sizeBytes - 1 });
+  const reader = createReadStream(source, { highWaterMark: 1 << 17, end: sizeBytes - 1 });
   await new Promise<void>((resolve, reject) => {
     sink.on('error', reject).on('close', resolve).on('finish', resolve);
     reader.on('error', (error) => {

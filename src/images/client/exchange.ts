@@ -18,11 +18,11 @@ export class RequestFailure extends Error {
   /** Trying again soon may help. Not so for a name that does not exist or a port nobody listens on. */
   readonly passing: boolean;
 
-  constructor(message: string, passing: boolean, cause: unknown) {
+  /** `message` already says what the cause said; it is not kept, or it would be printed twice. */
+  constructor(message: string, passing: boolean) {
     super(message);
     this.name = 'RequestFailure';
     this.passing = passing;
-    this.cause = cause;
   }
 }
 
@@ -40,7 +40,7 @@ export async function exchange(url: string, options: ExchangeOptions): Promise<I
   response.resume();
   const next = new URL(location, url);
   if (next.protocol === 'http:' && url.startsWith('https:'))
-    throw new RequestFailure(`${options.method} "${url}": redirected to plain HTTP`, false, undefined);
+    throw new RequestFailure(`${options.method} "${url}": redirected to plain HTTP`, false);
   const { authorization, ...others } = options.headers;
   const headers = next.host === new URL(url).host && authorization !== undefined ? { ...others, authorization } : others;
   return exchange(next.href, { ...options, headers, redirects: options.redirects - 1 });
@@ -65,7 +65,7 @@ async function send(url: string, { method, headers, body, signal }: ExchangeOpti
     });
   } catch (error) {
     signal.throwIfAborted();
-    throw new RequestFailure(`failed to do request: ${titled(method)} "${url}": ${networkText(error, url)}`, isPassing(error), error);
+    throw new RequestFailure(`failed to do request: ${titled(method)} "${url}": ${networkText(error, url)}`, isPassing(error));
   }
 }
 

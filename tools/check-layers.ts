@@ -35,7 +35,10 @@ export function checkLayers(): string[] {
       const other = level.get(target);
       if (other === undefined || other >= own) problems.push(`${file}: imports ${target}, which is not below ${part}`);
     }
-    if (/from '(\.\.\/)+/.test(readFileSync(file, 'utf8'))) problems.push(`${file}: imports by ../ path; use #part/…`);
+    // Relative paths may stay within the part: `../` must not leave `src/<part>/`.
+    for (const [, up = ''] of readFileSync(file, 'utf8').matchAll(/from '((?:\.\.\/)+)/g)) {
+      if (up.length / 3 >= file.split('/').length - 2) problems.push(`${file}: imports another part by a relative path; use #part/…`);
+    }
   }
   return problems;
 }

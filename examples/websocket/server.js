@@ -21,7 +21,9 @@ server.on('upgrade', (request, socket) => {
       pending = pending.subarray(6 + length);
       if (opcode === 8) return void socket.end(Buffer.from([0x88, 0]));
       if (opcode !== 1) continue;
-      const text = Buffer.from(data.map((byte, index) => byte ^ mask[index % 4])).toString('utf8').toUpperCase();
+      const text = Buffer.from(data.map((byte, index) => byte ^ mask[index % 4]))
+        .toString('utf8')
+        .toUpperCase();
       const answer = Buffer.from(text);
       socket.write(Buffer.concat([Buffer.from([0x81, answer.length]), answer]));
     }

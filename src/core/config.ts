@@ -58,12 +58,17 @@ function lookup(
   file: ConfigSources['file'],
 ): { text: string; name: string; origin: Origin } | undefined {
   const flag = flags[setting.flag];
-  if (flag !== undefined) return { text: String(flag), name: `--${setting.flag}`, origin: 'flag' };
+  if (flag !== undefined) return { text: asText(flag), name: `--${setting.flag}`, origin: 'flag' };
   const variable = environment[setting.env];
   if (variable !== undefined && variable !== '') return { text: variable, name: setting.env, origin: 'environment' };
   const entry = setting.key === undefined ? undefined : file[setting.key];
-  if (entry !== undefined && entry !== null) return { text: String(entry), name: `${setting.key} (configuration file)`, origin: 'file' };
+  if (entry !== undefined && entry !== null) return { text: asText(entry), name: `${setting.key} (configuration file)`, origin: 'file' };
   return undefined;
+}
+
+/** A flag's or file's value as text; lists and maps are no setting's value and read as their JSON. */
+function asText(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
 }
 
 export const readText = (text: string): string => text;

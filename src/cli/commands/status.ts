@@ -36,8 +36,8 @@ function describe(status: PlatformStatus): string {
         ['Registry', `localhost:${ports.registryPort}`],
         ['Metrics', `http://${status.listen}:${ports.adminPort}/metrics`],
         ['Data', status.dataDir],
-        ['Runtime', String(node['runtime'] ?? 'not known yet')],
-        ['Isolation', String(node['isolation'] ?? 'not known yet')],
+        ['Runtime', known(node['runtime'])],
+        ['Isolation', known(node['isolation'])],
       ],
     )
       .split('\n')
@@ -46,4 +46,8 @@ function describe(status: PlatformStatus): string {
     ...remarks.map((remark) => `Note: ${remark}`),
     '',
   ].join('\n');
+}
+
+function known(value: unknown): string {
+  return typeof value === 'string' ? value : 'not known yet';
 }

@@ -27,7 +27,7 @@ export function propagatePod(pod: Pod, deployment: Deployment, schedulable: bool
     const ended = container.lastState?.terminated ?? container.state?.terminated;
     const waiting = container.state?.waiting;
     if (ended !== undefined) {
-      const { exitCode = 0, message = '' } = ended;
+      const { exitCode, message = '' } = ended;
       const text = exitCode === 0 && message === '' ? 'container exited with no error' : message;
       manager.markFalse('ContainerHealthy', `ExitCode${exitCode}`, `Container failed with: ${text}`);
       return;

@@ -25,10 +25,15 @@ const slice = (ready: boolean) =>
 describe('serverless service controller', () => {
   test('makes the public and the private Service of the revision', async () => {
     const { creates, status } = await reconcile(object());
-    assert.deepEqual(creates.map(({ metadata }) => [metadata.name, metadata.labels?.[labels.serviceType]]).toSorted(), [
-      ['r', 'Public'],
-      ['r-private', 'Private'],
-    ]);
+    assert.deepEqual(
+      creates
+        .map(({ metadata }) => [metadata.name, metadata.labels?.[labels.serviceType]])
+        .toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))),
+      [
+        ['r', 'Public'],
+        ['r-private', 'Private'],
+      ],
+    );
     assert.deepEqual(conditionsOf(status), {
       ActivatorEndpointsPopulated: 'True',
       EndpointsPopulated: 'Unknown NoHealthyBackends: Endpoints have not yet been populated',

@@ -81,7 +81,7 @@ class ServerlessServiceReconciler {
 
   #hasReadyEndpoint({ metadata }: ServerlessService): boolean {
     const slices = this.#slices.byIndex(byService, `${metadata.namespace}/${metadata.name}`);
-    return slices.some(({ endpoints = [] }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
+    return slices.some(({ endpoints }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
   }
 }
 

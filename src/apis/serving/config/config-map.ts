@@ -23,9 +23,10 @@ export class ConfigError extends Error {
 /** Reads a ConfigMap by its table: unknown keys are ignored, missing and empty ones take the default. */
 export function readConfig<T extends ConfigTable>(table: T, data: ConfigData | undefined): ConfigOf<T> {
   const result: Record<string, unknown> = {};
-  for (const [key, { default: fallback, aliases = [], read }] of Object.entries(table)) {
+  for (const [key, entry] of Object.entries(table)) {
+    const { default: fallback, aliases = [] } = entry;
     const text = [key, ...aliases].map((name) => data?.[name]).find((value) => value !== undefined && value !== '') ?? fallback;
-    result[key] = read(text, key);
+    result[key] = entry.read(text, key);
   }
   return result as ConfigOf<T>;
 }

@@ -215,8 +215,12 @@ describe('validation', () => {
 });
 
 describe('shapes of 0.8', () => {
-  const convert = (spec: Json) =>
-    (serviceDefinition.convert?.({ metadata: { name: 'hello' }, spec } as KubeObject, 'v1alpha1', 'v1') as Service).spec as Json;
+  const convert = (spec: Json) => {
+    const converted = serviceDefinition.convert?.({ metadata: { name: 'hello' }, spec } as KubeObject, 'v1alpha1', 'v1') as
+      | Service
+      | undefined;
+    return converted?.spec as Json;
+  };
   const configuration = { revisionTemplate: { spec: { container: { image, env: [{ name: 'TARGET', value: 'x' }] } } } };
   const template = { spec: { containers: [{ image, env: [{ name: 'TARGET', value: 'x' }] }] } };
 

@@ -80,6 +80,13 @@ export const rootCommand: Command = {
       ],
     },
     {
+      name: 'completion',
+      summary: 'Print a completion script for a shell',
+      positionals: [{ name: 'shell', summary: 'bash, zsh or fish' }],
+      examples: ['source <(dormouse completion bash)', 'source <(dormouse completion zsh)', 'dormouse completion fish | source'],
+      run: lazy(async () => (await import('#cli/commands/completion.ts')).completion),
+    },
+    {
       name: 'version',
       summary: 'Print the version',
       run: lazy(async () => (await import('#cli/commands/version.ts')).printVersion),

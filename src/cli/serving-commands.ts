@@ -90,6 +90,20 @@ export const servingCommands: readonly Command[] = [
     run: lazy(async () => (await import('#cli/commands/open.ts')).openService),
   },
   {
+    name: 'top',
+    summary: 'Watch services: pods, requests a second, running and waiting requests, cold starts',
+    description:
+      'Redrawn every second on a terminal until Ctrl-C; printed once with --once, as JSON or YAML, and where the output is no terminal.',
+    options: [
+      { name: 'once', type: 'boolean', summary: 'Print once, after one second of measuring' },
+      { name: 'namespace', short: 'n', type: 'string', placeholder: 'NAME', summary: 'Only of this namespace (default: all)' },
+      outputOption,
+      dataDirOption,
+    ],
+    examples: ['dormouse top', 'dormouse top --once -o json'],
+    run: lazy(async () => (await import('#cli/commands/top.ts')).top),
+  },
+  {
     name: 'delete',
     summary: 'Delete services',
     positionals: [service, { name: 'more', summary: 'More of them', rest: true }],

@@ -1,6 +1,7 @@
 import { lazy, type Command } from '#cli/command.ts';
 import { imageCommands } from '#cli/image-commands.ts';
 import { outputOption, servingCommands } from '#cli/serving-commands.ts';
+import { serviceCommand } from '#cli/service-commands.ts';
 import { dataDirOption, upOptions } from '#cli/settings-options.ts';
 
 /** Every command. A command's code is loaded when it runs, so that each costs only itself. */
@@ -67,6 +68,24 @@ export const rootCommand: Command = {
       options: [dataDirOption, { name: 'yes', short: 'y', type: 'boolean', summary: 'Do not ask' }],
       run: lazy(async () => (await import('#cli/commands/reset.ts')).reset),
     },
+    {
+      name: 'backup',
+      summary: 'Write the data into one file, also while the platform runs',
+      description: 'Writes database, keys and configuration into a tar archive (mode 0600) that "dormouse restore" reads.',
+      positionals: [{ name: 'file', summary: 'Archive to write; must not exist' }],
+      options: [{ name: 'images', type: 'boolean', summary: 'Also the image store; the platform must be stopped' }, dataDirOption],
+      examples: ['dormouse backup dormouse.tar'],
+      run: lazy(async () => (await import('#cli/commands/backup.ts')).backup),
+    },
+    {
+      name: 'restore',
+      summary: 'Restore a backup into a data directory that is missing or reset',
+      positionals: [{ name: 'file', summary: 'Archive that "dormouse backup" wrote' }],
+      options: [dataDirOption],
+      examples: ['dormouse reset --yes && dormouse restore dormouse.tar && dormouse up'],
+      run: lazy(async () => (await import('#cli/commands/backup.ts')).restore),
+    },
+    serviceCommand,
     {
       name: 'config',
       summary: 'Look at the configuration',

@@ -20,7 +20,7 @@ import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import { componentClient, platformClient } from '#platform/control/clients.ts';
 import { addKubeletSubresources } from '#platform/control/kubelet/subresources.ts';
 import { keepSystemPods } from '#platform/control/system-pods.ts';
-import { addMetricsRoute } from '#platform/control/routes.ts';
+import { addBackupRoute, addMetricsRoute } from '#platform/control/routes.ts';
 import { configWebhook } from '#platform/control/config-webhook.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
 import { createMetrics } from '#platform/metrics.ts';
@@ -43,6 +43,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
     onFatal: () => process.exit(1),
   });
   addMetricsRoute(server, metrics);
+  addBackupRoute(server, storage, config.layout.database);
   addKubeletSubresources(server, platformClient(server), config, logger);
   const groups = controllerGroups({ server, config, metrics, logger });
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);

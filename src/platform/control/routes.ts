@@ -1,3 +1,6 @@
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ApiServer } from '#apiserver/request.ts';
 import { badRequest } from '#apis/meta/status.ts';
 import type { StatsReceiver } from '#autoscaler/stats-receiver.ts';
@@ -27,6 +30,30 @@ export function addStatsRoute(server: ApiServer, receiver: StatsReceiver): void 
       if (request.body === undefined) return Promise.reject(badRequest('the counters are sent as the body, one JSON object a line'));
       const chunks = receiver.receive(request.body.stream());
       return Promise.resolve({ status: 200, headers: {}, body: { kind: 'stream', chunks, contentType: 'application/x-ndjson' } });
+    },
+  });
+}
+
+export const backupPath = '/apis/dormouse.dev/v1/backup';
+
+/** A copy of the database as of one revision. No role names this path: only cluster administrators may have it, as it holds every Secret. */
+export function addBackupRoute(server: ApiServer, storage: { backup(toFile: string): Promise<void> }, database: string): void {
+  server.addRoute({
+    path: backupPath,
+    methods: ['POST'],
+    async handle() {
+      const directory = await mkdtemp(join(dirname(database), 'backup-'));
+      const file = join(directory, 'state.db');
+      const remove = () => rm(directory, { recursive: true, force: true });
+      try {
+        await storage.backup(file);
+      } catch (error) {
+        await remove();
+        throw error;
+      }
+      const chunks = createReadStream(file);
+      chunks.once('close', () => void remove());
+      return { status: 200, headers: {}, body: { kind: 'stream', chunks, contentType: 'application/octet-stream' } };
     },
   });
 }

@@ -71,7 +71,7 @@ async function cacheKey(files: readonly BaseFile[]): Promise<string> {
       return [path, source, size, mtimeMs, ino];
     }),
   );
-  return digestOf(JSON.stringify(['base 1', parts])).slice('sha256:'.length, 'sha256:'.length + 32);
+  return digestOf(JSON.stringify(['base 2', parts])).slice('sha256:'.length, 'sha256:'.length + 32);
 }
 
 async function fileEntries(files: readonly BaseFile[], libraries: ReadonlySet<string>): Promise<readonly LayerEntry[]> {
@@ -103,7 +103,7 @@ function systemFiles(): readonly LayerEntry[] {
     { type: 'directory', path: 'tmp', mode: 0o1777 },
     { type: 'directory', path: 'var/tmp', mode: 0o1777 },
     { type: 'directory', path: 'root', mode: 0o700 },
-    { type: 'directory', path: 'home/nonroot', mode: 0o755 },
+    { type: 'directory', path: 'home/nonroot', mode: 0o755, owner: 65_532 },
     { type: 'directory', path: 'proc' },
     { type: 'directory', path: 'sys' },
     { type: 'directory', path: 'dev' },

@@ -8,6 +8,7 @@ import { completeImage } from '../store/content.ts';
 import { baseLayer } from './base.ts';
 import { dependencyEntries } from './dependencies.ts';
 import { type Project, detectProject } from './detect.ts';
+import { checkEntry } from './entry-file.ts';
 import { type LayerEntry, writeLayer } from './layer-writer.ts';
 import { type SourceFiles, sourceFiles } from './source-files.ts';
 import { staticServerProgram } from './static-server.ts';
@@ -41,6 +42,9 @@ export async function buildImage(request: BuildRequest, context: BuildContext): 
   const { store, onProgress } = context;
   if (!isAbsolute(request.directory)) throw new UserError(`${request.directory} is not an absolute path`);
   if (request.tags.length === 0) throw new UserError('a name for the image is missing', { hint: 'add -t NAME' });
+  for (const line of request.environment ?? []) {
+    if (!/^[^=\0]+=[^\0]*$/.test(line)) throw new UserError(`environment ${JSON.stringify(line)} is not KEY=value`);
+  }
   for (const tag of request.tags) {
     if (store.name(tag).digest !== undefined) throw new UserError(`${tag} has a digest: a tag is needed`);
   }
@@ -53,7 +57,10 @@ export async function buildImage(request: BuildRequest, context: BuildContext): 
         hint: 'write the script as "node FILE", install busybox, or name a base image with --base',
       });
     }
-    const layers = await writeLayers(request, project, context);
+    const files = await sourceFiles(request.directory, project.kind === 'static' ? 'app/public' : 'app');
+    for (const note of files.notes) onProgress?.({ type: 'status', message: note });
+    if (project.kind === 'node' && request.command === undefined) checkEntry(project.command, files);
+    const layers = await writeLayers(request, project, files, context);
     const image = await writeImage(request, project, base, layers, context);
     for (const tag of request.tags) await store.setTag(tag, image.digest);
     return image;
@@ -87,12 +94,12 @@ function ociLayerType(mediaType: string): string {
 async function writeLayers(
   request: BuildRequest,
   project: Project,
+  files: SourceFiles,
   { store, signal, onProgress, environment }: BuildContext,
 ): Promise<readonly BlobInfo[]> {
-  const files = await sourceFiles(request.directory, project.kind === 'static' ? 'app/public' : 'app');
   if (project.kind === 'static') {
     const program: LayerEntry = { type: 'bytes', path: 'app/server.mjs', bytes: Buffer.from(staticServerProgram('/app/public')) };
-    return [await writeLayer(store.blobs, [program, ...files.code, ...files.dependencies], signal)];
+    return [await writeLayer(store.blobs, [program], signal), await writeLayer(store.blobs, files.code, signal)];
   }
   const dependencies = await dependenciesOf(request, project.dependencies, files, { store, signal, onProgress, environment });
   const written: BlobInfo[] = [];
@@ -139,15 +146,14 @@ async function writeImage(
     os: hostPlatform.os,
     created: '1970-01-01T00:00:00Z',
     config: {
+      ...base.config,
       Entrypoint: command,
-      Env: [
-        ...environment,
-        ...(environment.some((line) => line.startsWith('NODE_ENV=')) ? [] : ['NODE_ENV=production']),
-        ...(request.environment ?? []),
-      ],
+      Cmd: [],
+      Env: mergeEnvironment(['NODE_ENV=production'], environment, request.environment ?? []),
+      ExposedPorts: { '8080/tcp': {} },
       WorkingDir: '/app',
       User: request.base === undefined || (base.config.User ?? '') === '' ? nonRoot : (base.config.User ?? nonRoot),
-      ...(request.labels === undefined ? {} : { Labels: request.labels }),
+      Labels: { ...base.config.Labels, ...request.labels },
     },
     rootfs: { type: 'layers', diff_ids: [...base.diffIds, ...layers.map(({ digest }) => digest)] },
   };
@@ -160,6 +166,11 @@ async function writeImage(
   };
   const { digest } = await store.blobs.writeBytes(Buffer.from(JSON.stringify(manifest)));
   return { digest, sizeBytes: manifest.layers.reduce((sum, { size }) => sum + size, configBlob.sizeBytes) };
+}
+
+/** One line a name: a later value wins, in the place of the first. */
+function mergeEnvironment(...lists: readonly (readonly string[])[]): readonly string[] {
+  return [...new Map(lists.flat().map((line) => [line.split('=', 1)[0], line])).values()];
 }
 
 function descriptor({ digest, sizeBytes }: BlobInfo): Descriptor {

@@ -53,7 +53,9 @@ function node(entry: string, dependencies: readonly string[]): Project {
 /** A plain `node …` script runs without a shell, so that signals reach the program. */
 function startCommand(script: string): { command: readonly string[]; needsShell: boolean } {
   if (/^node(\s+[\w@%+=:,./-]+)+$/.test(script)) return { command: script.split(/\s+/), needsShell: false };
-  return { command: ['/bin/sh', '-c', /[;&|]/.test(script) ? script : `exec ${script}`], needsShell: true };
+  // `exec` takes a program, not an assignment (`A=b node …`), and ends a list of commands after its first.
+  const simple = /^[\w./-]+(\s|$)/.test(script) && !/[;&|\n]/.test(script);
+  return { command: ['/bin/sh', '-c', simple ? `exec ${script}` : script], needsShell: true };
 }
 
 async function packageFile(directory: string): Promise<PackageFile | undefined> {

@@ -4,7 +4,7 @@ import type { BlobInfo, BlobStore } from '../store/blob-store.ts';
 
 /** One entry of a layer. Owner, times and everything else that differs between machines are fixed, so that equal sources give equal digests. */
 export type LayerEntry =
-  | { readonly type: 'directory'; readonly path: string; readonly mode?: number }
+  | { readonly type: 'directory'; readonly path: string; readonly mode?: number; readonly owner?: number }
   | { readonly type: 'symlink'; readonly path: string; readonly target: string }
   | { readonly type: 'bytes'; readonly path: string; readonly bytes: Buffer; readonly mode?: number }
   | { readonly type: 'file'; readonly path: string; readonly source: string; readonly sizeBytes: number; readonly executable: boolean };
@@ -44,7 +44,14 @@ async function fill(pack: Pack, entries: readonly LayerEntry[], signal: AbortSig
     const fixed = { name: entry.path, uid: 0, gid: 0, mtime: epoch, uname: '', gname: '' };
     switch (entry.type) {
       case 'directory':
-        pack.entry({ ...fixed, name: `${entry.path}/`, type: 'directory', mode: entry.mode ?? 0o755 });
+        pack.entry({
+          ...fixed,
+          name: `${entry.path}/`,
+          type: 'directory',
+          mode: entry.mode ?? 0o755,
+          uid: entry.owner ?? 0,
+          gid: entry.owner ?? 0,
+        });
         break;
       case 'symlink':
         pack.entry({ ...fixed, type: 'symlink', linkname: entry.target, mode: 0o777 });

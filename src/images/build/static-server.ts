@@ -54,7 +54,8 @@ export function staticServer(modules: Modules, root: string): http.Server {
       response.writeHead(405, { allow: 'GET, HEAD' }).end('Method not allowed\n');
       return;
     }
-    const found = name.includes('\0') ? undefined : find(path.join(root, path.join('/', name)));
+    const hidden = name.split('/').some((part) => part.startsWith('.') && !['.', '..', '.well-known'].includes(part));
+    const found = hidden || name.includes('\0') ? undefined : find(path.join(root, path.join('/', name)));
     if (found === undefined) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found\n');
       return;

@@ -17,6 +17,8 @@ import { Holds } from './store/holds.ts';
 import { LayerStore } from './store/layer-store.ts';
 import { Repositories, type TagEntry } from './store/repositories.ts';
 
+const collectEveryMs = 3_600_000;
+
 export interface ImageStoreOptions {
   /** Owned by this store alone: one process at a time. */
   readonly directory: string;
@@ -59,6 +61,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   readonly #options: ImageStoreOptions;
   #source: Promise<ImageSource> | undefined;
   #busy = 0;
+  #stopCollecting = (): void => {};
 
   constructor(options: ImageStoreOptions, parts: Parts) {
     this.#options = options;
@@ -67,6 +70,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     this.layers = parts.layers;
     this.repositories = parts.repositories;
     this.#holds = parts.holds;
+    this.#collectLater();
   }
 
   async ensure(
@@ -102,7 +106,9 @@ export class ImageStore implements ImageService, AsyncDisposable {
   }
 
   /** Every change is on disk when its promise resolves, so there is nothing left to write. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopCollecting();
+  }
 
   hold(digest: string, holder: string): Promise<void> {
     return this.#holds.hold(digest, holder);
@@ -198,8 +204,22 @@ export class ImageStore implements ImageService, AsyncDisposable {
       await this.repositories.removeTag(repository, tag);
       removedNames.push(`${familiarRepository(repository, this.#options.registryPort)}:${tag}`);
     }
-    const before = this.#busy > 0 ? this.#options.clock.now() - 3_600_000 : Number.POSITIVE_INFINITY;
+    const before = this.#busy > 0 ? this.#options.clock.now() - collectEveryMs : Number.POSITIVE_INFINITY;
     return { removedNames, ...(await collect({ store: this, held, before })) };
+  }
+
+  /** What nothing has needed for an hour goes by itself; names never do. */
+  #collectLater(): void {
+    this.#stopCollecting = this.#options.clock.after(collectEveryMs, () => {
+      const before = this.#options.clock.now() - collectEveryMs;
+      collect({ store: this, held: this.#holds.digests(), before }).then(
+        () => this.#collectLater(),
+        (error: unknown) => {
+          this.#options.logger.warn('image collection failed', { component: 'images', error });
+          this.#collectLater();
+        },
+      );
+    });
   }
 
   /** While `work` runs, nothing recent is collected. */

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { imageFault } from '../errors.ts';
 import { type UnpackLimits, defaultLimits, unpackLayer } from '../unpack/unpack-layer.ts';
+import { Unsynced } from './unsynced.ts';
 import { Whiteouts } from '../unpack/whiteouts.ts';
 
 /**
@@ -15,20 +16,21 @@ export class LayerStore {
   readonly #whiteouts: Whiteouts;
   readonly #keepOwners: boolean;
   readonly #limits: UnpackLimits;
+  readonly #unsynced: Unsynced;
   readonly #unpacking = new Map<string, Promise<string>>();
 
-  private constructor(directory: string, options: { keepOwners: boolean; limits?: UnpackLimits }) {
+  private constructor(directory: string, unsynced: Unsynced, options: { keepOwners: boolean; limits?: UnpackLimits }) {
     this.#directory = join(directory, 'layers');
+    this.#unsynced = unsynced;
     this.#whiteouts = new Whiteouts(this.#directory);
     this.#keepOwners = options.keepOwners;
     this.#limits = options.limits ?? defaultLimits;
   }
 
   static async open(directory: string, options: { keepOwners: boolean; limits?: UnpackLimits }): Promise<LayerStore> {
-    const store = new LayerStore(directory, options);
     // Containers enter through it as users that are not the owner.
-    await mkdir(store.#directory, { recursive: true, mode: 0o755 });
-    await mkdir(join(store.#directory, 'empty'), { recursive: true, mode: 0o755 });
+    await mkdir(join(directory, 'layers', 'empty'), { recursive: true, mode: 0o755 });
+    const store = new LayerStore(directory, await Unsynced.open(join(directory, 'layers')), options);
     for (const name of await readdir(store.#directory)) {
       if (name.startsWith('.unpack-')) await rm(join(store.#directory, name), { recursive: true, force: true });
     }
@@ -78,7 +80,11 @@ export class LayerStore {
       });
       if (unpacked.diffId !== diffId) throw imageFault('DIGEST_INVALID', `layer unpacks to ${unpacked.diffId}, expected ${diffId}`);
       const final = join(this.#directory, unpacked.dependsOnParents ? chainName(diffId, parents) : nameOf(diffId));
-      if (!(await exists(final))) await rename(target, final);
+      if (!(await exists(final))) {
+        await this.#unsynced.mark(basename(final));
+        await rename(target, final);
+        this.#unsynced.written(basename(final));
+      }
       return final;
     } finally {
       archive.destroy();

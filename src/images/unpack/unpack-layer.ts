@@ -16,6 +16,7 @@ import { open } from 'node:fs/promises';
 import { dirname, basename } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { callbackify } from 'node:util';
 import type { Header as Headers } from 'tar-stream';
 import { imageFault } from '../errors.ts';
 import { decompressed } from './decompress.ts';
@@ -79,13 +80,11 @@ export async function unpackLayer(archive: Readable, options: UnpackOptions): Pr
   let fault: unknown;
   // By callback, not by iterating: an iterator's first wait and the pipe's first write would wait for each other.
   entries.on('entry', (header, body, next) => {
-    writer.entry(header, body as unknown as Readable).then(
-      () => next(),
-      (error: unknown) => {
-        fault = error;
-        next(error as Error);
-      },
-    );
+    const written = writer.entry(header, body as unknown as Readable);
+    callbackify(() => written)((error) => {
+      fault ??= error ?? undefined;
+      next(error);
+    });
   });
   const plain = await decompressed(archive);
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { builtinKinds } from '#apis/registry.ts';
 import type { ApiServer } from '#apiserver/request.ts';
 import { call, configMap, configMaps, failureOf, nextEvent, objectOf, startTestServer, watchOf } from '#apiserver/testing/server.ts';
 import { MemoryStorage } from '#storage/memory-storage.ts';
@@ -55,6 +56,20 @@ describe('list', () => {
       'resourceVersionMatch=Exact',
     ])
       assert.ok([400, 422].includes((await call(server, 'GET', `${configMaps}?${query}`)).status), query);
+  });
+
+  test('every kind answers for the fields it can be selected by, and only for those', async () => {
+    await using server = await startTestServer();
+    const status = async (path: string, field: string) => (await call(server, 'GET', `${path}?fieldSelector=${field}%3Dx`)).status;
+    for (const { group, versions, plural, selectableFields } of builtinKinds) {
+      if (selectableFields === undefined) continue;
+      const path = `${group === '' ? '/api' : `/apis/${group}`}/${versions[0]?.name}/${plural}`;
+      assert.deepEqual([path, await status(path, 'metadata.name')], [path, 200]);
+      assert.deepEqual([path, await status(path, 'spec.nonsense')], [path, 400]);
+    }
+    assert.equal(await status('/api/v1/events', 'involvedObject.name'), 200);
+    assert.equal(await status('/apis/events.k8s.io/v1/events', 'regarding.name'), 200);
+    assert.equal(await status('/api/v1/pods', 'spec.nodeName'), 200);
   });
 
   test('a page whose state is compacted away answers 410', async () => {

@@ -77,11 +77,15 @@ export class Selection {
   }
 }
 
-/** The names are read off an empty object: definitions give every field they offer, empty where there is no value. */
-function isSelectable({ definition }: ServedKind, field: string): boolean {
+/**
+ * The names are read off an object with nothing but its schema's defaults: definitions give every field they offer, empty where
+ * there is no value.
+ */
+function isSelectable({ definition, version }: ServedKind, field: string): boolean {
   if (field === 'metadata.name' || (field === 'metadata.namespace' && definition.namespaced)) return true;
   if (definition.selectableFields === undefined) return false;
-  return field in definition.selectableFields({ metadata: {}, spec: {}, status: {} } as KubeObject);
+  const hollow = decode({ metadata: {}, spec: {}, status: {} }, version.schema, { custom: true }).value;
+  return field in definition.selectableFields(hollow as unknown as KubeObject);
 }
 
 function parsed<T>(text: string | null, parse: (text: string) => T): T | undefined {

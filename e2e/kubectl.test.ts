@@ -5,7 +5,7 @@ import { kubectls, withoutKubectl, type Kubectl } from './support/kubectl.ts';
 import { gadgetDefinition, gadget, service, shop } from './support/kubectl-manifests.ts';
 import { Session } from './support/kubectl-session.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
-import { findProgram } from './support/run.ts';
+import { findProgram, until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const { kubectl: current, missing } = await fetchTools();
@@ -224,7 +224,8 @@ function runsDeployments(session: Session, image: () => string): void {
     assert.equal(await session.field('.spec.template.spec.containers[0].image', 'deploy', 'shop'), 'test.local/other:1');
     await session.ok('run', 'once', `--image=${image()}`, '--restart=Never', '--command', '--', 'echo', 'done');
     await session.ok('wait', 'pod/once', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
-    assert.match(await session.ok('describe', 'pod', 'once'), /Reason: +Completed/);
+    await until('events of the pod', async () => (/Scheduled/.test(await session.ok('events', '--for', 'pod/once')) ? true : undefined));
+    assert.match(await session.ok('describe', 'pod', 'once'), /Reason: +Completed[^]*Events:[^]*Scheduled/);
     assert.match(await session.ok('top', 'node'), /^NAME +CPU/);
   });
 }

@@ -25,7 +25,8 @@ export function helpText(path: readonly Command[]): string {
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
-function usage(name: string, { commands, positionals = [], options = [] }: Command): string {
+/** How a command is typed. */
+export function usage(name: string, { commands, positionals = [], options = [] }: Command): string {
   if (commands !== undefined) return `${name} COMMAND`;
   return [name, ...positionals.map(positionalUsage), ...(options.length > 0 ? ['[options]'] : [])].join(' ');
 }

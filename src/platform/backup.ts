@@ -14,9 +14,11 @@ export interface BackupManifest {
   readonly images: boolean;
 }
 
+/** Of the image store only what nothing else can be made from: unpacked layers are made again from the blobs. */
+const imageFiles = ['names.json', 'holds.json', 'blobs'];
 const manifestName = 'dormouse-backup.json';
 /** What a data directory is restored from; nothing else of an archive is written. */
-const restorable = /^(state\.db|config\.yaml|ports\.json|version|(pki|images)\/.+)$/;
+const restorable = /^(state\.db|config\.yaml|ports\.json|version|pki\/.+|images\/(names\.json|holds\.json|blobs\/.+))$/;
 
 /** Writes `file` (mode 0600, complete or not at all): the copied database, keys, configuration, and the image store when asked for. */
 export async function writeBackup(
@@ -34,9 +36,13 @@ export async function writeBackup(
     pack.entry({ name: manifestName, mode: 0o600 }, JSON.stringify(manifest));
     const files: (readonly [string, string])[] = [
       ['state.db', database],
-      ...[layout.configFile, layout.stateFile, layout.versionFile, layout.pkiDir, ...(images ? [layout.imagesDir] : [])].flatMap((path) =>
-        filesUnder(path).map((one) => [relative(layout.dataDir, one), one] as const),
-      ),
+      ...[
+        layout.configFile,
+        layout.stateFile,
+        layout.versionFile,
+        layout.pkiDir,
+        ...(images ? imageFiles.map((name) => join(layout.imagesDir, name)) : []),
+      ].flatMap((path) => filesUnder(path).map((one) => [relative(layout.dataDir, one), one] as const)),
     ];
     for (const [name, source] of files) {
       const { size, mode, mtime } = lstatSync(source);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { referencePages } from '#cli/reference.ts';
+import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
+import { referencePages, userAnnotations } from '#cli/reference.ts';
 
 describe('docs/reference', () => {
   for (const [name, text] of Object.entries(referencePages())) {
@@ -9,4 +10,14 @@ describe('docs/reference', () => {
       assert.equal(readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8'), text);
     });
   }
+
+  test('annotations.md has exactly the autoscaling annotations that the autoscaler and its validation read', () => {
+    const sources = ['autoscaler/spec.ts', 'apis/serving/validation/annotations.ts'].map((name) =>
+      readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'),
+    );
+    const read = sources.flatMap((text) => [...text.matchAll(/(?:autoscalingAnnotation\([\w.]+, |\b(?:number|duration)\()'([a-z-]+)'/g)]);
+    const known = new Set(read.map(([, name]) => `${autoscalingPrefix}${name}`));
+    const documented = Object.keys(userAnnotations.template).filter((name) => name.startsWith(autoscalingPrefix));
+    assert.deepEqual(documented.toSorted(), [...known].toSorted());
+  });
 });

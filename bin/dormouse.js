@@ -3,7 +3,7 @@
 // along), turns on the compile cache and starts the program there.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+import * as nodeModule from 'node:module'; // by name, since Node 20 lacks enableCompileCache and would refuse the import
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,7 +13,7 @@ const bundled = join(root, 'dist', 'dormouse.js');
 const program = existsSync(bundled) ? bundled : join(root, 'src', 'cli', 'main.ts');
 
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
-  enableCompileCache?.();
+  nodeModule.enableCompileCache?.();
   await import(program);
 } else {
   runOn(findNode());
@@ -22,7 +22,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
 function findNode() {
   const name = `node-${process.platform}-${process.arch}`;
   try {
-    return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'node');
+    return join(dirname(nodeModule.createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'node');
   } catch {
     console.error(`dormouse needs Node ${neededMajor} or newer; this is ${process.version} and the package ${name} is not installed.`);
     console.error(`Install Node ${neededMajor}, or install again without --omit=optional.`);

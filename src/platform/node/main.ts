@@ -87,6 +87,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       if (cleanUp) await engine.cleanupAll();
       else await engine[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
     },
   };
 }

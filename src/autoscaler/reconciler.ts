@@ -95,7 +95,7 @@ export class AutoscalerReconciler {
     if (!spec.enableScaleToZero) return keepOne(done);
     if (before === 'activating' || (before === 'unknown' && spec.initialScale > 0)) {
       const deadlineMs = this.#config.get('config-deployment')['progress-deadline'] + activationSlackMs;
-      return forMs > deadlineMs
+      return forMs >= deadlineMs
         ? { replicas: 0, want: 0, again: done, freeze: false }
         : { replicas: undefined, want: -1, again: requeue(deadlineMs - forMs), freeze: false };
     }

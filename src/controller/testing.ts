@@ -122,8 +122,11 @@ export interface Rig extends AsyncDisposable {
   settle(): Promise<void>;
 }
 
-export async function startRig(modules: readonly ControllerModule[], objects: readonly KubeObject[] = []): Promise<Rig> {
-  const clock = new FakeClock();
+export async function startRig(
+  modules: readonly ControllerModule[],
+  objects: readonly KubeObject[] = [],
+  clock: FakeClock = new FakeClock(),
+): Promise<Rig> {
   const cluster = new FakeCluster(clock);
   cluster.seed(...objects);
   const events = new RecordedEvents();

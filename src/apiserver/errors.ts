@@ -88,6 +88,8 @@ export function apiError(code: ApiErrorCode, detail = '', cause?: unknown): Stat
   return new StatusError(reason, message(detail), {
     ...(cause === undefined ? {} : { cause }),
     ...(code === 'tooManyRequests' ? { details: { retryAfterSeconds: 1 } } : {}),
+    // Empty, but there: kubectl debug reads the details of a 404 without looking whether it has any.
+    ...(code === 'pathNotFound' ? { details: {} } : {}),
   });
 }
 

@@ -42,6 +42,16 @@ describe('create, update and patch', () => {
     ]);
   });
 
+  test('what is not served is a 404 with details, empty as they are', async () => {
+    await using server = await startTestServer();
+    await call(server, 'POST', configMaps, { body: configMap('a') });
+    for (const path of ['/apis/none.example.com/v1/things', '/nowhere', `${configMaps}/a/nothing`]) {
+      const { status, body } = await call(server, 'GET', path);
+      const details = body.kind === 'object' ? (body.object as { details?: unknown }).details : undefined;
+      assert.deepEqual([path, status, details], [path, 404, {}]);
+    }
+  });
+
   test('unknown fields warn by default, are refused under Strict and pass under Ignore', async () => {
     await using server = await startTestServer();
     const body = { ...configMap('a'), odd: 1 };

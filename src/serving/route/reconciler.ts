@@ -163,9 +163,10 @@ class RouteReconciler {
   }
 }
 
+/** Labels and annotations a route has lost stay on its placeholder, as Knative's conformance tests expect (`api/v1`, propagation). */
 function adoptPlaceholder(existing: CoreService, desired: CoreService): void {
-  existing.metadata.labels = desired.metadata.labels ?? {};
-  existing.metadata.annotations = desired.metadata.annotations ?? {};
+  existing.metadata.labels = { ...existing.metadata.labels, ...desired.metadata.labels };
+  existing.metadata.annotations = { ...existing.metadata.annotations, ...desired.metadata.annotations };
   existing.spec = { ...existing.spec, ...desired.spec };
 }
 

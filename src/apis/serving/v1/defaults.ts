@@ -89,11 +89,17 @@ function nameList(containers: readonly Container[], taken: ReadonlySet<string>, 
   }
 }
 
+/** Port 0 (the container's own port) is written out: Go clients send it back with every update, which must not look like a change. */
+function defaultProbe({ tcpSocket, httpGet, grpc }: NonNullable<Container['readinessProbe']>): void {
+  for (const handler of [tcpSocket, httpGet, grpc] as { port?: number | string }[]) if (handler) handler.port ??= 0;
+  if (grpc) grpc.service ??= '';
+}
+
 function defaultContainer(container: Container, spec: RevisionSpec, defaults: DefaultsConfig): void {
   defaultResources(container, defaults);
   if ((spec.containers ?? []).length === 1 || (container.ports ?? []).length > 0) {
     const probe = (container.readinessProbe ??= {});
-    if (!probe.tcpSocket && !probe.httpGet && !probe.exec && !probe.grpc) probe.tcpSocket = {} as NonNullable<typeof probe.tcpSocket>;
+    if (!probe.tcpSocket && !probe.httpGet && !probe.exec && !probe.grpc) probe.tcpSocket = { port: 0 };
   }
   const { readinessProbe: readiness } = container;
   if (readiness) {
@@ -103,7 +109,7 @@ function defaultContainer(container: Container, spec: RevisionSpec, defaults: De
       if ((readiness.timeoutSeconds ?? 0) === 0) readiness.timeoutSeconds = 1;
     }
   }
-  for (const probe of [readiness, container.livenessProbe, container.startupProbe]) if (probe?.grpc) probe.grpc.service ??= '';
+  for (const probe of [readiness, container.livenessProbe, container.startupProbe]) if (probe) defaultProbe(probe);
   const writable = new Set(
     (spec.volumes ?? []).filter((v) => v.emptyDir ?? v.persistentVolumeClaim ?? v.ephemeral).map(({ name }) => name),
   );

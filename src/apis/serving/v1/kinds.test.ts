@@ -54,7 +54,7 @@ describe('defaults', () => {
     const { spec, metadata } = admit(service(withContainer({})));
     const template = spec?.template?.spec as RevisionSpec;
     assert.deepEqual(template, {
-      containers: [{ image, name: 'user-container', resources: {}, readinessProbe: { tcpSocket: {}, successThreshold: 1 } }],
+      containers: [{ image, name: 'user-container', resources: {}, readinessProbe: { tcpSocket: { port: 0 }, successThreshold: 1 } }],
       timeoutSeconds: 300,
       containerConcurrency: 0,
       enableServiceLinks: false,

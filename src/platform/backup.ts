@@ -99,7 +99,7 @@ async function unpack(file: string, directory: string): Promise<BackupManifest> 
   let database = false;
   const read = async () => {
     for await (const entry of entries) {
-      const { name, mode = 0o600, type } = entry.header;
+      const { name, mode, type } = entry.header;
       if (manifest === undefined) {
         manifest = checkManifest(file, name, name === manifestName ? await text(entry) : '');
         continue;

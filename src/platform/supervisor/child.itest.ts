@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '#core/clock.ts';
+import { FakeClock, systemClock, type Clock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { resolveConfig } from '#core/config.ts';
 import { layoutOf } from '#platform/layout.ts';
@@ -42,25 +42,32 @@ describe('a process of the platform', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function child(source: string, role: ProcessConfig['role'] = 'node'): Child {
+  function child(source: string, clock: Clock = systemClock): Child {
+    const role = 'node';
     const entry = join(directory, `${role}.mjs`);
     writeFileSync(entry, source);
     const { values } = resolveConfig(settings, { flags: { 'data-dir': directory }, environment: {}, file: {} });
     const layout = { ...layoutOf(directory), supervisorSocket: join(directory, 's.sock') };
     const config = { role, version: '0', settings: values, layout, ports: {} } as unknown as ProcessConfig;
-    const made = new Child({ config, entry: pathToFileURL(entry), logFile: join(directory, 'log'), clock: systemClock, logger: silentLogger });
+    const made = new Child({
+      config,
+      entry: pathToFileURL(entry),
+      logFile: join(directory, 'log'),
+      clock,
+      logger: silentLogger,
+    });
     children.push(made);
     return made;
   }
 
   test('stopping it while it waits for its next start after a deadly signal returns, and it stays down', async () => {
-    const one = child(`process.kill(process.pid, 'SIGKILL');`);
+    const clock = new FakeClock();
+    const one = child(`process.kill(process.pid, 'SIGKILL');`, clock);
     void one.start();
     await until('waiting', () => one.status().state === 'waiting');
     await one.stop(true);
-    const { restarts } = one.status();
-    await delay(600);
-    assert.deepEqual([one.status().state, one.status().restarts], ['stopped', restarts]);
+    await clock.advance(20_000);
+    assert.deepEqual([one.status().state, one.status().restarts], ['stopped', 0]);
   });
 
   test('it can be stopped before it ever said that it is ready', async () => {
@@ -72,7 +79,8 @@ describe('a process of the platform', () => {
   });
 
   test('a process that ends by itself while the platform is being stopped is not started again', async () => {
-    const one = child(`setTimeout(() => process.exit(1), 150);`);
+    const clock = new FakeClock();
+    const one = child(`setTimeout(() => process.exit(1), 150);`, clock);
     void one.start();
     one.expectStop();
     await until('its end', () => {
@@ -82,7 +90,7 @@ describe('a process of the platform', () => {
         return true;
       }
     });
-    await delay(500);
+    await clock.advance(20_000);
     assert.equal(one.status().restarts, 0);
   });
 
@@ -96,6 +104,7 @@ describe('a process of the platform', () => {
     await one.start();
     process.kill(one.status().pid ?? 0, 'SIGTERM');
     one.expectStop();
+    // Longer than a SIGTERM waits for the supervisor's word.
     await delay(900);
     assert.equal(existsSync(note), false);
     await one.stop(true);

@@ -84,6 +84,8 @@ function readLine(socket: Socket, done: (line: string) => void): void {
     const end = text.indexOf('\n');
     if (end >= 0) {
       socket.off('data', onData);
+      // A process that is ready at once says so in the same packet as its hello.
+      if (text.length > end + 1) socket.unshift(text.slice(end + 1), 'utf8');
       done(text.slice(0, end));
     } else if (text.length > maxMessageBytes) socket.destroy();
   };

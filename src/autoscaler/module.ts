@@ -52,6 +52,7 @@ export function createAutoscaler(clock: Clock): Autoscaler {
       return {
         name: 'kpa-controller',
         resource: podAutoscalers,
+        skipsTerminating: true,
         workers: 8,
         // Other classes are other autoscalers' business.
         reconcile: (autoscaler) => (isOurs(autoscaler) ? reconciler.reconcile(autoscaler) : Promise.resolve(done)),

@@ -45,6 +45,11 @@ export interface Controller<T extends KubeObject> {
   readonly resource: Resource<T>;
   /** Parallel reconciles (never two of the same key). Default 4. */
   readonly workers?: number;
+  /**
+   * Objects that are being deleted are left alone. For reconcilers that own children: with foreground deletion an object stays
+   * until its children are gone, so one that made them again would keep it for ever.
+   */
+  readonly skipsTerminating?: boolean;
   reconcile(object: T, signal: AbortSignal): Promise<Outcome>;
   /** The object is gone from the cache. `key` is `namespace/name`. */
   deleted?(key: string): void | Promise<void>;

@@ -49,6 +49,23 @@ const copySize: ControllerModule = {
 };
 
 describe('reconciler harness', () => {
+  runTable(
+    moduleOf(async (object) => ((object.status = { seen: 1 }), done), { skipsTerminating: true }),
+    [
+      {
+        name: 'leaves an object alone that is being deleted',
+        objects: [
+          {
+            ...widget({ size: 3 }),
+            metadata: { name: 'w', namespace: 'n', deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['x/y'] },
+          },
+        ],
+        key: 'n/w',
+        status: undefined,
+      },
+    ],
+  );
+
   runTable(copySize, [
     { name: 'writes a changed status', objects: [widget({ size: 3 })], key: 'n/w', status: { seen: 3 } },
     { name: 'writes nothing when the status says it already', objects: [widget({ size: 3 }, { seen: 3, conditions: [] })], key: 'n/w' },

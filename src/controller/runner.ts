@@ -110,6 +110,7 @@ export class ControllerRun {
     const slash = key.indexOf('/');
     const cached = this.#informer.get(slash < 0 ? undefined : key.slice(0, slash), key.slice(slash + 1));
     if (cached === undefined) return { kind: 'done' };
+    if (this.controller.skipsTerminating === true && cached.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     const object = deepClone(cached);
     let outcome: Outcome = { kind: 'done' };
     let failure: { readonly error: unknown } | undefined;

@@ -19,7 +19,12 @@ export const configurationController: ControllerModule<Configuration> = {
     indexByOwner(informer);
     enqueueOwner(informer, configurations, enqueue);
     const reconciler = new ConfigurationReconciler(context, informer);
-    return { name: 'configuration-controller', resource: configurations, reconcile: (object) => reconciler.reconcile(object) };
+    return {
+      name: 'configuration-controller',
+      resource: configurations,
+      skipsTerminating: true,
+      reconcile: (object) => reconciler.reconcile(object),
+    };
   },
 };
 

@@ -48,6 +48,7 @@ export function revisionController(resolver: ImageResolver, credentials: Credent
       return {
         name: 'revision-controller',
         resource: revisions,
+        skipsTerminating: true,
         workers: 8,
         reconcile: (revision, signal) => reconciler.reconcile(revision, signal),
       };

@@ -48,7 +48,13 @@ export function routeController(options: RouteOptions): ControllerModule<Route> 
       const config = new ConfigStore(context);
       config.onChange(['config-network', 'config-domain', 'config-features'], () => enqueue.all());
       const reconciler = new RouteReconciler(context, informers, config, options);
-      return { name: 'route-controller', resource: routes, workers: 8, reconcile: (route) => reconciler.reconcile(route) };
+      return {
+        name: 'route-controller',
+        resource: routes,
+        workers: 8,
+        skipsTerminating: true,
+        reconcile: (route) => reconciler.reconcile(route),
+      };
     },
   };
 }

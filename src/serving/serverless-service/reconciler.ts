@@ -30,6 +30,7 @@ export const serverlessServiceController: ControllerModule<ServerlessService> = 
     return {
       name: 'serverlessservice-controller',
       resource: serverlessServices,
+      skipsTerminating: true,
       workers: 8,
       reconcile: (object) => reconciler.reconcile(object),
     };

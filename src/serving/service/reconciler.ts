@@ -20,7 +20,12 @@ export const serviceController: ControllerModule<Service> = {
     enqueueOwner(configurationInformer, services, enqueue);
     enqueueOwner(routeInformer, services, enqueue);
     const reconciler = new ServiceReconciler(context, configurationInformer, routeInformer);
-    return { name: 'service-controller', resource: services, reconcile: (service) => reconciler.reconcile(service) };
+    return {
+      name: 'service-controller',
+      resource: services,
+      skipsTerminating: true,
+      reconcile: (service) => reconciler.reconcile(service),
+    };
   },
 };
 

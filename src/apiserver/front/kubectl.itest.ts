@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { listenHttps, type HttpsFront } from '#apiserver/front/https-server.ts';
@@ -102,6 +104,27 @@ function run(kubectl: string, args: readonly string[], input?: string): Promise<
   return promise;
 }
 
+/** Runs kubectl until `end`. `seen` resolves once a line has been printed, and rejects with all of the output when none will be. */
+function follow(kubectl: string, args: readonly string[]): { seen(line: string): Promise<void>; end(): void } {
+  const env = { PATH: process.env['PATH'], KUBECONFIG: join(directory, 'kubeconfig'), HOME: join(directory, 'home') };
+  const child = spawn(kubectl, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  const reader = createInterface(child.stdout);
+  reader.on('line', (line) => lines.push(line));
+  return {
+    async seen(line) {
+      const given = AbortSignal.timeout(30_000);
+      while (!lines.includes(line)) {
+        assert.equal(child.exitCode, null, `kubectl ended after printing ${JSON.stringify(lines)}`);
+        await once(reader, 'line', { signal: given }).catch((error: unknown) => {
+          throw new Error(`${line} did not come; kubectl printed ${JSON.stringify(lines)}`, { cause: error });
+        });
+      }
+    },
+    end: () => child.kill(),
+  };
+}
+
 describe('kubectl', () => {
   for (const [index, kubectl] of kubectls.entries()) {
     // A namespace each: without the cluster's controllers nobody empties one that goes.
@@ -142,10 +165,13 @@ describe('kubectl', () => {
     });
 
     test(`${kubectl}: follows changes with get -w`, async () => {
-      const watching = run(kubectl, ['get', 'configmaps', '-w', '--request-timeout=3s', '-o', 'name']);
-      await run(kubectl, ['create', 'configmap', 'seen']);
-      await run(kubectl, ['delete', 'configmap', 'seen']);
-      assert.match((await watching).output, /configmap\/seen/);
+      await run(kubectl, ['create', 'configmap', `before-${n}`]);
+      // What was there first is printed from the list: from then on no change can be missed.
+      const watching = follow(kubectl, ['get', 'configmaps', '-w', '-o', 'name']);
+      await watching.seen(`configmap/before-${n}`);
+      await run(kubectl, ['create', 'configmap', `seen-${n}`]);
+      await watching.seen(`configmap/seen-${n}`);
+      watching.end();
     });
 
     test(`${kubectl}: is told what is wrong`, async () => {

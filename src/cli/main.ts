@@ -1,5 +1,9 @@
 import { rootCommand } from '#cli/root.ts';
 import { runCommand } from '#cli/run-command.ts';
+import { withSystemDirectories } from '#core/system-path.ts';
+
+// Inherited by everything the platform starts.
+process.env['PATH'] = withSystemDirectories(process.env['PATH']);
 
 // Ctrl-C may arrive twice (process group, and the launcher that passes it on): only one that comes later means "now".
 const repeatAfterMs = 1000;

@@ -29,7 +29,7 @@ export type ToProcess =
 /** Process → supervisor. */
 export type FromProcess =
   | { readonly type: 'ready'; readonly details: Readonly<Record<string, unknown>> }
-  | { readonly type: 'failed'; readonly message: string };
+  | { readonly type: 'failed'; readonly message: string; readonly hint?: string };
 
 /** First line of a process to the supervisor's socket. A socket, not an inherited channel: a process may execute itself anew. */
 export interface ProcessHello {

@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { jsonLogger, type Logger } from '#core/logger.ts';
-import { errorText } from '#core/errors.ts';
+import { errorText, UserError } from '#core/errors.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 
@@ -24,7 +24,7 @@ const signalGraceMs = 500;
 
 /**
  * The frame of every process of the platform: reads its configuration, logs JSON lines to stderr, tells the supervisor when
- * it is ready, and ends in order on SIGTERM, on the supervisor's word, or when the supervisor is gone.
+ * it is ready or why it cannot be, and ends in order on SIGTERM, on the supervisor's word, or when the supervisor is gone.
  */
 export function runProcess(start: (context: ProcessContext) => Promise<Started>): void {
   enableCompileCache();
@@ -66,7 +66,9 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
     })
     .catch((error: unknown) => {
       logger.error('start failed', { error });
-      tell({ type: 'failed', message: errorText(error) }, () => process.exit(1));
+      // What is meant for the user says its cause itself.
+      const { message, hint } = error instanceof UserError ? error : { message: errorText(error), hint: undefined };
+      tell({ type: 'failed', message, ...(hint === undefined ? {} : { hint }) }, () => process.exit(1));
     });
 }
 

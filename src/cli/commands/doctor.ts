@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
 import { textOption, type Invocation } from '#cli/command.ts';
 import { printData, table } from '#cli/output.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
 import { layoutOf } from '#platform/layout.ts';
 import { portSettings, type PlatformSettings } from '#platform/settings.ts';
+import { userNamespaceProblem } from '#providers/local/rootless/enter.ts';
+import { findSubordinateIds } from '#providers/local/rootless/subordinate-ids.ts';
 
 interface Finding {
   readonly check: string;
@@ -25,9 +28,9 @@ export async function doctor(invocation: Invocation): Promise<number> {
     nodeVersion(),
     platformState(running !== undefined, values),
     ...(running === undefined ? await ports(values) : []),
-    userNamespaces(),
+    await userNamespaces(),
     cgroups(),
-    ...runtimes(),
+    runtimes(),
     networkTools(),
     disk(values.dataDir),
     kubectl(),
@@ -74,16 +77,20 @@ function canListen(port: number, host: string): Promise<boolean> {
   });
 }
 
-function userNamespaces(): Finding {
-  if (isRoot()) return { check: 'user namespaces', state: 'ok', detail: 'not needed: running as root' };
-  if (works('unshare', ['--user', '--map-root-user', '--mount', '--net', 'true']))
-    return { check: 'user namespaces', state: 'ok', detail: 'an ordinary user can make them' };
+/** Tried with the platform's own launcher: no other program is needed for it. */
+async function userNamespaces(): Promise<Finding> {
+  const check = 'user namespaces';
+  if (isRoot()) return { check, state: 'ok', detail: 'not needed: running as root' };
+  const problem = await userNamespaceProblem();
+  if (problem !== undefined)
+    return { check, state: 'problem', detail: problem.message, ...(problem.hint === undefined ? {} : { remedy: problem.hint }) };
+  if (findSubordinateIds(userInfo().username, process.getuid?.() ?? 0) !== undefined)
+    return { check, state: 'ok', detail: 'an ordinary user can make them, with ids of its own for the users in images' };
   return {
-    check: 'user namespaces',
-    state: 'problem',
-    detail: 'an ordinary user cannot make them, so containers cannot be isolated',
-    remedy:
-      'sudo sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000 (and kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu), or run as root',
+    check,
+    state: 'note',
+    detail: 'an ordinary user can make them, with one id: in a container every user is root',
+    remedy: 'for images that run as several users: apt-get install uidmap, and a range for you in /etc/subuid and /etc/subgid',
   };
 }
 
@@ -101,32 +108,25 @@ function cgroups(): Finding {
   };
 }
 
-function runtimes(): Finding[] {
-  const found = ['runc', 'crun', 'bwrap'].filter((name) => works(name, ['--version']));
-  if (!works('unshare', ['--version'])) {
-    return [{ check: 'container runtime', state: 'problem', detail: 'util-linux (unshare) is missing', remedy: 'install util-linux' }];
-  }
-  if (found.includes('runc') || found.includes('crun'))
-    return [{ check: 'container runtime', state: 'ok', detail: `${found.join(', ')} and plain namespaces` }];
-  return [
-    {
-      check: 'container runtime',
-      state: 'note',
-      detail: 'plain namespaces only (no seccomp filter)',
-      remedy: 'for stronger isolation: apt-get install runc (or crun)',
-    },
-  ];
+function runtimes(): Finding {
+  const check = 'container runtime';
+  const found = ['runc', 'crun'].filter((name) => works(name, ['--version']));
+  if (found.length > 0) return { check, state: 'ok', detail: `${found.join(', ')} and the platform's own launcher` };
+  return {
+    check,
+    state: 'ok',
+    detail: "the platform's own launcher (namespaces, few capabilities, seccomp); runc or crun are used where they are installed",
+  };
 }
 
 function networkTools(): Finding {
-  const missing = [...(works('ip', ['-V']) ? [] : ['iproute2']), ...(works('nft', ['--version']) ? [] : ['nftables'])];
-  if (missing.length === 0) return { check: 'network tools', state: 'ok', detail: 'ip and nft' };
-  const consequence = missing.includes('iproute2') ? 'pods cannot have a network of their own' : 'no cluster IPs, and no way out of pods';
+  const check = 'network tools';
+  if (works('nft', ['--version'])) return { check, state: 'ok', detail: 'nft' };
   return {
-    check: 'network tools',
-    state: missing.includes('iproute2') ? 'problem' : 'note',
-    detail: `missing: ${missing.join(', ')} (${consequence})`,
-    remedy: `apt-get install ${missing.join(' ')}`,
+    check,
+    state: 'note',
+    detail: 'nft is missing: no cluster IPs, and no way out of pods; services and their URLs work',
+    remedy: 'apt-get install nftables',
   };
 }
 

@@ -8,7 +8,7 @@ import { labels } from '#apis/serving/names.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { connect, type Target } from '#cli/api.ts';
-import type { Invocation } from '#cli/command.ts';
+import { textOption, type Invocation } from '#cli/command.ts';
 import { table } from '#cli/output.ts';
 import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
@@ -49,7 +49,7 @@ export async function quickstart(invocation: Invocation): Promise<number> {
       times.map(([title, ms]) => [title, ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(2)} s`]),
     )}\n\n`,
   );
-  stdout.write(whatNext(connected, url));
+  stdout.write(whatNext(connected, url, invocation));
   return 0;
 }
 
@@ -110,16 +110,20 @@ async function podCount(client: Client, revision: string): Promise<number> {
   return (await client.of(pods).list({ namespace: 'default', labelSelector: `${labels.revision}=${revision}` })).items.length;
 }
 
-function whatNext({ platform }: Target, url: string): string {
+function whatNext({ platform }: Target, url: string, invocation: Invocation): string {
   const { host } = new URL(url);
+  const gateway = `http://${platform.listen}:${platform.ports.httpPort}`;
+  // As this command was found: from a checkout through npx, from an installed package by its name; on the same data.
+  const dormouse = import.meta.url.endsWith('.ts') ? 'npx dormouse' : 'dormouse';
+  const elsewhere = textOption(invocation, 'data-dir') === undefined ? '' : ` --data-dir=${platform.dataDir}`;
   const lines = [
     ['in a browser', url],
-    ['with curl', `curl -H "Host: ${host}" http://${platform.listen}:${platform.ports.httpPort}`],
+    ['with curl', `curl -H "Host: ${host}" ${gateway}`],
     ['with kubectl', `KUBECONFIG=${platform.kubeconfig} kubectl get ksvc,pods`],
-    ['its logs', `npx dormouse logs ${name} -f`],
-    ['under load', `hey -z 20s -c 50 -host ${host} http://${platform.listen}:${platform.ports.httpPort}   (watch: npx dormouse services)`],
-    ['your own', 'npx dormouse deploy --source DIR --name NAME'],
-    ['stop', 'npx dormouse down'],
+    ['its logs', `${dormouse} logs ${name} -f${elsewhere}`],
+    ['under load', `hey -z 20s -c 50 -host ${host} ${gateway}   (in another terminal: ${dormouse} top${elsewhere})`],
+    ['your own', `${dormouse} deploy --source DIR --name NAME${elsewhere}`],
+    ['stop', `${dormouse} down${elsewhere}   (its data stays; ${dormouse} reset${elsewhere} deletes it)`],
   ];
   return `What to try next:\n${lines.map(([what = '', how = '']) => `  ${what.padEnd(13)} ${how}`).join('\n')}\n`;
 }

@@ -17,12 +17,11 @@ import { createLocalEngine } from '#providers/local/engine.ts';
 import { enterUserNamespace, isInUserNamespace } from '#providers/local/rootless/enter.ts';
 import { configVariable, type ProcessConfig } from '#platform/process-config.ts';
 
-await enter();
-runProcess(start);
+const entered = await enter(JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig).catch((error: unknown) => error);
+runProcess((context) => (entered instanceof Error ? Promise.reject(entered) : start(context)));
 
 /** An ordinary user's node moves into the platform's own user, mount and network namespaces first; it comes back here inside them. */
-async function enter(): Promise<void> {
-  const { layout, ports } = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
+async function enter({ layout, ports }: ProcessConfig): Promise<void> {
   const expose = [ports.apiPort, ports.httpPort].map((port) => ({ port, hostPort: port }));
   await enterUserNamespace({ ...engineDirectories(layout), expose, publish: [ports.kubeletPort, ports.registryPort] });
 }

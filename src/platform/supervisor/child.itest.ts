@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { FakeClock, systemClock, type Clock } from '#core/clock.ts';
+import { UserError } from '#core/errors.ts';
 import { silentLogger } from '#core/logger.ts';
 import { resolveConfig } from '#core/config.ts';
 import { layoutOf } from '#platform/layout.ts';
@@ -16,6 +17,7 @@ import { Child } from '#platform/supervisor/child.ts';
 import { listen } from '#platform/supervisor/socket.ts';
 
 const frame = new URL('../process.ts', import.meta.url).href;
+const errors = new URL('../../core/errors.ts', import.meta.url).href;
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; await delay(10)) if (condition()) return;
@@ -76,6 +78,29 @@ describe('a process of the platform', () => {
     await until('a process', () => one.status().pid !== undefined);
     await one.stop(false);
     assert.throws(() => process.kill(one.status().pid ?? 0, 0), { code: 'ESRCH' });
+  });
+
+  test('one that keeps ending before it is ready fails its start, with how it ended and the end of its log', async () => {
+    const one = child(`console.error('no such thing'); process.exit(7);`);
+    await assert.rejects(one.start(), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.message, 'node: its process ended 3 times before it was ready (exit code 7)');
+      assert.match(error.hint ?? '', /no such thing$/);
+      return true;
+    });
+  });
+
+  test('one that says why it cannot start fails its start with that, and what to do', async () => {
+    const one = child(`
+      import { runProcess } from ${JSON.stringify(frame)};
+      import { UserError } from ${JSON.stringify(errors)};
+      runProcess(() => Promise.reject(new UserError('it is forbidden', { hint: 'allow it' })));
+    `);
+    await assert.rejects(one.start(), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.deepEqual([error.message, error.hint], ['node: it is forbidden', 'allow it']);
+      return true;
+    });
   });
 
   test('a process that ends by itself while the platform is being stopped is not started again', async () => {

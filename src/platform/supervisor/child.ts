@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { backoffMs, deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
+import { UserError } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
@@ -27,6 +28,10 @@ export interface ChildOptions {
 }
 
 const stableAfterMs = 30_000;
+/** How often a process may end before it was ever ready until its start counts as failed. */
+const firstStarts = 3;
+const lastLogBytes = 4096;
+const lastLogLines = 8;
 const killAfterMs = 45_000;
 
 /** One process of the platform: started, restarted with back-off (200 ms to 10 s) when it ends on its own, stopped on request. */
@@ -44,6 +49,7 @@ export class Child {
   #details: Readonly<Record<string, unknown>> = {};
   #restarts = 0;
   #failures = 0;
+  #wasReady = false;
   #stopping = false;
   #cancelRestart = () => {};
   /** Processes that have not ended, each with the promise of its end: two while one replaces another. */
@@ -60,7 +66,7 @@ export class Child {
     this.#ready.promise.catch(() => {});
   }
 
-  /** Starts it; resolves when it is ready for the first time, rejects when its first start fails. */
+  /** Starts it; resolves when it is ready for the first time. Rejects with a UserError when it says that it cannot be, or keeps ending before. */
   start(): Promise<void> {
     this.#launch();
     return this.#ready.promise;
@@ -162,10 +168,12 @@ export class Child {
 
   #hear(message: FromProcess): void {
     if (message.type === 'failed') {
-      this.#ready.reject(new Error(`${this.#config.role}: ${message.message}`));
+      const { hint } = message;
+      this.#ready.reject(new UserError(`${this.#config.role}: ${message.message}`, hint === undefined ? {} : { hint }));
       return;
     }
     this.#state = 'ready';
+    this.#wasReady = true;
     this.#details = message.details;
     this.#ready.resolve();
   }
@@ -178,6 +186,7 @@ export class Child {
     if (this.#stopping) return;
     this.#failures = livedMs > stableAfterMs ? 0 : this.#failures + 1;
     this.#state = 'waiting';
+    if (!this.#wasReady && this.#failures >= firstStarts) this.#ready.reject(this.#neverReady(code, signal));
     const delayMs = backoffMs(Math.max(0, this.#failures - 1), 200, 10_000);
     this.#logger.warn('process ended and will be started again', { role: this.#config.role, code, signal, delayMs });
     this.#cancelRestart = this.#clock.after(delayMs, () => {
@@ -185,4 +194,16 @@ export class Child {
       this.#launch();
     });
   }
+
+  #neverReady(code: number | null, signal: NodeJS.Signals | null): UserError {
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    return new UserError(`${this.#config.role}: its process ended ${firstStarts} times before it was ready (${how})`, {
+      hint: `The end of ${this.#logFile}:\n    ${lastLines(this.#logFile).join('\n    ')}`,
+    });
+  }
+}
+
+function lastLines(file: string): string[] {
+  const text = readFileSync(file).subarray(-lastLogBytes).toString('utf8').trimEnd();
+  return text.split('\n').slice(-lastLogLines);
 }

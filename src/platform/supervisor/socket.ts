@@ -32,14 +32,14 @@ export async function listen(path: string, dataDir: string, calls: SupervisorCal
   throw new UserError(`cannot listen on ${path}`, { hint: 'Is the directory writable?' });
 }
 
-/** The answer of the supervisor behind `path`, or undefined when none is running. */
+/** The answer of the supervisor behind `path`, or undefined when none is running or it ended before it could answer. */
 export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error('the platform did not answer in time')));
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) resolve(undefined);
       else reject(error);
     });
     readLine(socket, (line) => {

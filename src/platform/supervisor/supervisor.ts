@@ -105,7 +105,8 @@ export async function startSupervisor(
       await Promise.race([Promise.all([...children.values()].map((child) => child.start())), interrupted]);
     } catch (error) {
       await stop(true);
-      throw new UserError(`the platform could not start: ${(error as Error).message}`, { hint: `Its logs are in ${layout.logsDir}.` });
+      const hint = (error instanceof UserError ? error.hint : undefined) ?? `Its logs are in ${layout.logsDir}.`;
+      throw new UserError(`the platform could not start: ${(error as Error).message}`, { hint });
     }
     return { status, stop, downRequested: down.promise };
   } catch (error) {

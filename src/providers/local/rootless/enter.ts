@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -68,6 +68,23 @@ export function leaveUserNamespace(entry: Pick<UserNamespaceEntry, 'dataDir' | '
   const directory = userNamespaceDirectory(entry.runDir);
   for (const { pid } of launchedProcesses(join(entry.dataDir, 'launcher'), `${directory}/`)) send(pid, 'SIGKILL');
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Why an ordinary user's platform could not make its namespaces here, found by making some; undefined when it can. Leaves nothing. */
+export async function userNamespaceProblem(): Promise<UserError | undefined> {
+  const architecture = hostArchitecture();
+  if (architecture === undefined) return new UserError(`the local provider has no launcher for this processor (${process.arch})`);
+  const directory = mkdtempSync(join(tmpdir(), 'dormouse-probe-'));
+  try {
+    const launcher = new Launcher(join(directory, 'launcher'), architecture);
+    process.kill(await makeHolder(launcher, directory), 'SIGKILL');
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 function holderPath(directory: string): string {

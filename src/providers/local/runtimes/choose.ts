@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, w
 import { copyFile, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorText } from '#core/errors.ts';
+import { withSystemDirectories } from '#core/system-path.ts';
 import type { Host } from '#providers/local/host.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { namespacesRuntime } from '#providers/local/runtimes/namespaces.ts';
@@ -60,7 +61,7 @@ function candidatesOf(host: Host, name: RuntimeName): readonly Candidate[] {
 }
 
 function findExecutable(name: string): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin'];
+  const directories = withSystemDirectories(process.env.PATH).split(delimiter);
   for (const directory of directories.filter((path) => path.startsWith('/'))) {
     try {
       accessSync(join(directory, name), constants.X_OK);

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { configMaps, type ConfigMap } from '../../src/apis/core/v1/config-map.ts';
 import { createClient } from '../../src/client/api-client.ts';
 import type { Client } from '../../src/client/client.ts';
 import { connectionOf, loadKubeconfig } from '../../src/client/kubeconfig.ts';
 import { httpsTransport } from '../../src/client/https-transport.ts';
 import { startPlatform } from '../../e2e/support/platform.ts';
+import { cpuMs, line, median, pssKilobytes } from '../support/process.ts';
 
 /**
  * The API server over HTTPS as a client sees it: creates with 1 and 64 clients (2 KB objects) and its CPU for each, gets, lists of
@@ -23,10 +23,10 @@ const control = Number(
 );
 await client.raw({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name: namespace } } });
 
-line('memory, empty', `${pssMegabytes(control).toFixed(0)} MB PSS (control process)`);
+line('memory, empty', `${(pssKilobytes(control) / 1024).toFixed(0)} MB PSS (control process)`);
 await measureCreates('creates, 1 client', 1, Math.min(1000, objects));
 await measureCreates('creates, 64 clients', 64, objects);
-line(`memory, ${objects} objects more`, `${pssMegabytes(control).toFixed(0)} MB PSS (control process)`);
+line(`memory, ${objects} objects more`, `${(pssKilobytes(control) / 1024).toFixed(0)} MB PSS (control process)`);
 await measureGets();
 await measureLists();
 await measureWatch();
@@ -116,21 +116,4 @@ async function watchOne(from: Client, resourceVersion: string, signal: AbortSign
 
 function object(name: string): ConfigMap {
   return { metadata: { name, namespace }, data: { payload } };
-}
-
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function pssMegabytes(pid: number): number {
-  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-function line(title: string, text: string): void {
-  console.log(`${title.padEnd(28)} ${text}`);
 }

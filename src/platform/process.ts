@@ -1,7 +1,9 @@
 import { enableCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
+import { systemClock } from '#core/clock.ts';
 import { jsonLogger, type Logger } from '#core/logger.ts';
 import { errorText, UserError } from '#core/errors.ts';
+import { collectWhenIdle } from '#platform/heap.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 
@@ -62,6 +64,7 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
   start({ config, logger, signal: controller.signal })
     .then((value) => {
       started = value;
+      collectWhenIdle(systemClock, controller.signal);
       tell({ type: 'ready', details: value.details });
     })
     .catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
 import type { Logger } from '#core/logger.ts';
 import { bindSocket } from '#gateway/transport/bindings.ts';
+import { collectWhenIdle } from '#platform/heap.ts';
 import { createDirectories, engineDirectories, layoutOf, type Layout } from '#platform/layout.ts';
 import { ensurePki } from '#platform/pki.ts';
 import { choosePorts, type Ports } from '#platform/ports.ts';
@@ -48,6 +49,7 @@ export async function startSupervisor(
   createDirectories(layout);
   const down = deferred<void>();
   const children = new Map<Role, Child>();
+  collectWhenIdle(clock, signal);
   if (signal.aborted) down.resolve();
   signal.addEventListener('abort', () => down.resolve(), { once: true });
   // At once, not when the caller comes to stop: a signal to the process group ends the children at the same time.

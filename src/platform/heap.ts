@@ -1,0 +1,62 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Clock } from '#core/clock.ts';
+
+/** What `collectWhenIdle` needs to know of a process and can do to it. */
+export interface Heap {
+  /** Share of the time since the last call that the event loop was at work, 0 to 1. */
+  utilization(): number;
+  usedBytes(): number;
+  collect(): void;
+}
+
+const lookEveryMs = 5000;
+/** Below this share of its time at work a process counts as idle: a pause of some ten milliseconds meets nobody then. */
+const idleShare = 0.05;
+/** Garbage worth a collection. */
+const worthBytes = 4 * 2 ** 20;
+
+/**
+ * Collects garbage while the process has little to do. V8 collects only as it allocates, so what a burst left behind (hundreds of
+ * megabytes after a thousand new objects) would otherwise stay resident for as long as the process idles. Ends with the signal.
+ */
+export function collectWhenIdle(clock: Clock, signal: AbortSignal, heap: Heap = v8Heap()): void {
+  let keptBytes = 0;
+  const look = () => {
+    if (heap.utilization() < idleShare && heap.usedBytes() - keptBytes > worthBytes) {
+      heap.collect();
+      keptBytes = heap.usedBytes();
+    }
+    cancel = clock.after(lookEveryMs, look);
+  };
+  let cancel = clock.after(lookEveryMs, look);
+  signal.addEventListener('abort', () => cancel(), { once: true });
+}
+
+export function v8Heap(): Heap {
+  const gc = collector();
+  let last: EventLoopUtilization = performance.eventLoopUtilization();
+  return {
+    utilization() {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      return utilization;
+    },
+    usedBytes: () => getHeapStatistics().used_heap_size,
+    collect: () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
+  };
+}
+
+type Collector = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
+
+/** V8's own collector: a context made while the flag is on has it. */
+function collector(): Collector {
+  setFlagsFromString('--expose-gc');
+  try {
+    return runInNewContext('gc') as Collector;
+  } finally {
+    setFlagsFromString('--no-expose-gc');
+  }
+}

@@ -76,6 +76,11 @@ export class TestPlatform implements AsyncDisposable {
     return mustRun(process.execPath, [launcher, ...args, `--data-dir=${this.dataDir}`], this.#with(options));
   }
 
+  /** A `dormouse` command on this platform with whatever result. */
+  tryDormouse(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return run(process.execPath, [launcher, ...args, `--data-dir=${this.dataDir}`], this.#with(options));
+  }
+
   /** A kubectl command that has to succeed; resolves with its standard output. */
   kubectl(args: readonly string[], options: RunOptions & { readonly program?: string } = {}): Promise<string> {
     return mustRun(options.program ?? defaultKubectl(), args, this.#with(options));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { StatusError } from '#apis/meta/status.ts';
 import { UserError } from '#core/errors.ts';
 import type { Command, Invocation } from '#cli/command.ts';
 import { rootCommand } from '#cli/root.ts';
@@ -57,7 +58,7 @@ describe('a command line', () => {
     [['mak'], 'prog: unknown command "mak"\n  Commands: make\n'],
     [['make'], 'prog make: missing argument THING: What to make\n'],
     [['make', 'cake', '-f', 'flat'], 'prog make: --form: "flat" is not one of round, square\n'],
-    [['make', 'cake', '--colour'], "prog make: Unknown option '--colour'\n"],
+    [['make', 'cake', '--colour'], `prog make: Unknown option '--colour'\n  See "prog make --help".\n`],
     [['secret', 'word'], 'prog secret: unexpected argument "word"\n'],
     [['make', 'cake'], 'prog make: no flour\n  Buy some.\n'],
   ] as const) {
@@ -65,6 +66,11 @@ describe('a command line', () => {
       assert.deepEqual(await runWords(fails, words), { code: 1, stdout: '', stderr: text });
     });
   }
+
+  test('a refusal of the API exits 1 with its message alone', async () => {
+    const refused = tableWith(() => Promise.reject(new StatusError('NotFound', 'things "cake" not found')));
+    assert.deepEqual(await runWords(refused, ['make', 'cake']), { code: 1, stdout: '', stderr: 'prog make: things "cake" not found\n' });
+  });
 
   test('a fault of the program exits 70 with its stack', async () => {
     const result = await runWords(

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { StatusError } from '#apis/meta/status.ts';
 import { UserError } from '#core/errors.ts';
 import type { Command, Invocation, Option } from '#cli/command.ts';
 import { helpText } from '#cli/help.ts';
@@ -19,7 +20,7 @@ export async function runCommand(root: Command, words: readonly string[], surrou
       surroundings.stdout.write(helpText(path));
       return rest.length === 0 || rest.some((word) => word === '--help' || word === '-h') ? 0 : 2;
     }
-    const invocation = parse(command, rest, surroundings);
+    const invocation = parse(path, rest, surroundings);
     if (invocation.options['help'] === true) {
       surroundings.stdout.write(helpText(path));
       return 0;
@@ -43,7 +44,8 @@ function findCommand(root: Command, words: readonly string[]): { path: Command[]
   }
 }
 
-function parse(command: Command, words: readonly string[], surroundings: Surroundings): Invocation {
+function parse(path: readonly Command[], words: readonly string[], surroundings: Surroundings): Invocation {
+  const command = path.at(-1) ?? { options: [] };
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const { name, short, type, multiple, default: fallback } of [...(command.options ?? []), ...globalOptions]) {
     options[name] = {
@@ -53,7 +55,7 @@ function parse(command: Command, words: readonly string[], surroundings: Surroun
       ...(fallback === undefined ? {} : { default: multiple === true ? [fallback] : fallback }),
     };
   }
-  const { values, positionals } = read(words, options);
+  const { values, positionals } = read(path, words, options);
   for (const { name, choices } of command.options ?? []) {
     const value = values[name];
     if (choices !== undefined && typeof value === 'string' && !choices.includes(value)) {
@@ -63,11 +65,11 @@ function parse(command: Command, words: readonly string[], surroundings: Surroun
   return { options: values as Invocation['options'], positionals, ...surroundings };
 }
 
-function read(words: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
+function read(path: readonly Command[], words: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UserError((error as Error).message.split('. ')[0] ?? 'bad arguments', { cause: undefined });
+    throw new UserError((error as Error).message.split('. ')[0] ?? 'bad arguments', { hint: `See "${pathName(path)} --help".` });
   }
 }
 
@@ -85,12 +87,21 @@ function unknownCommand(path: readonly Command[], word: string): UserError {
   return new UserError(`unknown command ${JSON.stringify(word)}`, { hint: `Commands: ${known.join(', ')}` });
 }
 
+function pathName(path: readonly Command[]): string {
+  return path.map(({ name }) => name).join(' ');
+}
+
 function report(error: unknown, path: readonly Command[], { stderr, signal }: Surroundings): number {
   // Interrupted: whoever pressed Ctrl-C knows.
   if (signal.aborted) return 130;
-  const name = path.map((command) => command.name).join(' ');
+  const name = pathName(path);
   if (error instanceof UserError) {
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    return 1;
+  }
+  // The API's refusals are written for people.
+  if (error instanceof StatusError && error.code < 500) {
+    stderr.write(`${name}: ${error.message}\n`);
     return 1;
   }
   stderr.write(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

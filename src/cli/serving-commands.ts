@@ -20,7 +20,8 @@ export const outputOption: Option = {
 const shared = [namespaceOption, dataDirOption];
 const service = { name: 'service', summary: 'Name of the service' };
 
-const deployOptions: readonly Option[] = [
+/** What `deploy` is told about the service, with -f nothing of it. */
+export const deployOptions: readonly Option[] = [
   { name: 'image', type: 'string', placeholder: 'IMAGE', summary: 'Deploy this image' },
   { name: 'source', type: 'string', placeholder: 'DIR', summary: 'Build and deploy this directory' },
   { name: 'file', short: 'f', type: 'string', placeholder: 'FILE', summary: 'Deploy the services of this manifest (- for standard input)' },
@@ -41,7 +42,7 @@ export const servingCommands: readonly Command[] = [
   {
     name: 'deploy',
     summary: 'Deploy an image, a source directory or a manifest, and wait for its URL',
-    options: [...deployOptions, ...shared],
+    options: [...deployOptions, outputOption, ...shared],
     examples: [
       'dormouse deploy --source . --name hello',
       'dormouse deploy --image gcr.io/knative-samples/helloworld-nodejs --env TARGET=world',
@@ -67,7 +68,7 @@ export const servingCommands: readonly Command[] = [
     name: 'traffic',
     summary: 'Show or change how the traffic of a service is shared',
     positionals: [service, { name: 'share', summary: 'REVISION=PERCENT; @latest follows the newest ready revision', rest: true }],
-    options: shared,
+    options: [outputOption, ...shared],
     examples: ['dormouse traffic hello', 'dormouse traffic hello hello-00001=90 @latest=10'],
     run: lazy(async () => (await import('#cli/commands/services.ts')).setTraffic),
   },

@@ -1,5 +1,6 @@
 import { pods } from '#apis/core/v1/pod.ts';
 import { labels } from '#apis/serving/names.ts';
+import { services } from '#apis/serving/v1/kinds.ts';
 import { UserError } from '#core/errors.ts';
 import { connect } from '#cli/api.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
@@ -8,6 +9,9 @@ import { flagOption, textOption, type Invocation } from '#cli/command.ts';
 export async function serviceLogs(invocation: Invocation): Promise<number> {
   const { client, namespace } = await connect(invocation);
   const [name = ''] = invocation.positionals;
+  const tailLines = textOption(invocation, 'tail') ?? '';
+  if (!/^\d+$/.test(tailLines)) throw new UserError(`--tail: ${JSON.stringify(tailLines)} is not a number of lines`);
+  await client.of(services).get(namespace, name);
   const { items } = await client.of(pods).list({ namespace, labelSelector: `${labels.service}=${name}` });
   if (items.length === 0)
     throw new UserError(`service ${name} has no pods now`, {
@@ -21,7 +25,7 @@ export async function serviceLogs(invocation: Invocation): Promise<number> {
         method: 'GET',
         path: `/api/v1/namespaces/${namespace}/pods/${pod.metadata.name}/log`,
         query: {
-          tailLines: textOption(invocation, 'tail') ?? '100',
+          tailLines,
           container: pod.spec?.containers?.[0]?.name ?? '',
           ...(follow ? { follow: 'true' } : {}),
         },

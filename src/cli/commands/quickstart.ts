@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pods } from '#apis/core/v1/pod.ts';
 import { labels } from '#apis/serving/names.ts';
+import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { connect, type Target } from '#cli/api.ts';
@@ -13,6 +14,7 @@ import { table } from '#cli/output.ts';
 import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
 import { waitReady } from '#cli/serving/progress.ts';
+import { readDeployOptions } from '#cli/serving/deploy-options.ts';
 import { deployService } from '#cli/serving/spec.ts';
 import { upDetached } from '#cli/commands/up.ts';
 import { layoutOf } from '#platform/layout.ts';
@@ -69,9 +71,13 @@ async function build(invocation: Invocation): Promise<void> {
 }
 
 async function deploy({ client }: Target, invocation: Invocation) {
-  const options = { ...invocation, options: { env: [`TARGET=${target}`] } };
   // Sleeps after six seconds instead of a minute, so that there is something to see.
-  await deployService(client, 'default', name, image, options, { 'autoscaling.knative.dev/window': '6s' });
+  const annotations = { [`${autoscalingPrefix}window`]: '6s' };
+  await deployService(
+    client,
+    { namespace: 'default', name, image, annotations },
+    readDeployOptions({ options: { env: [`TARGET=${target}`] } }),
+  );
   return waitReady(client, { namespace: 'default', name, timeoutMs: 120_000, stdout: invocation.stdout, signal: invocation.signal });
 }
 

@@ -1,12 +1,13 @@
 import { conditionOf } from '#apis/knative/status.ts';
 import { humanDuration } from '#apis/meta/human-duration.ts';
 import { revisions, services } from '#apis/serving/v1/kinds.ts';
+import type { Service } from '#apis/serving/v1/schemas.ts';
 import { labels } from '#apis/serving/names.ts';
 import { UserError } from '#core/errors.ts';
 import { connect } from '#cli/api.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
 import { printData, table } from '#cli/output.ts';
-import { waitReady } from '#cli/serving/progress.ts';
+import { waitRouted } from '#cli/serving/progress.ts';
 
 /** `dormouse services [-A]`. */
 export async function listServices(invocation: Invocation): Promise<number> {
@@ -27,6 +28,8 @@ export async function listServices(invocation: Invocation): Promise<number> {
 export async function listRevisions(invocation: Invocation): Promise<number> {
   const { client, namespace } = await connect(invocation);
   const [service] = invocation.positionals;
+  // Nothing to list is one thing, a name that was mistyped another.
+  if (service !== undefined) await client.of(services).get(namespace, service);
   const { items } = await client
     .of(revisions)
     .list({ namespace, labelSelector: service === undefined ? undefined : `${labels.service}=${service}` });
@@ -64,16 +67,7 @@ export async function setTraffic(invocation: Invocation): Promise<number> {
   const { client, namespace } = await connect(invocation);
   const [name = '', ...shares] = invocation.positionals;
   const service = await client.of(services).get(namespace, name);
-  if (shares.length === 0) {
-    const rows = (service.status?.traffic ?? []).map(({ revisionName = '', percent = 0, tag = '', url = '' }) => [
-      revisionName,
-      `${percent}%`,
-      tag,
-      url,
-    ]);
-    invocation.stdout.write(`${table(['REVISION', 'PERCENT', 'TAG', 'URL'], rows)}\n`);
-    return 0;
-  }
+  if (shares.length === 0) return printTraffic(invocation, service);
   const traffic = shares.map((share) => {
     const match = /^([^=]+)=(\d{1,3})%?$/.exec(share);
     if (match === null)
@@ -87,8 +81,13 @@ export async function setTraffic(invocation: Invocation): Promise<number> {
   });
   const tagged = (service.spec?.traffic ?? []).filter(({ tag = '', percent = 0 }) => tag !== '' && percent === 0);
   await client.of(services).patch(namespace, name, { type: 'merge', body: { spec: { traffic: [...traffic, ...tagged] } } });
-  await waitReady(client, { namespace, name, timeoutMs: 60_000, stdout: invocation.stdout, signal: invocation.signal });
-  return 0;
+  return printTraffic(invocation, await waitRouted(client, { namespace, name, timeoutMs: 60_000, signal: invocation.signal }));
+}
+
+function printTraffic(invocation: Invocation, { status }: Service): Promise<number> | number {
+  const traffic = status?.traffic ?? [];
+  const rows = traffic.map(({ revisionName = '', percent = 0, tag = '', url = '' }) => [revisionName, `${percent}%`, tag, url]);
+  return print(invocation, ['REVISION', 'PERCENT', 'TAG', 'URL'], rows, traffic);
 }
 
 function print(
@@ -107,7 +106,9 @@ function print(
 
 function readiness(condition: { status: string; reason?: string } | undefined): string {
   if (condition === undefined) return 'Unknown';
-  return condition.status === 'True' ? 'True' : `${condition.status} (${condition.reason ?? ''})`;
+  return condition.status === 'True'
+    ? 'True'
+    : [condition.status, ...((condition.reason ?? '') === '' ? [] : [`(${condition.reason})`])].join(' ');
 }
 
 function age(created: string | undefined): string {

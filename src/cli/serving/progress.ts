@@ -15,6 +15,8 @@ export interface WaitOptions {
   readonly namespace: string;
   readonly name: string;
   readonly timeoutMs: number;
+  /** The newest revision before the change: not what is waited for. */
+  readonly before?: string | undefined;
   readonly stdout: Writable;
   readonly signal: AbortSignal;
 }
@@ -23,7 +25,7 @@ export interface WaitOptions {
  * Waits until the newest spec of a service is ready, printing each step as it happens: revision, image, pod, route. Throws a
  * UserError with the reason, the last log lines and what to do next when it fails.
  */
-export async function waitReady(client: Client, { namespace, name, timeoutMs, stdout, signal }: WaitOptions): Promise<Service> {
+export async function waitReady(client: Client, { namespace, name, timeoutMs, before, stdout, signal }: WaitOptions): Promise<Service> {
   const startedAt = performance.now();
   const said = new Set<string>();
   const say = (step: string, text: string) => {
@@ -36,7 +38,8 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, st
     const service = await client.of(services).get(namespace, name);
     const current = service.status?.observedGeneration === service.metadata.generation;
     const revisionName = service.status?.latestCreatedRevisionName;
-    const revision = revisionName === undefined || !current ? undefined : await find(client, namespace, revisionName);
+    const revision =
+      revisionName === undefined || revisionName === before || !current ? undefined : await find(client, namespace, revisionName);
     if (revision !== undefined) await describeRevision(client, revision, say);
     const ready = conditionOf(service, 'Ready');
     if (current && ready?.status === 'True') {
@@ -52,6 +55,25 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, st
   }
   throw new UserError(`service ${name} is not ready after ${timeoutMs / 1000} s`, {
     hint: `See why: kubectl describe ksvc ${name} -n ${namespace}; kubectl get pods -n ${namespace}`,
+  });
+}
+
+/** Waits until the routes are as the newest spec of a service says; whether a new revision is ready besides is no matter. */
+export async function waitRouted(
+  client: Client,
+  { namespace, name, timeoutMs, signal }: Omit<WaitOptions, 'before' | 'stdout'>,
+): Promise<Service> {
+  let said = '';
+  for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await delay(pollMs, undefined, { signal })) {
+    const service = await client.of(services).get(namespace, name);
+    const routes = conditionOf(service, 'RoutesReady');
+    if (service.status?.observedGeneration !== service.metadata.generation) continue;
+    if (routes?.status === 'True') return service;
+    said = routes?.message ?? '';
+    if (routes?.status === 'False') break;
+  }
+  throw new UserError(`the traffic of ${name} was not changed: ${said === '' ? `no answer within ${timeoutMs / 1000} s` : said}`, {
+    hint: `Requests go where they went before. See: dormouse revisions ${name} -n ${namespace}`,
   });
 }
 
@@ -75,10 +97,16 @@ async function failure(
 ): Promise<UserError> {
   const [pod] = revision === undefined ? [] : await podsOf(client, revision);
   const log = pod === undefined ? '' : await lastLines(client, pod);
-  const next = `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
-  return new UserError(`service ${name} failed: ${failureReason(revision, message)}`, {
-    hint: `${log === '' ? '' : `Last log lines:\n    ${log.split('\n').join('\n    ')}\n  `}Next: ${next}`,
+  const reason = failureReason(revision, message);
+  return new UserError(`service ${name} failed: ${reason}`, {
+    hint: `${log === '' ? '' : `Last log lines:\n    ${log.split('\n').join('\n    ')}\n  `}Next: ${nextStep(reason, namespace, revision)}`,
   });
+}
+
+function nextStep(reason: string, namespace: string, revision: Revision | undefined): string {
+  if (reason.startsWith('Unable to fetch image'))
+    return 'see which images are here with "dormouse image ls"; build one (deploy --source DIR), load it (dormouse image load), or name a registry this machine reaches';
+  return `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
 }
 
 /** The newest revision knows best (`Unable to fetch image …`); the Service only says that its Configuration failed. */

@@ -5,6 +5,7 @@ import { services } from '#apis/serving/v1/kinds.ts';
 import type { Service } from '#apis/serving/v1/schemas.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
+import { readDeployOptions } from '#cli/serving/deploy-options.ts';
 import { deployService } from '#cli/serving/spec.ts';
 
 /** Holds at most one service. */
@@ -18,7 +19,8 @@ function clientWith(existing?: Service): Client {
 }
 
 const deploy = async (options: Record<string, string | boolean | string[]>, existing?: Service) =>
-  (await deployService(clientWith(existing), 'default', 'hello', 'img:2', { options })).service;
+  (await deployService(clientWith(existing), { namespace: 'default', name: 'hello', image: 'img:2' }, readDeployOptions({ options })))
+    .service;
 
 const existing = {
   metadata: { name: 'hello', namespace: 'default', resourceVersion: '7', annotations: { kept: 'yes' } },
@@ -95,11 +97,24 @@ describe('the service a deploy makes', () => {
 
   for (const [options, text] of [
     [{ env: ['=x'] }, '--env: "=x" is not KEY=VALUE'],
-    [{ port: '80a' }, '--port: "80a" is not a whole number'],
+    [{ env: ['x'] }, '--env: "x" is not KEY=VALUE'],
+    [{ port: '80a' }, '--port: "80a" is not a whole number from 1 to 65535'],
+    [{ port: '0' }, '--port: "0" is not a whole number from 1 to 65535'],
+    [{ concurrency: '1001' }, '--concurrency: "1001" is not a whole number from 0 to 1000'],
+    [{ min: '-1' }, '--min: "-1" is not a whole number from 0 to 1000000'],
+    [{ max: '1.5' }, '--max: "1.5" is not a whole number from 0 to 1000000'],
+    [{ min: '3', max: '2' }, '--min 3 is more than --max 2'],
+    [{ cpu: '-1' }, '--cpu: "-1" is not an amount'],
+    [{ memory: 'lots' }, '--memory: "lots" is not an amount'],
+    [{ memory: '0' }, '--memory: "0" is not an amount'],
+    [{ tag: 'New_One' }, '--tag: "New_One" cannot be part of a URL'],
     [{ 'no-traffic': true }, '--no-traffic needs a service that exists already'],
   ] as const) {
     test(`is refused with: ${text}`, async () => {
-      await assert.rejects(deploy(options as never), (error) => error instanceof UserError && error.message === text);
+      await assert.rejects(
+        async () => deploy(options as never),
+        (error) => error instanceof UserError && error.message === text,
+      );
     });
   }
 });

@@ -1,33 +1,46 @@
 import { isReason } from '#apis/meta/status.ts';
+import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { RevisionSpec, Service } from '#apis/serving/v1/schemas.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { deepClone } from '#machinery/deep.ts';
-import { flagOption, listOption, textOption, type Invocation } from '#cli/command.ts';
+import type { DeployOptions } from '#cli/serving/deploy-options.ts';
 
-type Options = Pick<Invocation, 'options'>;
+type Annotations = Readonly<Record<string, string>>;
+type Spec = NonNullable<Service['spec']>;
+type Container = RevisionSpec['containers'][number];
 
 /** Creates the service or changes what the options say of it (`annotations` of its template too); the rest of an existing one stays. */
 export async function deployService(
   client: Client,
-  namespace: string,
-  name: string,
-  image: string,
-  invocation: Options,
-  annotations: Readonly<Record<string, string>> = {},
+  { namespace, name, image, annotations = {} }: { namespace: string; name: string; image: string; annotations?: Annotations },
+  options: DeployOptions,
 ): Promise<{ service: Service; created: boolean }> {
   const existing = await existingService(client, namespace, name);
   const next: Service = existing === undefined ? { metadata: { name, namespace }, spec: {} } : deepClone(existing);
-  applyOptions(next, image, invocation, existing);
-  const template = (next.spec ??= {}).template;
-  if (template !== undefined)
-    template.metadata = { ...template.metadata, annotations: { ...template.metadata?.annotations, ...annotations } };
+  const spec = (next.spec ??= {});
+  const template = (spec.template ??= {});
+  // A name that was brought for the last revision must not be brought again for another one.
+  if (template.metadata?.name !== undefined) delete template.metadata.name;
+  template.metadata = {
+    ...template.metadata,
+    annotations: {
+      ...template.metadata?.annotations,
+      ...scaleAnnotations(options),
+      ...annotations,
+      'client.dormouse.dev/deployed': new Date().toISOString(),
+    },
+  };
+  const revision = (template.spec ??= {} as RevisionSpec);
+  if (options.concurrency !== undefined) revision.containerConcurrency = options.concurrency;
+  changeContainer(servingContainer(revision, image), image, options);
+  routeTraffic(spec, options, existing);
   if (existing === undefined) return { service: await client.of(services).create(next), created: true };
   return { service: await client.of(services).update(next), created: false };
 }
 
-export async function existingService(client: Client, namespace: string, name: string): Promise<Service | undefined> {
+async function existingService(client: Client, namespace: string, name: string): Promise<Service | undefined> {
   try {
     return await client.of(services).get(namespace, name);
   } catch (error) {
@@ -36,56 +49,36 @@ export async function existingService(client: Client, namespace: string, name: s
   }
 }
 
-function applyOptions(service: Service, image: string, invocation: Options, existing: Service | undefined): void {
-  const spec = (service.spec ??= {});
-  const template = (spec.template ??= {});
-  // A name that was brought for the last revision must not be brought again for another one.
-  if (template.metadata?.name !== undefined) delete template.metadata.name;
-  const revision = (template.spec ??= {} as RevisionSpec);
-  const containers = (revision.containers ??= []) as RevisionSpec['containers'];
-  const container =
-    containers.find(({ ports }) => (ports ?? []).length > 0) ??
-    containers[0] ??
-    (containers[0] = { name: '', image } as (typeof containers)[number]);
+function scaleAnnotations({ minScale, maxScale }: DeployOptions): Annotations {
+  return {
+    ...(minScale === undefined ? {} : { [`${autoscalingPrefix}min-scale`]: String(minScale) }),
+    ...(maxScale === undefined ? {} : { [`${autoscalingPrefix}max-scale`]: String(maxScale) }),
+  };
+}
+
+/** The container that has the port, else the first; a new one when there is none. */
+function servingContainer(revision: RevisionSpec, image: string): Container {
+  const containers = (revision.containers ??= []);
+  const found = containers.find(({ ports }) => (ports ?? []).length > 0) ?? containers[0];
+  if (found !== undefined) return found;
+  const made = { image } as Container;
+  containers.push(made);
+  return made;
+}
+
+function changeContainer(container: Container, image: string, { environment, port, limits }: DeployOptions): void {
   container.image = image;
-  if (container.name === '') delete (container as { name?: string }).name;
   const env = new Map((container.env ?? []).map((one) => [one.name, one]));
-  for (const text of listOption(invocation, 'env')) {
-    const at = text.indexOf('=');
-    if (at <= 0) throw new UserError(`--env: ${JSON.stringify(text)} is not KEY=VALUE`);
-    env.set(text.slice(0, at), { name: text.slice(0, at), value: text.slice(at + 1) });
-  }
+  for (const [name, value] of environment) env.set(name, { name, value });
   if (env.size > 0) container.env = [...env.values()];
-  const port = numberOption(invocation, 'port');
-  if (port !== undefined) container.ports = [{ containerPort: port }] as NonNullable<typeof container.ports>;
-  const limits = Object.fromEntries(
-    (['cpu', 'memory'] as const).flatMap((one) =>
-      textOption(invocation, one) === undefined ? [] : [[one, textOption(invocation, one) ?? '']],
-    ),
-  );
+  if (port !== undefined) container.ports = [{ containerPort: port }] as NonNullable<Container['ports']>;
   if (Object.keys(limits).length > 0)
     container.resources = { ...container.resources, limits: { ...container.resources?.limits, ...limits } };
-  const concurrency = numberOption(invocation, 'concurrency');
-  if (concurrency !== undefined) revision.containerConcurrency = concurrency;
-  const scale = { 'min-scale': numberOption(invocation, 'min'), 'max-scale': numberOption(invocation, 'max') };
-  const notes = Object.entries(scale).flatMap(([key, value]) =>
-    value === undefined ? [] : [[`autoscaling.knative.dev/${key}`, String(value)]],
-  );
-  template.metadata = {
-    ...template.metadata,
-    annotations: {
-      ...template.metadata?.annotations,
-      ...Object.fromEntries(notes),
-      'client.dormouse.dev/deployed': new Date().toISOString(),
-    },
-  };
-  routeTraffic(spec, invocation, existing);
 }
 
 /** `--no-traffic` keeps the traffic where it is; `--tag` gives the new revision a URL of its own. */
-function routeTraffic(spec: NonNullable<Service['spec']>, invocation: Options, existing: Service | undefined): void {
-  const tag = textOption(invocation, 'tag');
-  if (flagOption(invocation, 'no-traffic')) {
+function routeTraffic(spec: Spec, { tag, noTraffic }: DeployOptions, existing: Service | undefined): void {
+  if (noTraffic) {
     if (existing === undefined)
       throw new UserError('--no-traffic needs a service that exists already', { hint: 'The first revision takes all traffic.' });
     spec.traffic = (existing.status?.traffic ?? []).map(({ revisionName = '', percent = 0, tag: own }) => ({
@@ -98,11 +91,4 @@ function routeTraffic(spec: NonNullable<Service['spec']>, invocation: Options, e
   if (tag === undefined) return;
   const others = (spec.traffic ?? [{ latestRevision: true, percent: 100 }]).filter((target) => target.tag !== tag);
   spec.traffic = [...others, { latestRevision: true, percent: 0, tag }];
-}
-
-function numberOption(invocation: Options, name: string): number | undefined {
-  const text = textOption(invocation, name);
-  if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new UserError(`--${name}: ${JSON.stringify(text)} is not a whole number`);
-  return Number(text);
 }

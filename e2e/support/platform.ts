@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kubectls } from './kubectl.ts';
+import type { OwnNetwork } from './own-network.ts';
 import { mustRun, run, Running, until, type Result, type RunOptions } from './run.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dormouse.js', import.meta.url));
@@ -12,6 +13,8 @@ export interface PlatformOptions {
   /** More flags of `dormouse up`, e.g. `--runtime=namespaces`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Everything runs in it, on the default ports. */
+  readonly network?: OwnNetwork;
 }
 
 /**
@@ -61,7 +64,8 @@ export class TestPlatform implements AsyncDisposable {
 
   /** Starts it; after `down` again, on the same ports. */
   async up(): Promise<void> {
-    const ports = portNames.map((name) => `--${name}-port=${this.#ports[`${name}Port`] ?? 0}`);
+    const free = this.#options.network === undefined;
+    const ports = free ? portNames.map((name) => `--${name}-port=${this.#ports[`${name}Port`] ?? 0}`) : [];
     const flags = ['--detach', ...ports, ...(this.#options.flags ?? [])];
     await this.dormouse(['up', ...flags], { timeoutMs: 120_000 });
     this.#ports = JSON.parse(await readFile(join(this.dataDir, 'ports.json'), 'utf8')) as Record<string, number>;
@@ -73,7 +77,7 @@ export class TestPlatform implements AsyncDisposable {
 
   /** A `dormouse` command on this platform; it has to succeed. */
   dormouse(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    return mustRun(process.execPath, [launcher, ...args, `--data-dir=${this.dataDir}`], this.#with(options));
+    return mustRun(...this.#where(process.execPath, [launcher, ...args, `--data-dir=${this.dataDir}`]), this.#with(options));
   }
 
   /** A `dormouse` command on this platform with whatever result. */
@@ -83,17 +87,27 @@ export class TestPlatform implements AsyncDisposable {
 
   /** A kubectl command that has to succeed; resolves with its standard output. */
   kubectl(args: readonly string[], options: RunOptions & { readonly program?: string } = {}): Promise<string> {
-    return mustRun(options.program ?? defaultKubectl(), args, this.#with(options));
+    return mustRun(...this.#where(options.program ?? defaultKubectl(), args), this.#with(options));
   }
 
   /** A kubectl command with whatever result. */
   tryKubectl(args: readonly string[], options: RunOptions & { readonly program?: string } = {}): Promise<Result> {
-    return run(options.program ?? defaultKubectl(), args, this.#with(options));
+    return run(...this.#where(options.program ?? defaultKubectl(), args), this.#with(options));
   }
 
   /** A kubectl command that goes on: `logs -f`, `port-forward`, `get -w`. */
   startKubectl(args: readonly string[], options: RunOptions & { readonly program?: string } = {}): Running {
-    return new Running(options.program ?? defaultKubectl(), args, this.#with(options));
+    return new Running(...this.#where(options.program ?? defaultKubectl(), args), this.#with(options));
+  }
+
+  /** A line as a user types it into a shell whose KUBECONFIG is the platform's; it has to succeed. */
+  type(line: string, options: RunOptions = {}): Promise<string> {
+    return mustRun(...this.#where('sh', ['-c', line]), this.#with(options));
+  }
+
+  /** A line whose program goes on. */
+  startTyped(line: string, options: RunOptions = {}): Running {
+    return new Running(...this.#where('sh', ['-c', `exec ${line}`]), this.#with(options));
   }
 
   /** Sends manifests (objects or YAML) to `kubectl apply`. */
@@ -118,6 +132,10 @@ export class TestPlatform implements AsyncDisposable {
     await this.down().catch((error: unknown) => console.error(error));
     if (process.env['KEEP_DATA'] === undefined) await rm(this.dataDir, { recursive: true, force: true });
     else console.error(`kept: ${this.dataDir}`);
+  }
+
+  #where(program: string, args: readonly string[]): [program: string, args: readonly string[]] {
+    return this.#options.network?.inside(program, args) ?? [program, args];
   }
 
   #with(options: RunOptions): RunOptions {

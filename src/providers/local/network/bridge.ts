@@ -7,6 +7,7 @@ import { errorText } from '#core/errors.ts';
 import { Program } from '#providers/local/machine/program.ts';
 import { reportFd, type Launcher } from '#providers/local/machine/launcher.ts';
 import { choosePodCidr, parseIp, parseRoutes, podCidr, type PodCidr } from '#providers/local/network/cidr.ts';
+import { interfaceIndex } from '#providers/local/network/interfaces.ts';
 import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps.ts';
 import { addAddress, createBridge, deleteLink, linkUp } from '#providers/local/network/netlink.ts';
 
@@ -40,12 +41,13 @@ export function shortId(id: string): string {
 export async function openBridge(place: BridgePlace, nat: boolean): Promise<Bridge> {
   const { launcher, id, runDir } = place;
   const interfaceName = `dm${shortId(id)}`;
-  const directory = join(place.interfacesDirectory, interfaceName);
+  const find = () => interfaceIndex(interfaceName, place.interfacesDirectory);
   const stateFile = join(runDir, 'network');
   const network = rememberedNetwork(stateFile) ?? choosePodCidr(id, parseRoutes(readFileSync('/proc/net/route', 'utf8'), interfaceName));
   const step = (...messages: Buffer[]) => runNetlink(launcher, join(runDir, 'bridge.program'), messages);
-  if (!existsSync(directory)) await step(createBridge(interfaceName));
-  const index = Number(readFileSync(join(directory, 'ifindex'), 'utf8'));
+  if (find() === undefined) await step(createBridge(interfaceName));
+  const index = find();
+  if (index === undefined) throw new Error(`the bridge ${interfaceName} was made and cannot be found`);
   await step(addAddress(index, network.bridgeIp, network.prefixLength)).catch(ignoreExisting);
   await step(linkUp(index));
   writeFileSync(stateFile, network.cidr);
@@ -56,7 +58,8 @@ export async function openBridge(place: BridgePlace, nat: boolean): Promise<Brid
 /** Removes the bridge and the translation table; neither needs to exist. */
 export async function closeBridge({ launcher, id, runDir, interfacesDirectory }: BridgePlace): Promise<void> {
   const name = `dm${shortId(id)}`;
-  if (existsSync(join(interfacesDirectory, name))) await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
+  if (interfaceIndex(name, interfacesDirectory) !== undefined)
+    await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
   await run('nft', ['delete', 'table', 'ip', tableName(name)]).catch(() => undefined);
 }
 

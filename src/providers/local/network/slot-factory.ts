@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '#providers/local/host.ts';
 import type { Bridge } from '#providers/local/network/bridge.ts';
 import { AddressPool } from '#providers/local/network/cidr.ts';
+import { interfaceIndex } from '#providers/local/network/interfaces.ts';
 import { holderProgram, podInitNote } from '#providers/local/network/sandbox-program.ts';
 import { isLaunched, send } from '#providers/local/processes.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
@@ -88,7 +89,8 @@ export class SlotFactory {
   async #gone(record: SlotRecord): Promise<void> {
     if (record.hostInterface === '') return;
     const deadline = performance.now() + removalDeadlineMs;
-    while (existsSync(join(this.#host.interfacesDirectory, record.hostInterface)) && performance.now() < deadline) await delay(2);
+    const isThere = () => interfaceIndex(record.hostInterface, this.#host.interfacesDirectory) !== undefined;
+    while (isThere() && performance.now() < deadline) await delay(2);
   }
 }
 

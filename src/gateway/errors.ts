@@ -38,7 +38,7 @@ export const answers = {
   targetTooLong: answer(414, 'URI Too Long', 'the request target is too long', 'user'),
   headTooLarge: answer(431, 'Request Header Fields Too Large', 'the request head is too large or has too many fields', 'user'),
   badCoding: answer(501, 'Not Implemented', 'this transfer coding is not supported; use chunked', 'user'),
-  http2: answer(505, 'HTTP Version Not Supported', 'HTTP/2 is not served yet; use HTTP/1.1', 'user'),
+  http2: answer(505, 'HTTP Version Not Supported', 'HTTP/2 begins with the connection, and over TLS by ALPN', 'user'),
   badVersion: answer(505, 'HTTP Version Not Supported', 'only HTTP/1.0 and HTTP/1.1 are served', 'user'),
   connectFailed: answer(502, 'Bad Gateway', 'no container of the revision accepts connections', 'system', true),
   upstreamClosed: answer(502, 'Bad Gateway', 'the container closed the connection without a response', 'system', true),

@@ -32,6 +32,7 @@ export function backendConfig(key: string, sources: BackendSources): BackendConf
     namespace: service.metadata.namespace ?? '',
     name: name ?? service.metadata.name ?? '',
     isRevision: name !== undefined,
+    ...(speaksHttp2(findPort(service, sources.port)) ? { protocol: 'h2c' as const } : {}),
     containerConcurrency: revision?.spec?.containerConcurrency ?? 0,
     timeoutMs: name === undefined ? 0 : seconds(revision?.spec?.timeoutSeconds ?? 300),
     responseStartTimeoutMs: seconds(revision?.spec?.responseStartTimeoutSeconds),
@@ -84,6 +85,11 @@ function podConfig(pod: Pod | undefined, key: string, address: string, port: num
 export function isServing(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp !== undefined) return false;
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
+/** Knative names the port of such a revision `http2`; elsewhere `h2c` or the protocol itself says it (KEP-3726). */
+function speaksHttp2(port: ServicePort | undefined): boolean {
+  return port?.name === 'http2' || port?.name === 'h2c' || port?.appProtocol === 'kubernetes.io/h2c';
 }
 
 function findPort(service: Service, port: string): ServicePort | undefined {

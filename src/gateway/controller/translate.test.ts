@@ -94,6 +94,15 @@ describe('backends from Services', () => {
     assert.deepEqual(config, { key: 'ns/p', dial: { host: '127.0.0.1', port: 49_000 }, frozen: true });
   });
 
+  test("HTTP/2 is spoken where the port's name or its protocol says so", () => {
+    const protocol = (port: object) => backendConfig('k', { ...sources({}), service: service([port]), port: '80' }).protocol;
+    assert.equal(protocol({ name: 'http', port: 80 }), undefined);
+    assert.equal(protocol({ name: 'http2', port: 80 }), 'h2c');
+    assert.equal(protocol({ name: 'h2c', port: 80 }), 'h2c');
+    assert.equal(protocol({ name: 'grpc', port: 80, appProtocol: 'kubernetes.io/h2c' }), 'h2c');
+    assert.equal(protocol({ name: 'http2', port: 81 }), undefined);
+  });
+
   test('services of one revision are one backend, with the limits of the revision', () => {
     const labelled = service([{ name: 'http', port: 80 }], { 'serving.knative.dev/revision': 'rev' });
     assert.equal(backendKey(labelled, { namespace: 'ns', name: 'svc', port: '80' }), 'revision/ns/rev');

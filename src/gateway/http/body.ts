@@ -29,12 +29,24 @@ export class ChunkedScanner {
   #left = 0;
   #digits = 0;
   #extra = 0;
+  #kept: number[] | null = null;
 
   reset(): void {
     this.#state = size;
     this.#left = 0;
     this.#digits = 0;
     this.#extra = 0;
+    if (this.#kept !== null) this.#kept = [];
+  }
+
+  /** From now on trailer lines are remembered. */
+  keepTrailers(): void {
+    this.#kept = [];
+  }
+
+  /** The trailer lines of a finished message, each with its CRLF. */
+  get trailers(): Buffer {
+    return Buffer.from(this.#kept?.slice(0, -2) ?? []);
   }
 
   get done(): boolean {
@@ -103,6 +115,7 @@ export class ChunkedScanner {
 
   #trailerByte(byte: number): number {
     if (++this.#extra > maxTrailerBytes) return -1;
+    this.#kept?.push(byte);
     switch (this.#state) {
       case lineStart:
         if (byte === CR) return finalLf;
@@ -157,6 +170,16 @@ export class BodyFraming {
   untilClose(): void {
     this.kind = 'close';
     this.done = false;
+  }
+
+  /** Chunked, with the trailer lines remembered for `trailers`. */
+  chunkedWithTrailers(): void {
+    this.chunked();
+    this.#scanner?.keepTrailers();
+  }
+
+  get trailers(): Buffer {
+    return this.#scanner?.trailers ?? Buffer.alloc(0);
   }
 
   /** Where a last chunk could end the message early. */

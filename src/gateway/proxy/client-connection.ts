@@ -4,7 +4,7 @@ import { LF } from '#gateway/http/bytes.ts';
 import { http2Preface, incomplete, targetTooLong, tooManyFields, unsupportedCoding, unsupportedVersion } from '#gateway/http/head.ts';
 import { parseRequestHead, RequestHead } from '#gateway/http/request-head.ts';
 import { forwardedLines, type ForwardedLines } from '#gateway/proxy/compose.ts';
-import type { ProxyContext, Side } from '#gateway/proxy/context.ts';
+import type { ClientEnd, ProxyContext, Side } from '#gateway/proxy/context.ts';
 import { Deadline, type DeadlineList, type Expirable } from '#gateway/proxy/deadlines.ts';
 import { Exchange } from '#gateway/proxy/exchange.ts';
 import { answerProbe, healthy, isHealthProbe } from '#gateway/proxy/probe.ts';
@@ -14,17 +14,26 @@ import type { Wire, WireOwner } from '#gateway/transport/transport.ts';
 
 const head = new RequestHead();
 
+export interface ClientConnectionOptions {
+  /** Where the connection is listed; default: with those of all clients. */
+  readonly registry?: Set<ClientEnd>;
+  /** What the client speaks; 2: the wire is one stream of its connection. */
+  readonly version?: 1 | 2;
+}
+
 /**
  * One client's connection: frames its requests, answers them in order (one exchange at a time, later requests wait), and keeps
  * next to nothing while it is idle.
  */
-export class ClientConnection implements WireOwner, Expirable {
+export class ClientConnection implements WireOwner, Expirable, ClientEnd {
   readonly side: Side;
+  readonly version: 1 | 2;
   readonly body = new BodyFraming();
   /** The connection ends with the current response. */
   closing = false;
   readonly #context: ProxyContext;
   readonly #wire: Wire;
+  readonly #registry: Set<ClientEnd>;
   readonly #deadline: Deadline = new Deadline(this);
   #exchange: Exchange | null = null;
   /** Part of a head, or requests that came before the current one was answered. */
@@ -33,16 +42,20 @@ export class ClientConnection implements WireOwner, Expirable {
   /** Nothing more is read but to see the end: the answer is on its way out. */
   #lingering = false;
   #isHead = false;
+  /** No request has come yet. */
+  #fresh = true;
   #routes: HostRoutes | undefined;
   #table: RouteTable | null = null;
   #remote: string | null = null;
 
-  constructor(context: ProxyContext, side: Side, wire: Wire) {
+  constructor(context: ProxyContext, side: Side, wire: Wire, options: ClientConnectionOptions = {}) {
     this.#context = context;
     this.side = side;
+    this.version = options.version ?? 1;
     this.#wire = wire;
+    this.#registry = options.registry ?? context.clients;
     wire.owner = this;
-    context.clients.add(this);
+    this.#registry.add(this);
     this.#wait(context.head);
     wire.resume();
   }
@@ -94,10 +107,16 @@ export class ClientConnection implements WireOwner, Expirable {
       at = this.body.consume(bytes, start, end);
       if (at < 0) return exchange.refuse(this.#fatal(answers.badBody));
       if (this.body.done) this.#bodyOver();
-      else this.#wait(this.#context.body);
+      else this.#waitForContent();
       if (at > start) exchange.sendBody(bytes.subarray(start, at));
     }
     if (at < end && !this.#lingering) this.#keepUnread(bytes, at, end);
+  }
+
+  /** A stream may rest as long as its request may take: others share its connection, and gRPC streams do rest. */
+  #waitForContent(): void {
+    if (this.version === 2) this.#deadline.cancel();
+    else this.#wait(this.#context.body);
   }
 
   #bodyOver(): void {
@@ -125,7 +144,7 @@ export class ClientConnection implements WireOwner, Expirable {
       }
       const next = parseRequestHead(bytes, at, end, head);
       if (next === incomplete) return this.#partialHead(bytes, at, end);
-      if (next < 0) return this.#refuseHead(next);
+      if (next < 0) return this.#refuseHead(next, bytes, at, end);
       at = this.#request(bytes, next, end);
     }
     if (this.#exchange === null && !this.#lingering) this.#wait(this.body.done ? this.#context.idle : this.#context.body);
@@ -137,13 +156,20 @@ export class ClientConnection implements WireOwner, Expirable {
     if (this.#deadline.list !== this.#context.head) this.#wait(this.#context.head);
   }
 
-  #refuseHead(code: number): void {
-    if (code === http2Preface) this.#refuse(answers.http2);
+  #refuseHead(code: number, bytes: Buffer, at: number, end: number): void {
+    if (code === http2Preface) this.#turnToHttp2(bytes.subarray(at, end));
     else if (code === unsupportedVersion) this.#refuse(answers.badVersion);
     else if (code === tooManyFields) this.#refuse(answers.headTooLarge);
     else if (code === targetTooLong) this.#refuse(answers.targetTooLong);
     else if (code === unsupportedCoding) this.#refuse(answers.badCoding);
     else this.#refuse(answers.malformed);
+  }
+
+  /** HTTP/2 by prior knowledge (RFC 9113 §3.3): only as the very first thing on a connection. */
+  #turnToHttp2(unread: Buffer): void {
+    if (!this.#fresh || !this.#context.http2.accept(this.side, this.#wire, unread)) return this.#refuse(answers.http2);
+    this.#deadline.cancel();
+    this.#registry.delete(this);
   }
 
   /** The rest of a request whose answer is already given. */
@@ -160,6 +186,7 @@ export class ClientConnection implements WireOwner, Expirable {
   /** The request `head` describes, with what follows its head; returns where the next one begins. */
   #request(bytes: Buffer, next: number, end: number): number {
     this.closing = head.close;
+    this.#fresh = false;
     this.#isHead = head.isHead;
     this.#discarded = 0;
     if (head.chunked) this.body.chunked();
@@ -187,7 +214,7 @@ export class ClientConnection implements WireOwner, Expirable {
       return stop;
     }
     if (this.body.done) this.#deadline.cancel();
-    else this.#wait(this.#context.body);
+    else this.#waitForContent();
     const exchange = new Exchange(this.#context, this, target.backend, bytes, head);
     this.#exchange = exchange;
     exchange.begin(bytes, head, rule, target, next, stop);
@@ -229,7 +256,7 @@ export class ClientConnection implements WireOwner, Expirable {
     if (this.#lingering) return this.#wait(this.#context.linger);
     this.#deadline.cancel();
     if (this.#exchange === null) return this.#proceed();
-    if (!this.body.done) this.#wait(this.#context.body);
+    if (!this.body.done) this.#waitForContent();
     this.#exchange.clientDrained();
   }
 
@@ -300,7 +327,7 @@ export class ClientConnection implements WireOwner, Expirable {
   /** Everything is answered and sent: on to the next request. */
   #proceed(): void {
     if (this.closing) {
-      if (this.body.done && this.#unread === null && !this.#wire.pending) this.destroy();
+      if (this.body.done && this.#unread === null && !this.#wire.pending) this.destroy(true);
       else this.#linger();
       return;
     }
@@ -321,11 +348,17 @@ export class ClientConnection implements WireOwner, Expirable {
     this.#wait(this.#wire.pending ? this.#context.write : this.#context.linger);
   }
 
-  destroy(): void {
-    this.#wire.close();
+  /** Connections are told by the `Connection: close` of their next response; those without a request just end. */
+  retire(now: boolean): void {
+    if (now && this.idle) this.destroy();
+  }
+
+  /** `complete`: every answer has gone out in full. */
+  destroy(complete = false): void {
+    this.#wire.close(complete);
     this.#deadline.cancel();
     this.#unread = null;
-    this.#context.clients.delete(this);
+    this.#registry.delete(this);
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.clientGone();

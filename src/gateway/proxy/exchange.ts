@@ -72,7 +72,8 @@ export class Exchange implements SlotWaiter, Expirable {
     const backend = this.#backend;
     const { config } = backend;
     backend.meter.arrive(this.#arrivedAt);
-    if (this.#context.accessLog !== undefined) this.#description = describeRequest(bytes, head, this.#client.remoteAddress);
+    if (this.#context.accessLog !== undefined)
+      this.#description = describeRequest(bytes, head, this.#client.remoteAddress, this.#client.version);
     if (!config.isRevision && backend.pods.length === 0) return this.#answer(answers.noEndpoints);
     if (config.timeoutMs > 0) this.#context.deadlines.of(config.timeoutMs).set(this.#total, this.#arrivedAt);
     if (target.overrides.length > 0) dropNamed(bytes, head, target.overrides);
@@ -159,12 +160,14 @@ export class Exchange implements SlotWaiter, Expirable {
 
   #connect(pod: Pod): void {
     this.#setPhase(this.#context.limits.connectMs);
-    this.#cancelConnect = this.#context.transport.connect(pod.target, (wire) => {
+    this.#cancelConnect = this.#context.connect(pod, (wire, reused) => {
       this.#cancelConnect = null;
       this.#phase?.cancel();
       if (wire === undefined) return this.#connectFailed(pod);
       pod.failures = 0;
-      this.#sendHeld(new UpstreamConnection(this.#context, pod, wire));
+      const connection = new UpstreamConnection(this.#context, pod, wire);
+      connection.reused = reused;
+      this.#sendHeld(connection);
     });
   }
 

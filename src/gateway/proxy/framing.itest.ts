@@ -304,7 +304,6 @@ testEach('requests that could be read in two ways are refused and the connection
     ['GET http://evil.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
     ['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
     ['GET / HTTP/3.0\r\nHost: app.test\r\n\r\n', 505],
-    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
     [`GET /${'a'.repeat(17_000)} HTTP/1.1\r\nHost: app.test\r\n\r\n`, 414],
     [`GET / HTTP/1.1\r\nHost: app.test\r\n${'X: y\r\n'.repeat(200)}\r\n`, 431],
     [`GET / HTTP/1.1\r\nHost: app.test\r\nX: ${'y'.repeat(40_000)}\r\n\r\n`, 431],

@@ -1,13 +1,16 @@
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { answers } from '#gateway/errors.ts';
+import { Http2Client } from '#gateway/http2/client-session.ts';
+import { PodSessions } from '#gateway/http2/upstream-sessions.ts';
 import { ClientConnection } from '#gateway/proxy/client-connection.ts';
 import { defaultLimits, ProxyContext, type AccessRecord, type ProxyLimits, type Side } from '#gateway/proxy/context.ts';
 import { composeAnswer } from '#gateway/proxy/reply.ts';
 import { compileRoutes, type RouteTable } from '#gateway/routes/route-table.ts';
 import type { BackendConfig, RouteConfig, RuleConfig, Visibility } from '#gateway/routes/route-config.ts';
 import { Backend, type BackendEvents } from '#gateway/slots/backend.ts';
-import type { ListenOptions, Transport, WireListener } from '#gateway/transport/transport.ts';
+import type { Pod } from '#gateway/slots/pod.ts';
+import type { ListenOptions, Transport, Wire, WireListener } from '#gateway/transport/transport.ts';
 
 export interface ProxyOptions {
   readonly transport: Transport;
@@ -39,7 +42,11 @@ export class Proxy {
 
   constructor(options: ProxyOptions) {
     const limits = { ...defaultLimits, ...options.limits };
-    this.#context = new ProxyContext(options.transport, options.clock, options.logger, limits);
+    const { transport, clock, logger } = options;
+    this.#context = new ProxyContext(transport, clock, logger, limits, {
+      accept: (side, wire, unread) => this.#turnToHttp2(side, wire, unread),
+      connect: (pod, callback) => this.#sessionsOf(pod).connect(callback),
+    });
     this.#context.accessLog = options.accessLog;
     this.#events = options.events;
   }
@@ -54,16 +61,32 @@ export class Proxy {
       httpsPort: options.httpsPort ?? 443,
       lines: new Map(),
     };
-    const listener = await context.transport.listen(options, (wire) => {
-      if (context.clients.size < context.limits.maxConnections) {
-        void new ClientConnection(context, side, wire);
-        return;
-      }
-      wire.write(composeAnswer(answers.tooManyConnections, true, false));
-      wire.close();
+    const full = () => context.clients.size >= context.limits.maxConnections;
+    const listener = await context.transport.listen(options, {
+      wire(wire) {
+        if (!full()) return void new ClientConnection(context, side, wire);
+        wire.write(composeAnswer(answers.tooManyConnections, true, false));
+        wire.close();
+      },
+      http2(socket) {
+        if (full()) socket.destroy();
+        else void new Http2Client(context, side, socket);
+      },
     });
     this.#listeners.push(listener);
     return listener;
+  }
+
+  #turnToHttp2(side: Side, wire: Wire, unread: Buffer): boolean {
+    const socket = wire.toSocket?.(unread);
+    if (socket === undefined) return false;
+    void new Http2Client(this.#context, side, socket);
+    return true;
+  }
+
+  #sessionsOf(pod: Pod): PodSessions {
+    pod.shared ??= new PodSessions(this.#context, pod);
+    return pod.shared as PodSessions;
   }
 
   /** Replaces everything. */
@@ -139,7 +162,8 @@ export class Proxy {
     const look = () => {
       const passed = context.clock.monotonic() - started;
       for (const client of context.clients) {
-        if (passed >= deadlineMs || (passed >= idleGraceMs && client.idle)) client.destroy();
+        if (passed >= deadlineMs) client.destroy();
+        else client.retire(passed >= idleGraceMs);
       }
       if (context.clients.size === 0) resolve();
       else context.clock.after(50, look);

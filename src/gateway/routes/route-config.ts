@@ -48,6 +48,8 @@ export interface BackendConfig {
   readonly name: string;
   /** Slots, queue, wake and counters apply; a plain Service without endpoints answers 503 at once. */
   readonly isRevision: boolean;
+  /** What its containers speak; default: http1. */
+  readonly protocol?: 'http1' | 'h2c';
   /** Requests at a time in one container; 0: no limit. */
   readonly containerConcurrency: number;
   /** 0: none. */

@@ -80,8 +80,9 @@ export class Backend implements Slots {
 
   #keepOrAdd(known: Map<string, Pod>, wanted: PodConfig): Pod {
     const old = known.get(wanted.key) ?? [...this.#leaving].find((pod) => pod.key === wanted.key);
-    if (old === undefined || JSON.stringify(old.target) !== JSON.stringify(wanted.dial)) {
-      return new Pod(wanted.key, wanted.dial, wanted.frozen ?? false);
+    const http2 = this.config.protocol === 'h2c';
+    if (old === undefined || old.http2 !== http2 || JSON.stringify(old.target) !== JSON.stringify(wanted.dial)) {
+      return new Pod(wanted.key, wanted.dial, wanted.frozen ?? false, http2);
     }
     known.delete(wanted.key);
     this.#leaving.delete(old);

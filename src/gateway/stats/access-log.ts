@@ -14,7 +14,7 @@ const fields: Readonly<Record<string, (record: AccessRecord) => string>> = {
   'Request.Host': ({ host }) => host,
   'Request.RemoteAddr': ({ remote }) => remote,
   'Request.UserAgent': ({ userAgent }) => userAgent,
-  'Request.Proto': () => 'HTTP/1.1',
+  'Request.Proto': ({ proto }) => proto,
   'Response.Code': ({ status }) => String(status),
   'Response.Size': ({ responseBytes }) => String(responseBytes),
   'Response.Latency': ({ durationMs }) => (durationMs / 1000).toFixed(6),

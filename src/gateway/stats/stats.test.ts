@@ -130,6 +130,7 @@ describe('the stream to the autoscaler', () => {
 describe('access log', () => {
   const record = {
     time: start,
+    proto: 'HTTP/1.1',
     remote: '10.0.0.1',
     method: 'GET',
     target: '/a?b',

@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net';
+import { Socket, type Server, type SocketConstructorOpts } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 
 /** The part of Node's internal libuv bindings that the raw transport uses. Everything about them that is not public API is here. */
@@ -130,6 +130,14 @@ export function handleOf(socket: Socket): StreamHandle {
   if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function')
     throw new Error('the socket has no usable handle');
   return handle;
+}
+
+/** A socket of node:net on a handle that was used directly so far; `unread` bytes come first. */
+export function socketOf(handle: StreamHandle, unread: Buffer): Socket {
+  const socket = new Socket({ handle } as unknown as SocketConstructorOpts);
+  socket.pause();
+  socket.unshift(unread);
+  return socket;
 }
 
 /** Takes accepted connections of a listening server before node:net makes sockets of them. */

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
 import {
@@ -17,13 +18,14 @@ import {
 export function netTransport(logger: Logger): Transport {
   return {
     name: 'net',
-    async listen(options, onWire) {
+    async listen(options, acceptor) {
       const { server, listener } = await openServer(options);
       const accept = (socket: net.Socket) => {
+        if (speaksHttp2(socket)) return acceptor.http2(socket);
         const wire = new NetWire(socket, logger);
         socket.on('data', (bytes: Buffer) => wire.received(bytes, bytes.length));
         wire.pause();
-        onWire(wire);
+        acceptor.wire(wire);
       };
       server.on(options.tls === undefined ? 'connection' : 'secureConnection', accept);
       // A failed handshake is the client's affair; the socket is already destroyed.
@@ -32,6 +34,11 @@ export function netTransport(logger: Logger): Transport {
     },
     connect: (target, callback) => connect(target, callback, logger),
   };
+}
+
+/** Whether both sides of a TLS connection have agreed on HTTP/2. */
+export function speaksHttp2(socket: net.Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2';
 }
 
 /** Opens a listening server; `takeConnections` or 'connection' brings its connections. */
@@ -67,7 +74,7 @@ async function tlsServer(options: TlsOptions): Promise<net.Server> {
   const { createServer } = await import('node:tls');
   return createServer({
     allowHalfOpen: true,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: 10_000,
     minVersion: 'TLSv1.2',
     SNICallback: (name, callback) => {
@@ -147,6 +154,15 @@ class NetWire implements Wire {
     if (this.closed) return;
     this.closed = true;
     this.#socket.destroy();
+  }
+
+  toSocket(unread: Buffer): net.Socket {
+    const socket = this.#socket;
+    this.closed = true;
+    socket.removeAllListeners('data');
+    socket.pause();
+    socket.unshift(unread);
+    return socket;
   }
 
   remoteAddress(): string {

@@ -1,7 +1,15 @@
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
-import { loadBindings, takeConnections, type Bindings, type StreamHandle, type WriteRequest } from '#gateway/transport/bindings.ts';
-import { openServer } from '#gateway/transport/net.ts';
+import {
+  loadBindings,
+  socketOf,
+  takeConnections,
+  type Bindings,
+  type StreamHandle,
+  type WriteRequest,
+} from '#gateway/transport/bindings.ts';
+import { openServer, speaksHttp2 } from '#gateway/transport/net.ts';
 import { RawTlsWire } from '#gateway/transport/raw-tls.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
 import {
@@ -25,16 +33,19 @@ export function rawTransport(logger: Logger): Transport {
   const memory = new Memory(loadBindings(), logger);
   return {
     name: 'raw',
-    async listen(options, onWire) {
+    async listen(options, acceptor) {
       const { server, listener } = await openServer(options);
       if (options.tls !== undefined) {
-        server.on('secureConnection', (socket: TLSSocket) => onWire(new RawTlsWire(socket, memory)));
+        server.on('secureConnection', (socket: TLSSocket) => {
+          if (speaksHttp2(socket)) acceptor.http2(socket);
+          else acceptor.wire(new RawTlsWire(socket, memory));
+        });
         server.on('tlsClientError', () => {});
         return listener;
       }
       takeConnections(server, (handle) => {
         handle.setNoDelay?.(true);
-        onWire(new RawWire(handle, memory));
+        acceptor.wire(new RawWire(handle, memory));
       });
       return listener;
     },
@@ -216,6 +227,14 @@ class RawWire implements Wire {
     if (this.#memory.reader !== this) this.#leaveBuffer();
     this.#handle.wire = undefined;
     this.#handle.close();
+  }
+
+  toSocket(unread: Buffer): Socket {
+    this.pause();
+    this.closed = true;
+    if (this.#memory.reader !== this) this.#leaveBuffer();
+    this.#handle.wire = undefined;
+    return socketOf(this.#handle, unread);
   }
 
   remoteAddress(): string {

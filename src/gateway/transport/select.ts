@@ -2,7 +2,7 @@ import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { netTransport } from '#gateway/transport/net.ts';
 import { rawTransport } from '#gateway/transport/raw.ts';
-import type { Transport } from '#gateway/transport/transport.ts';
+import type { Transport, Wire } from '#gateway/transport/transport.ts';
 
 /**
  * The transport to use: the one asked for, or with `auto` the raw one if it really carries bytes both ways on this Node and
@@ -25,7 +25,7 @@ async function tryOut(transport: Transport): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(() => reject(new Error('no answer within a second')), 1000);
   const closers: (() => void)[] = [];
-  const listener = await transport.listen({ port: 0 }, (wire) => {
+  const echo = (wire: Wire) => {
     closers.push(() => wire.close());
     wire.owner = {
       onData: (bytes, start, end) => void wire.write(bytes.subarray(start, end)),
@@ -34,7 +34,8 @@ async function tryOut(transport: Transport): Promise<void> {
       onEnd: () => wire.close(),
     };
     wire.resume();
-  });
+  };
+  const listener = await transport.listen({ port: 0 }, { wire: echo, http2: (socket) => socket.destroy() });
   closers.push(
     transport.connect({ host: listener.host, port: listener.port }, (wire) => {
       if (wire === undefined) return reject(new Error('cannot connect'));

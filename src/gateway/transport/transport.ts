@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
 
@@ -20,8 +21,13 @@ export interface Wire {
   rest(): void;
   /** Sends everything pending, then FIN. Reading goes on; the owner closes the wire in the end. */
   end(): void;
-  /** Closes at once; bytes still pending are lost. No event follows. */
-  close(): void;
+  /**
+   * Closes at once; bytes still pending are lost. No event follows. `complete`: the peer has got all it should get, which matters where
+   * the end of a connection says something of its own.
+   */
+  close(complete?: boolean): void;
+  /** Gives the connection away, with bytes that were read from it in front. Absent where that cannot be. The wire is closed then. */
+  toSocket?(unread: Buffer): Socket;
   /** IP address of the peer; '' when unknown. */
   remoteAddress(): string;
 }
@@ -63,9 +69,16 @@ export interface WireListener {
   close(): Promise<void>;
 }
 
+/** Who takes the accepted connections of a listener. */
+export interface Acceptor {
+  wire(wire: Wire): void;
+  /** A TLS connection on which HTTP/2 was agreed. */
+  http2(socket: Socket): void;
+}
+
 export interface Transport {
   readonly name: 'raw' | 'net';
-  listen(options: ListenOptions, onWire: (wire: Wire) => void): Promise<WireListener>;
+  listen(options: ListenOptions, acceptor: Acceptor): Promise<WireListener>;
   /** Calls back once, never before it returns; the result cancels, after which no call follows. */
   connect(target: DialTarget, callback: (wire: Wire | undefined) => void): () => void;
 }

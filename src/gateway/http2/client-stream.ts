@@ -1,0 +1,104 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Logger } from '#core/logger.ts';
+import { parseResponseHead, ResponseHead } from '#gateway/http/response-head.ts';
+import { requestBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
+import { StreamWire } from '#gateway/http2/stream-wire.ts';
+import { responseFields, trailerFields } from '#gateway/http2/to-fields.ts';
+
+const head = new ResponseHead();
+
+/** A client's stream: brings one request, takes its response. */
+export class ClientStreamWire extends StreamWire {
+  readonly #stream: ServerHttp2Stream;
+  readonly #remoteAddress: string;
+  #responding = false;
+
+  constructor(stream: ServerHttp2Stream, remoteAddress: string, logger: Logger) {
+    super(logger);
+    this.#stream = stream;
+    this.#remoteAddress = remoteAddress;
+    stream.on('drain', () => this.drained());
+    stream.on('finish', () => this.drained());
+    stream.on('aborted', () => this.gone());
+    stream.on('close', () => this.gone());
+    // Reported as aborted or closed, too; whose fault it was makes no difference here.
+    stream.on('error', () => {});
+  }
+
+  protected override get stream(): ServerHttp2Stream {
+    return this.#stream;
+  }
+
+  /** With INTERNAL_ERROR, which is what the engine makes of an error. */
+  protected override reset(stream: ServerHttp2Stream): void {
+    stream.destroy(new Error('the response breaks off'));
+  }
+
+  /** Hands the request to the owner. False: none can be made of the fields. */
+  start(fields: FlatFields): boolean {
+    const stream = this.#stream;
+    const ends = stream.endAfterHeaders;
+    const message = requestBytes(fields, ends);
+    if (message === undefined) return false;
+    this.ended = ends;
+    if (ends) stream.resume();
+    else this.receive(stream, message.chunked);
+    this.deliver(message.head);
+    return true;
+  }
+
+  override write(bytes: Buffer): boolean {
+    const stream = this.#stream;
+    if (this.closed || this.complete || stream.destroyed || stream.closed) return true;
+    let at = 0;
+    while (!this.#responding) {
+      const next = parseResponseHead(bytes, at, bytes.length, head);
+      if (next <= 0) throw new Error('a response to be sent has no proper head');
+      if (head.status >= 200) return this.#respond(bytes, next);
+      this.#interim(bytes);
+      at = next;
+      if (at === bytes.length) return true;
+    }
+    return this.#send(this.unframe(bytes, at));
+  }
+
+  #interim(bytes: Buffer): void {
+    if (head.status === 101) throw new Error('there is no change of protocol in HTTP/2');
+    const [, status, ...fields] = responseFields(bytes, head);
+    const values: Record<string, string | number> = { ':status': Number(status) };
+    for (let index = 0; index < fields.length; index += 2) values[fields[index] as string] = fields[index + 1] as string;
+    this.#stream.additionalHeaders(values);
+  }
+
+  #respond(bytes: Buffer, next: number): boolean {
+    const stream = this.#stream;
+    const { content } = this;
+    this.#responding = true;
+    if ((stream as { headRequest?: boolean }).headRequest === true || head.status === 204 || head.status === 304) content.none();
+    else if (head.chunked) content.chunkedWithTrailers();
+    else if (head.contentLength >= 0) content.length(head.contentLength);
+    else content.untilClose();
+    const fields = responseFields(bytes, head);
+    const data = this.unframe(bytes, next);
+    const hasTrailers = content.done && content.trailers.length > 0;
+    const endStream = content.done && data.length === 0 && !hasTrailers;
+    const waitForTrailers = content.kind === 'chunked' && (!content.done || hasTrailers);
+    if (waitForTrailers) this.sendTrailers(stream, () => trailerFields(content.trailers));
+    stream.respond(fields as never, { endStream, waitForTrailers, sendDate: false } as never);
+    return this.#send(data);
+  }
+
+  #send(data: Buffer): boolean {
+    const stream = this.#stream;
+    if (data.length > 0) stream.write(data);
+    if (this.content.done) {
+      this.complete = true;
+      stream.end();
+    }
+    return !stream.writableNeedDrain;
+  }
+
+  override remoteAddress(): string {
+    return this.#remoteAddress;
+  }
+}

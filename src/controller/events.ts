@@ -6,6 +6,7 @@ import type { Client, ResourceClient } from '#client/client.ts';
 import { isRetriable } from '#client/errors.ts';
 import { timestamp } from '#controller/conditions.ts';
 import type { EventRecorder } from '#controller/controller.ts';
+import { deferred } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
@@ -56,6 +57,8 @@ const maxRemembered = 4096;
 const maxWaiting = 1000;
 const maxMessage = 1024;
 const attempts = 4;
+/** Events come after what they tell of: written at once they would compete with it for the machine. */
+const settleMs = 200;
 
 /**
  * Writes core/v1 Events, best effort: repeated ones are counted up, many similar ones are combined into one, an object that
@@ -74,6 +77,7 @@ class Recorder implements FlushableEventRecorder {
   readonly #buckets = new Recent<Bucket>(maxRemembered);
   readonly #waiting = new Set<Occurrence>();
   #sending: Promise<void> | undefined;
+  #hurry = deferred<void>();
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -98,7 +102,10 @@ class Recorder implements FlushableEventRecorder {
   }
 
   async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending;
+    while (this.#sending !== undefined) {
+      this.#hurry.resolve();
+      await this.#sending;
+    }
   }
 
   #mayTalk(subject: string): boolean {
@@ -136,8 +143,10 @@ class Recorder implements FlushableEventRecorder {
   }
 
   async #send(): Promise<void> {
-    // Leaves the caller's turn first: a reconcile must not wait for an Event.
-    await Promise.resolve();
+    this.#hurry = deferred();
+    const cancel = this.#options.clock.after(settleMs, () => this.#hurry.resolve());
+    await this.#hurry.promise;
+    cancel();
     for (const occurrence of this.#waiting) {
       this.#waiting.delete(occurrence);
       await this.#write(occurrence);

@@ -4,7 +4,7 @@ import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { Lister } from '#client/informer-types.ts';
-import { backoffMs } from '#core/async.ts';
+import { backoffMs, deferred, type Deferred } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
@@ -27,41 +27,62 @@ const ownConditions: ReadonlySet<string> = new Set([
   'PodScheduled',
 ]);
 
+/** How long a pod's steps on its way to ready wait for the next one, which most often comes within that time. */
+const settleMs = 100;
+
+interface Entry {
+  pending: PodReport | undefined;
+  last: PodStatus | undefined;
+  dial: string | undefined;
+  work: Promise<void>;
+  /** Ends the wait of a report that others could follow at once. */
+  hurry: Deferred<void>;
+}
+
 /**
  * Brings what providers report to the API: at most one write of a pod at a time, always the newest report, nothing when nothing
- * changed. A write that fails is tried again until it succeeds, a newer one replaces it, or the pod is gone.
+ * changed. What others act on (ready, no longer ready, ended) is written at once; the steps before may be passed over, since each write
+ * is work for everybody who watches pods, at the very moment when the pod needs the machine. A write that fails is tried again until it
+ * succeeds, a newer one replaces it, or the pod is gone.
  */
 export class PodStatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #entries = new Map<
-    string,
-    { pending: PodReport | undefined; last: PodStatus | undefined; dial: string | undefined; work: Promise<void> }
-  >();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
   }
 
   write(report: PodReport): void {
-    const entry = this.#entries.get(report.uid);
-    if (entry?.pending !== undefined) {
-      entry.pending = report;
-      return;
+    const entry = this.#entries.get(report.uid) ?? newEntry();
+    this.#entries.set(report.uid, entry);
+    if (entry.pending === undefined) {
+      const hurry = this.#settled();
+      entry.hurry = hurry;
+      entry.work = entry.work.then(() => hurry.promise).then(() => this.#send(report.uid));
     }
-    const next = entry ?? { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve() };
-    this.#entries.set(report.uid, next);
-    next.pending = report;
-    next.work = next.work.then(() => this.#send(report.uid));
+    entry.pending = report;
+    if (isUrgent(report.status, entry.last)) entry.hurry.resolve();
   }
 
   /** Resolves when everything reported of the pod so far has been written or given up. */
   async flush(uid: string): Promise<void> {
-    await this.#entries.get(uid)?.work;
+    const entry = this.#entries.get(uid);
+    entry?.hurry.resolve();
+    await entry?.work;
   }
 
   /** The pod is gone from the API. */
   forget(uid: string): void {
     this.#entries.delete(uid);
+  }
+
+  /** Settles by itself after a while. */
+  #settled(): Deferred<void> {
+    const hurry = deferred<void>();
+    const cancel = this.#options.clock.after(settleMs, () => hurry.resolve());
+    void hurry.promise.then(cancel);
+    return hurry;
   }
 
   async #send(uid: string): Promise<void> {
@@ -115,6 +136,18 @@ export class PodStatusWriter {
       .catch((error: unknown) => (isReason(error, 'NotFound') ? undefined : { metadata: { uid } }));
     return now?.metadata.uid !== uid;
   }
+}
+
+function newEntry(): Entry {
+  return { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve(), hurry: deferred() };
+}
+
+function isUrgent({ phase, ...status }: PodStatus, last: PodStatus | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed' || runs(status) || (last !== undefined && runs(last));
+}
+
+function runs({ conditions = [] }: PodStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'ContainersReady' && status === 'True');
 }
 
 /** The top-level fields of the status that differ, null for those that are gone; undefined when there are none. */

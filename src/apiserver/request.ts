@@ -67,6 +67,14 @@ export interface ListView {
   readonly kind: string;
   readonly metadata: ListMeta;
   readonly items: readonly KubeObject[];
+  /** The items for who does not want to keep them all in memory. */
+  readonly held: readonly Held[];
+}
+
+/** An object that can be had again at any time; always the same state. */
+export interface Held {
+  readonly resourceVersion: string;
+  readonly object: KubeObject;
 }
 
 /** One event of a watch. `line` is its encoding (`{"type":…,"object":…}` and a newline), made once for all watchers. */
@@ -74,6 +82,8 @@ export interface WatchFrame {
   readonly type: WatchEventType;
   /** Deep-frozen; a metav1.Status when the type is ERROR. */
   readonly object: unknown;
+  /** The object for who does not want to keep it; absent where it is no stored state. */
+  readonly held?: Held;
   line(): Uint8Array;
 }
 

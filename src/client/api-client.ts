@@ -1,9 +1,11 @@
 import { apiVersionOf, type Resource } from '#apis/definition.ts';
-import type { KubeObject, ObjectList } from '#apis/meta/object.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
 import { StatusError } from '#apis/meta/status.ts';
 import type {
   Client,
+  ClientList,
   DeleteOptions,
+  Held,
   ListOptions,
   Patch,
   RawRequest,
@@ -103,7 +105,7 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
     return this.#object(await this.#caller.call({ method: 'GET', path: this.#path(namespace, name) }));
   }
 
-  async list(options: ListOptions = {}): Promise<ObjectList<T>> {
+  async list(options: ListOptions = {}): Promise<ClientList<T>> {
     const { signal } = options;
     const path = this.#path(options.namespace);
     const answer = await this.#caller.call({ method: 'GET', path, query: listQuery(options), ...(signal === undefined ? {} : { signal }) });
@@ -120,10 +122,12 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
       query['resourceVersionMatch'] = 'NotOlderThan';
     }
     if (options.timeoutSeconds !== undefined) query['timeoutSeconds'] = String(options.timeoutSeconds);
-    for await (const { type, object } of this.#caller.watch({ method: 'GET', path, query, signal: options.signal })) {
+    for await (const { type, object, held } of this.#caller.watch({ method: 'GET', path, query, signal: options.signal })) {
       if (type === 'ERROR') throw isStatus(object) ? StatusError.from(object) : notUnderstood(`WATCH ${path}`, 'the answer is not a watch');
       if (type === 'BOOKMARK') yield { type, object: object as KubeObject };
-      else if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') yield { type, object: this.#object(object) };
+      else if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') {
+        yield { type, object: this.#object(object), ...(held === undefined ? {} : { held: held as Held<T> }) };
+      }
     }
   }
 
@@ -193,8 +197,9 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
   }
 }
 
-function isList<T extends KubeObject>(value: unknown): value is ObjectList<T> {
-  return typeof value === 'object' && value !== null && Array.isArray((value as { items?: unknown }).items) && 'metadata' in value;
+function isList<T extends KubeObject>(value: unknown): value is ClientList<T> {
+  if (typeof value !== 'object' || value === null || !('metadata' in value)) return false;
+  return 'held' in value || Array.isArray((value as { items?: unknown }).items);
 }
 
 function listQuery(options: Omit<ListOptions, 'signal'>): Record<string, string> {

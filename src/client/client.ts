@@ -51,8 +51,17 @@ export interface WatchOptions {
   readonly timeoutSeconds?: number;
   readonly signal: AbortSignal;
 }
+/** An object that can be had again at any time (always the same state): who keeps this need not keep the object. */
+export interface Held<T extends KubeObject> {
+  readonly resourceVersion: string;
+  readonly object: T;
+}
+/** `held`: where the server is in this process, the items without the need to keep them. Reading `items` then parses them all. */
+export interface ClientList<T extends KubeObject> extends ObjectList<T> {
+  readonly held?: readonly Held<T>[];
+}
 export type WatchEvent<T extends KubeObject> =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T; readonly held?: Held<T> }
   | { readonly type: 'BOOKMARK'; readonly object: KubeObject };
 
 export interface WriteOptions {
@@ -75,7 +84,7 @@ export type Patch =
 export interface ResourceClient<T extends KubeObject> {
   readonly resource: Resource<T>;
   get(namespace: string | undefined, name: string): Promise<T>;
-  list(options?: ListOptions): Promise<ObjectList<T>>;
+  list(options?: ListOptions): Promise<ClientList<T>>;
   /** Ends normally when the server ends it; throws StatusError `Expired`/`Gone` when history is too old. */
   watch(options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Namespace and name are read from the object's metadata. */

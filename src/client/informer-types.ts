@@ -1,7 +1,10 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 
-/** Read side of a cache that a list and a watch keep up to date. Objects are deep-frozen. */
+/**
+ * Read side of a cache that a list and a watch keep up to date. Objects are deep-frozen; managed fields may be missing. An object
+ * that is not in use may have to be read and parsed again: look single ones up, or by index, rather than listing all.
+ */
 export interface Lister<T extends KubeObject> {
   get(namespace: string | undefined, name: string): T | undefined;
   list(namespace?: string): readonly T[];
@@ -18,6 +21,8 @@ export interface Informer<T extends KubeObject> extends Lister<T> {
   readonly resource: Resource<T>;
   /** True once the first list is in the cache. */
   readonly synced: boolean;
+  /** `namespace/name` (or `name`) of everything in the cache; costs no reading. */
+  keys(): Iterable<string>;
   whenSynced(signal?: AbortSignal): Promise<void>;
   /** Called after the cache has changed; at registration with `added` for everything known. Returns its removal. */
   on(handler: (event: InformerEvent<T>) => void): () => void;

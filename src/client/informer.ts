@@ -1,6 +1,7 @@
 import { objectKey, type KubeObject } from '#apis/meta/object.ts';
 import type { Resource } from '#apis/definition.ts';
-import type { Client, WatchEvent } from '#client/client.ts';
+import type { Client, Held, WatchEvent } from '#client/client.ts';
+import { heldObject, stateOf } from '#client/held.ts';
 import type { Informer, InformerEvent, Informers } from '#client/informer-types.ts';
 import { ObjectCache } from '#client/object-cache.ts';
 import { Reflector, type Mirror, type ReflectorOptions } from '#client/reflector.ts';
@@ -105,6 +106,10 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
     return this.#cache.get(namespace, name);
   }
 
+  keys(): Iterable<string> {
+    return this.#cache.keys();
+  }
+
   list(namespace?: string): readonly T[] {
     return this.#cache.list(namespace);
   }
@@ -128,15 +133,19 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
     // A wrapper, so that one function registered twice is two registrations.
     const registered = (event: InformerEvent<T>) => handler(event);
     this.#handlers.add(registered);
-    for (const object of this.#cache.list()) this.#deliver(registered, { type: 'added', object });
+    for (const key of this.#cache.keys()) {
+      const object = this.#cache.byKey(key)?.object;
+      if (object !== undefined) this.#deliver(registered, { type: 'added', object });
+    }
     return () => this.#handlers.delete(registered);
   }
 
-  replace(objects: readonly T[]): void {
+  replace(objects: readonly Held<T>[]): void {
     const gone = new Set(this.#cache.keys());
-    for (const object of objects) {
+    for (const held of objects) {
+      const { object } = held;
       gone.delete(objectKey(object));
-      this.#put(object);
+      this.#put(object, held);
     }
     for (const key of gone) this.#remove(key);
     if (this.synced) return;
@@ -145,16 +154,21 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
   }
 
   change(event: WatchEvent<T>): void {
-    if (event.type === 'DELETED') this.#remove(objectKey(event.object), event.object);
-    else if (event.type !== 'BOOKMARK') this.#put(event.object);
+    if (event.type === 'BOOKMARK') return;
+    const held = heldObject(event);
+    const { object } = held;
+    if (event.type === 'DELETED') this.#remove(objectKey(object), object);
+    else this.#put(object, held);
   }
 
-  #put(object: T): void {
-    const known = this.#cache.byKey(objectKey(object));
-    if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
+  #put(object: T, held: Held<T>): void {
+    const key = objectKey(object);
+    const known = this.#cache.byKey(key);
+    if (known !== undefined && known.resourceVersion === held.resourceVersion) return;
+    const before = known === undefined ? undefined : stateOf(known);
     // Same name, other object: whoever knew the first one must hear that it is gone.
-    if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(objectKey(known));
-    const old = this.#cache.set(object);
+    if (before !== undefined && before.metadata.uid !== object.metadata.uid) this.#remove(key);
+    const old = this.#cache.set(key, object, held) === undefined ? undefined : before;
     this.#tell(old === undefined ? { type: 'added', object } : { type: 'updated', object, old });
   }
 

@@ -1,96 +1,159 @@
-import { objectKey, type KubeObject } from '#apis/meta/object.ts';
-import type { Lister } from '#client/informer-types.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import type { Held } from '#client/client.ts';
+import { nameOnly, stateOf } from '#client/held.ts';
 
 type IndexFunction<T> = (object: T) => readonly string[];
-interface Index<T> {
-  readonly values: IndexFunction<T>;
-  readonly filed: Map<string, Set<string>>;
+
+/** Keys that share an index value. */
+interface Bucket {
+  readonly value: string;
+  readonly keys: Set<string>;
 }
 
-const byNamespace = 'dormouse:namespace';
-
-/** Objects by key, with indexes kept in step. What `list` returns is shared until the next change: read it, don't keep it. */
-export class ObjectCache<T extends KubeObject> implements Lister<T> {
-  readonly #objects = new Map<string, T>();
+/**
+ * Objects by key, with indexes kept in step. What it keeps are holds on objects, which need not be in memory; what it gives out is
+ * shared: read it, don't keep it.
+ */
+export class ObjectCache<T extends KubeObject> {
+  readonly #held = new Map<string, Held<T>>();
   readonly #indexes = new Map<string, Index<T>>();
-  #all: readonly T[] | undefined;
-
-  constructor() {
-    this.addIndex(byNamespace, (object) => [object.metadata.namespace ?? '']);
-  }
+  readonly #namespaces = new Buckets();
+  /** The last full list, for as long as somebody uses it and nothing changes. */
+  #all: WeakRef<readonly T[]> | undefined;
 
   get size(): number {
-    return this.#objects.size;
+    return this.#held.size;
   }
 
   keys(): IterableIterator<string> {
-    return this.#objects.keys();
+    return this.#held.keys();
   }
 
-  byKey(key: string): T | undefined {
-    return this.#objects.get(key);
+  byKey(key: string): Held<T> | undefined {
+    return this.#held.get(key);
   }
 
   get(namespace: string | undefined, name: string): T | undefined {
-    return this.#objects.get(namespace === undefined || namespace === '' ? name : `${namespace}/${name}`);
+    return this.#object(namespace === undefined || namespace === '' ? name : `${namespace}/${name}`);
   }
 
   list(namespace?: string): readonly T[] {
-    if (namespace !== undefined) return this.byIndex(byNamespace, namespace);
-    this.#all ??= Object.freeze([...this.#objects.values()]);
-    return this.#all;
+    if (namespace !== undefined) return this.#objects(this.#namespaces.keys(namespace));
+    const known = this.#all?.deref();
+    if (known !== undefined) return known;
+    const all = Object.freeze(this.#objects(this.#held.keys()));
+    this.#all = new WeakRef(all);
+    return all;
   }
 
   byIndex(name: string, value: string): readonly T[] {
     const index = this.#indexes.get(name);
     if (index === undefined) throw new Error(`there is no index ${name}`);
-    const keys = index.filed.get(value);
-    if (keys === undefined) return [];
-    return [...keys].map((key) => this.#objects.get(key)).filter((object) => object !== undefined);
+    return this.#objects(index.keys(value));
   }
 
   addIndex(name: string, values: IndexFunction<T>): void {
     if (this.#indexes.has(name)) return;
-    const index: Index<T> = { values, filed: new Map() };
+    const index = new Index(values);
     this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) file(index, key, object);
+    for (const key of this.#held.keys()) {
+      const object = this.#object(key);
+      if (object !== undefined) index.file(key, object);
+    }
   }
 
-  /** Puts the object in, and returns the one it replaces. */
-  set(object: T): T | undefined {
-    const key = objectKey(object);
-    const old = this.#objects.get(key);
-    this.#objects.set(key, object);
+  /** Puts the object in, and returns what it replaces. */
+  set(key: string, object: T, held: Held<T>): Held<T> | undefined {
+    const old = this.#held.get(key);
+    this.#held.set(key, held);
     this.#all = undefined;
-    for (const index of this.#indexes.values()) {
-      if (old !== undefined) unfile(index, key, old);
-      file(index, key, object);
-    }
+    if (old === undefined) this.#namespaces.add(key, namespaceOf(key));
+    for (const index of this.#indexes.values()) index.file(key, object);
     return old;
   }
 
   /** Takes the object out and returns it. */
   delete(key: string): T | undefined {
-    const old = this.#objects.get(key);
+    const old = this.#held.get(key);
     if (old === undefined) return undefined;
-    this.#objects.delete(key);
+    this.#held.delete(key);
     this.#all = undefined;
-    for (const index of this.#indexes.values()) unfile(index, key, old);
-    return old;
+    this.#namespaces.remove(key, namespaceOf(key));
+    for (const index of this.#indexes.values()) index.unfile(key);
+    return stateOf(old) ?? nameOnly<T>(key);
+  }
+
+  #object(key: string): T | undefined {
+    return this.#held.get(key)?.object;
+  }
+
+  #objects(keys: Iterable<string>): T[] {
+    const objects: T[] = [];
+    for (const key of keys) {
+      const object = this.#object(key);
+      if (object !== undefined) objects.push(object);
+    }
+    return objects;
   }
 }
 
-function file<T>({ values, filed }: Index<T>, key: string, object: T): void {
-  for (const value of values(object)) {
-    const keys = filed.get(value);
-    if (keys === undefined) filed.set(value, new Set([key]));
-    else keys.add(key);
+/** Sets of keys by value; empty ones are dropped. */
+class Buckets {
+  readonly #buckets = new Map<string, Bucket>();
+
+  keys(value: string): Iterable<string> {
+    return this.#buckets.get(value)?.keys ?? [];
+  }
+
+  add(key: string, value: string): Bucket {
+    let bucket = this.#buckets.get(value);
+    if (bucket === undefined) {
+      bucket = { value, keys: new Set() };
+      this.#buckets.set(value, bucket);
+    }
+    bucket.keys.add(key);
+    return bucket;
+  }
+
+  remove(key: string, value: string): void {
+    const keys = this.#buckets.get(value)?.keys;
+    if (keys?.delete(key) && keys.size === 0) this.#buckets.delete(value);
   }
 }
 
-function unfile<T>({ values, filed }: Index<T>, key: string, object: T): void {
-  for (const value of values(object)) {
-    const keys = filed.get(value);
-    if (keys?.delete(key) && keys.size === 0) filed.delete(value);
+/** Remembers where a key is filed: the object it was filed by may be gone when it is taken out. */
+class Index<T> {
+  readonly #values: IndexFunction<T>;
+  readonly #buckets = new Buckets();
+  readonly #filed = new Map<string, readonly Bucket[]>();
+
+  constructor(values: IndexFunction<T>) {
+    this.#values = values;
   }
+
+  keys(value: string): Iterable<string> {
+    return this.#buckets.keys(value);
+  }
+
+  file(key: string, object: T): void {
+    const values = this.#values(object);
+    const known = this.#filed.get(key) ?? [];
+    if (known.length === values.length && known.every(({ value }, at) => value === values[at])) return;
+    this.unfile(key);
+    if (values.length > 0)
+      this.#filed.set(
+        key,
+        values.map((value) => this.#buckets.add(key, value)),
+      );
+  }
+
+  unfile(key: string): void {
+    for (const { value } of this.#filed.get(key) ?? []) this.#buckets.remove(key, value);
+    this.#filed.delete(key);
+  }
+}
+
+function namespaceOf(key: string): string {
+  const slash = key.indexOf('/');
+  return slash < 0 ? '' : key.slice(0, slash);
 }

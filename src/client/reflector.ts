@@ -1,6 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
-import type { ListOptions, ResourceClient, WatchEvent } from '#client/client.ts';
+import type { Held, ListOptions, ResourceClient, WatchEvent } from '#client/client.ts';
 import { isExpired } from '#client/errors.ts';
+import { heldItems } from '#client/held.ts';
 import { backoffMs } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
@@ -16,7 +17,7 @@ export interface ReflectorOptions {
 /** Where a reflector delivers to. */
 export interface Mirror<T extends KubeObject> {
   /** The whole state, as of one moment. */
-  replace(objects: readonly T[]): void;
+  replace(objects: readonly Held<T>[]): void;
   change(event: WatchEvent<T>): void;
 }
 
@@ -70,10 +71,10 @@ export class Reflector<T extends KubeObject> {
       signal,
       ...(version === '' ? { limit: pageSize } : { resourceVersion: version }),
     });
-    const items = [...first.items];
+    const items = heldItems(first);
     for (let next = first.metadata.continue; next;) {
       const page = await this.#client.list({ ...this.#selector, signal, limit: pageSize, continue: next });
-      items.push(...page.items);
+      items.push(...heldItems(page));
       next = page.metadata.continue;
     }
     this.#reached(first.metadata.resourceVersion);

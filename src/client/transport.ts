@@ -36,6 +36,8 @@ export interface TransportResponse {
 export interface TransportFrame {
   readonly type: string;
   readonly object: unknown;
+  /** Where the far end is in this process: the object, without the need to keep it. */
+  readonly held?: unknown;
 }
 
 export interface TransportStreamRequest extends Omit<TransportRequest, 'body'> {

@@ -135,7 +135,7 @@ export class ControllerRun {
   }
 
   #all(): void {
-    for (const object of this.#informer.list()) this.queue.addSlow(objectKey(object));
+    for (const key of this.#informer.keys()) this.queue.addSlow(key);
   }
 
   #scheduleResync(): void {

@@ -1,5 +1,5 @@
 import { checkLimit, checkRevision, checkWrite, compareKeys } from './keys.ts';
-import type { Entry, Storage, StorageEvent, Watch, Write, WriteResult } from './storage.ts';
+import type { Entry, KeyRevision, Storage, StorageEvent, Watch, Write, WriteResult } from './storage.ts';
 import { CompactedError, FutureRevisionError, StorageFailure } from './storage.ts';
 import { WatchHub } from './watch-hub.ts';
 import type { WatchListener } from './watch-hub.ts';
@@ -18,10 +18,12 @@ export class MemoryStorage implements Storage {
   readonly #hub = new WatchHub();
   readonly #keepRevisions: number;
   readonly #entries = new Map<string, Entry>();
+  /** Values by the revision that wrote them: of the entries, and of what `#changes` replaced. */
+  readonly #values = new Map<number, string>();
   /** Keys of `#entries` in byte order; undefined after a key came or went, until a list needs it. */
   #sortedKeys: string[] | undefined;
   /** Changes after `#compacted`, one a revision: the change of revision r is at index r - #compacted - 1. */
-  #changes: Change[] = [];
+  readonly #changes: Change[] = [];
   #revision = 0;
   #compacted = 0;
   #closed = false;
@@ -41,6 +43,19 @@ export class MemoryStorage implements Storage {
   async get(key: string): Promise<Entry | undefined> {
     this.#checkOpen();
     return this.#entries.get(key);
+  }
+
+  valueOf(revision: number): string {
+    this.#checkOpen();
+    checkRevision(revision);
+    const value = this.#values.get(revision);
+    if (value === undefined) throw new CompactedError(this.#compacted);
+    return value;
+  }
+
+  async index(): Promise<{ entries: KeyRevision[]; revision: number }> {
+    const { entries, revision } = await this.list('');
+    return { entries: entries.map(({ key, modRevision }) => ({ key, modRevision })), revision };
   }
 
   async list(
@@ -103,6 +118,7 @@ export class MemoryStorage implements Storage {
     const createRevision = before?.createRevision ?? revision;
     if (value === null) this.#entries.delete(key);
     else this.#entries.set(key, { key, value, createRevision, modRevision: revision });
+    if (value !== null) this.#values.set(revision, value);
     if (value === null || before === undefined) this.#sortedKeys = undefined;
     const event: StorageEvent = {
       type: value === null ? 'delete' : 'put',
@@ -120,7 +136,8 @@ export class MemoryStorage implements Storage {
 
   #compactTo(revision: number): void {
     if (revision <= this.#compacted) return;
-    this.#changes = this.#changes.slice(revision - this.#compacted);
+    const forgotten = this.#changes.splice(0, revision - this.#compacted);
+    for (const { before } of forgotten) if (before !== undefined) this.#values.delete(before.modRevision);
     this.#compacted = revision;
   }
 

@@ -2,9 +2,17 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openForWriting, pragma } from './sqlite-file.ts';
 import type { Entry, Write } from './storage.ts';
 
-/** What became of one write. `previous` is the value it replaced, undefined when the key was new. */
+/** What became of one write. */
 export type Outcome =
-  | { readonly ok: true; readonly revision: number; readonly createRevision: number; readonly previous: string | undefined }
+  | {
+      readonly ok: true;
+      readonly revision: number;
+      readonly createRevision: number;
+      /** The change it replaced, 0 when the key was new. */
+      readonly previousRevision: number;
+      /** Of a deletion: the value it removed. */
+      readonly removed?: string;
+    }
   | { readonly ok: false; readonly current: Entry | undefined };
 
 /** Freed pages are given back to the file system beyond this many, and beyond a quarter of the file. */
@@ -85,21 +93,25 @@ export class SqliteLog implements Disposable {
   }
 
   #apply({ key, value, expected }: Write): Outcome {
-    const { currentOf, change, append, setCurrent, insertCurrent, deleteCurrent } = this.#statements;
-    const at = Number(currentOf.get(key)?.revision ?? 0);
-    const found = at === 0 ? undefined : change.get(at);
-    const previous = found === undefined ? undefined : String(found.value);
+    const { currentOf, append, setCurrent, insertCurrent, deleteCurrent } = this.#statements;
+    const found = currentOf.get(key);
+    const at = Number(found?.revision ?? 0);
     if ((expected !== undefined && expected !== at) || (value === null && at === 0)) {
-      if (found === undefined || previous === undefined) return { ok: false, current: undefined };
-      return { ok: false, current: { key, value: previous, createRevision: Number(found.create_revision), modRevision: at } };
+      return { ok: false, current: at === 0 ? undefined : this.#entryAt(key, at) };
     }
+    const removed = value === null ? { removed: this.#entryAt(key, at).value } : {};
     const revision = ++this.#revision;
     const createRevision = Number(found?.create_revision ?? revision);
     append.run(revision, key, createRevision, at, value);
     if (value === null) deleteCurrent.run(key);
     else if (at === 0) insertCurrent.run(key, revision);
     else setCurrent.run(revision, key);
-    return { ok: true, revision, createRevision, previous };
+    return { ok: true, revision, createRevision, previousRevision: at, ...removed };
+  }
+
+  #entryAt(key: string, modRevision: number): Entry {
+    const row = this.#statements.change.get(modRevision);
+    return { key, value: String(row?.value), createRevision: Number(row?.create_revision), modRevision };
   }
 
   #transaction<T>(body: () => T, onFailure: () => void = () => {}): T {
@@ -122,7 +134,8 @@ function prepareStatements(db: DatabaseSync) {
   return {
     begin: prepare('BEGIN IMMEDIATE'),
     commit: prepare('COMMIT'),
-    currentOf: prepare('SELECT revision FROM current WHERE key = ?'),
+    // The value is the last column: reading the ones before it touches no overflow page.
+    currentOf: prepare('SELECT current.revision, log.create_revision FROM current CROSS JOIN log USING (revision) WHERE current.key = ?'),
     change: prepare('SELECT create_revision, value FROM log WHERE revision = ?'),
     append: prepare('INSERT INTO log (revision, key, create_revision, previous_revision, value) VALUES (?, ?, ?, ?, ?)'),
     insertCurrent: prepare('INSERT INTO current (key, revision) VALUES (?, ?)'),

@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { compareKeys, prefixEnd } from './keys.ts';
 import { openForReading } from './sqlite-file.ts';
 import { CompactedError, FutureRevisionError } from './storage.ts';
-import type { Entry, StorageEvent } from './storage.ts';
+import type { Entry, KeyRevision, StorageEvent } from './storage.ts';
 
 /** Compares above every key: in SQLite any BLOB is above any TEXT. */
 const aboveAllKeys = new Uint8Array(0);
@@ -54,6 +54,20 @@ export class SqliteReader implements Disposable {
       const rows = this.#statements.history.all(after, end, prefix, prefixEnd(prefix) ?? aboveAllKeys);
       return { events: rows.map(toEvent), end, head };
     });
+  }
+
+  /** The value the change `revision` wrote; CompactedError when it is gone, or was a deletion. */
+  valueOf(revision: number): string {
+    const value = this.#statements.value.get(revision)?.value;
+    if (typeof value !== 'string') throw new CompactedError(Number(this.#statements.compacted.get()?.compacted));
+    return value;
+  }
+
+  index(): { entries: KeyRevision[]; revision: number } {
+    return this.#snapshot((revision) => ({
+      entries: this.#statements.index.all().map((row) => ({ key: String(row.key), modRevision: Number(row.revision) })),
+      revision,
+    }));
   }
 
   /** The newest revision on disk. */
@@ -131,6 +145,8 @@ function prepareStatements(db: DatabaseSync) {
     compacted: prepare('SELECT compacted FROM horizon'),
     count: prepare('SELECT count(*) AS keys FROM current'),
     change: prepare(`SELECT ${columns} FROM log WHERE revision = ?`),
+    value: prepare('SELECT value FROM log WHERE revision = ?'),
+    index: prepare('SELECT key, revision FROM current ORDER BY key'),
     get: prepare(`SELECT ${columns} FROM current CROSS JOIN log USING (revision) WHERE current.key = ?`),
     list: prepare(`
       SELECT ${columns} FROM current CROSS JOIN log USING (revision)

@@ -9,7 +9,7 @@ import { SqliteReader } from './sqlite-reader.ts';
 import { backupInThread, SqliteWriter } from './sqlite-writer.ts';
 import type { Committed } from './sqlite-writer.ts';
 import { CompactedError, FutureRevisionError } from './storage.ts';
-import type { Entry, Storage, StorageEvent, StorageFailure, Watch, Write, WriteResult } from './storage.ts';
+import type { Entry, KeyRevision, Storage, StorageEvent, StorageFailure, Watch, Write, WriteResult } from './storage.ts';
 import { WatchHub } from './watch-hub.ts';
 import type { WatchListener } from './watch-hub.ts';
 
@@ -71,6 +71,15 @@ export class SqliteStorage implements Storage {
 
   async get(key: string): Promise<Entry | undefined> {
     return this.#read((reader) => reader.get(key));
+  }
+
+  valueOf(revision: number): string {
+    checkRevision(revision);
+    return this.#read((reader) => reader.valueOf(revision));
+  }
+
+  async index(): Promise<{ entries: KeyRevision[]; revision: number }> {
+    return this.#read((reader) => reader.index());
   }
 
   async list(
@@ -154,11 +163,27 @@ export class SqliteStorage implements Storage {
   }
 
   #publish(group: readonly Committed[]): void {
-    const events = group.flatMap(({ write, outcome }) => (outcome.ok ? [toEvent(write, outcome)] : []));
+    const events = group.flatMap(({ write, outcome }) => (outcome.ok ? [this.#event(write, outcome)] : []));
     const last = events.at(-1);
     if (last === undefined) return;
     this.#revision = last.revision;
     this.#hub.publish(events);
+  }
+
+  #event(write: Write, { revision, createRevision, previousRevision, removed }: Committed['outcome'] & { ok: true }): StorageEvent {
+    if (removed !== undefined) return { type: 'delete', key: write.key, revision, value: removed, previous: removed, createRevision };
+    const valueOf = (at: number) => this.valueOf(at);
+    return {
+      type: 'put',
+      key: write.key,
+      revision,
+      value: write.value ?? '',
+      // Nearly nobody wants it.
+      get previous() {
+        return previousRevision === 0 ? undefined : valueOf(previousRevision);
+      },
+      createRevision,
+    };
   }
 
   #fail(failure: StorageFailure, logger: Logger): void {
@@ -182,10 +207,4 @@ export class SqliteStorage implements Storage {
       throw toStorageFailure(error, this.#options.file);
     }
   }
-}
-
-function toEvent(write: Write, outcome: Committed['outcome'] & { ok: true }): StorageEvent {
-  const { revision, createRevision, previous } = outcome;
-  const type = write.value === null ? 'delete' : 'put';
-  return { type, key: write.key, revision, value: write.value ?? previous ?? '', previous, createRevision };
 }

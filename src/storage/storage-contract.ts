@@ -71,6 +71,37 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       }
     });
 
+    test('a value is found by the revision that wrote it, for as long as history is kept', async () => {
+      await using storage = await open();
+      const first = await put(storage, '/a', 'one');
+      const second = await put(storage, '/a', 'two');
+      const other = await put(storage, '/b', 'b');
+      const gone = await put(storage, '/b', null);
+      assert.deepEqual(
+        [first, second, other].map((revision) => storage.valueOf(revision)),
+        ['one', 'two', 'b'],
+      );
+      assert.throws(() => storage.valueOf(gone), CompactedError);
+      assert.throws(() => storage.valueOf(99), CompactedError);
+      await put(storage, '/c', 'c');
+      await storage.compact(gone + 1);
+      assert.equal(storage.valueOf(second), 'two');
+    });
+
+    test('the index names every key with the revision of its value', async () => {
+      await using storage = await open();
+      await put(storage, '/b', '1');
+      await put(storage, '/a', '2');
+      await put(storage, '/b', '3');
+      await put(storage, '/c', '4');
+      await put(storage, '/c', null);
+      const entries = [
+        { key: '/a', modRevision: 2 },
+        { key: '/b', modRevision: 3 },
+      ];
+      assert.deepEqual(await storage.index(), { entries, revision: 5 });
+    });
+
     test('values come back unchanged', async () => {
       await using storage = await open();
       for (const value of ['', '{"a":"ü€😀"}', 'x'.repeat(300_000), "'; drop table log; --"]) {

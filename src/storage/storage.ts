@@ -14,6 +14,13 @@ export interface Storage extends AsyncDisposable {
 
   get(key: string): Promise<Entry | undefined>;
   /**
+   * The value that the change `revision` wrote, at once and in microseconds: for who keeps revisions instead of values. Current
+   * values can always be read, replaced ones as long as history is kept; CompactedError for what is gone, or was never written.
+   */
+  valueOf(revision: number): string;
+  /** Every key with the revision of its present value, in key order, and the revision of the store they belong to. */
+  index(): Promise<{ entries: KeyRevision[]; revision: number }>;
+  /**
    * Entries whose key starts with `prefix`, in key order (bytes), as of one revision.
    * `after` continues behind that key; `revision` reads an earlier retained state (CompactedError when it is gone,
    * FutureRevisionError when it has not happened yet). Without `limit` (at least 1) everything is returned.
@@ -51,6 +58,7 @@ export interface Entry {
   readonly createRevision: number;
   readonly modRevision: number;
 }
+export type KeyRevision = Pick<Entry, 'key' | 'modRevision'>;
 export interface Write {
   readonly key: string;
   readonly value: string | null;
@@ -64,7 +72,7 @@ export interface StorageEvent {
   readonly revision: number;
   /** The new value; on delete the last value before it. */
   readonly value: string;
-  /** The value before this change; undefined when the key is new. */
+  /** The value before this change; undefined when the key is new. May be read when asked for: at once, or never. */
   readonly previous: string | undefined;
   readonly createRevision: number;
 }

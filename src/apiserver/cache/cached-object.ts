@@ -1,5 +1,6 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import { deepFreeze, withResourceVersion } from '#apiserver/cache/encoding.ts';
+import type { HotObjects } from '#apiserver/cache/hot-objects.ts';
 
 /** How a stored object is brought to a served version. */
 export interface ObjectView {
@@ -9,60 +10,142 @@ export interface ObjectView {
   readonly present?: (object: KubeObject) => KubeObject;
 }
 
+/** Where texts are read again, and who says how long they are kept. */
+export interface TextSource {
+  /** What the change `revision` wrote. Throws when history does not reach back to it. */
+  valueOf(revision: number): string;
+  readonly hot: HotObjects;
+}
+
+/** What an object has in memory while it is in use. */
+interface Contents {
+  text: string;
+  object?: KubeObject;
+  views?: Map<string, KubeObject>;
+}
+
+/** A parsed object is about this many times as large as its text. */
+const parsedWeight = 3;
+
 /**
- * One state of one object: the stored text, and the parsed, deep-frozen object made from it when first asked for.
- * Both are shared by everybody who reads.
+ * One state of one object. Text and parsed form (deep-frozen, shared by everybody who reads) are in memory while the object is
+ * in use and are read from storage again afterwards; who still holds the parsed object then gets the same instance again.
  */
 export class CachedObject {
   readonly key: string;
-  readonly namespace: string;
-  readonly name: string;
   readonly revision: number;
-  readonly #text: string;
-  #object: KubeObject | undefined;
-  #views: Map<string, { readonly object: KubeObject; json?: string }> | undefined;
+  readonly #source: TextSource | undefined;
+  #contents: Contents | undefined;
+  #last: WeakRef<KubeObject> | undefined;
+  /** Set by use, lowered by whoever looks for objects out of use. */
+  used = true;
 
-  constructor(key: string, text: string, revision: number) {
+  /** Without a source the text is kept for as long as the object: for states storage does not have, or not under `revision`. */
+  constructor(key: string, revision: number, text: string | undefined, source?: TextSource) {
     this.key = key;
-    this.#text = text;
     this.revision = revision;
-    const parts = key.split('/');
-    this.name = parts.at(-1) ?? '';
-    this.namespace = parts.length > 5 ? (parts[4] ?? '') : '';
+    this.#source = source;
+    if (text === undefined) return;
+    this.#contents = { text };
+    source?.hot.add(this, text.length);
+  }
+
+  get name(): string {
+    return this.key.slice(this.key.lastIndexOf('/') + 1);
+  }
+
+  /** Empty for cluster-scoped objects. Keys: `/registry/GROUP/PLURAL/[NAMESPACE/]NAME`. */
+  get namespace(): string {
+    const parts = this.key.split('/');
+    return parts.length > 5 ? (parts[4] ?? '') : '';
   }
 
   /** As stored, with its resourceVersion. */
   get object(): KubeObject {
-    this.#object ??= deepFreeze(JSON.parse(withResourceVersion(this.#text, this.revision)) as KubeObject);
-    return this.#object;
+    const contents = this.#load();
+    if (contents.object === undefined) {
+      contents.object = this.#last?.deref() ?? parse(contents.text, this.revision);
+      this.#weigh(contents);
+    }
+    return contents.object;
   }
 
   /** The object through a view; the same frozen instance for every caller. */
-  objectIn(view: ObjectView): KubeObject {
-    return view.present === undefined ? this.object : this.#viewed(view, view.present).object;
+  objectIn({ id, present }: ObjectView): KubeObject {
+    const { object } = this;
+    if (present === undefined) return object;
+    const contents = this.#load();
+    const known = contents.views?.get(id);
+    if (known !== undefined) return known;
+    const viewed = deepFreeze(present(object));
+    if (viewed === object) return object;
+    contents.views ??= new Map();
+    contents.views.set(id, viewed);
+    this.#weigh(contents);
+    return viewed;
   }
 
-  /** Its JSON. Not kept where the stored text can be reused. */
+  /** Its JSON; the stored text where that can be reused. */
   jsonIn(view: ObjectView): string {
-    if (view.present === undefined) return withResourceVersion(this.#text, this.revision);
-    const viewed = this.#viewed(view, view.present);
-    if (viewed.object === this.object) return withResourceVersion(this.#text, this.revision);
-    viewed.json ??= JSON.stringify(viewed.object);
-    return viewed.json;
+    if (view.present !== undefined) {
+      const viewed = this.objectIn(view);
+      if (viewed !== this.object) return JSON.stringify(viewed);
+    }
+    return withResourceVersion(this.#load().text, this.revision);
+  }
+
+  /** This state through a view, for caches that keep no objects of their own. */
+  heldIn(view: ObjectView): HeldObject {
+    return new HeldObject(this, view);
   }
 
   /** The same state under a later revision: how a watch shows an object that has left its selection. */
   at(revision: number): CachedObject {
-    return new CachedObject(this.key, this.#text, revision);
+    return new CachedObject(this.key, revision, this.#load().text);
   }
 
-  #viewed(view: ObjectView, present: (object: KubeObject) => KubeObject): { readonly object: KubeObject; json?: string } {
-    const known = this.#views?.get(view.id);
-    if (known !== undefined) return known;
-    const object = deepFreeze(present(this.object));
-    this.#views ??= new Map();
-    const viewed = { object };
-    this.#views.set(view.id, viewed);
-    return viewed;
+  /** Lets go of what can be read again. */
+  release(): void {
+    const object = this.#contents?.object;
+    if (object !== undefined) this.#last = new WeakRef(object);
+    this.#contents = undefined;
   }
+
+  #load(): Contents {
+    this.used = true;
+    if (this.#contents !== undefined) return this.#contents;
+    const text = this.#source?.valueOf(this.revision) ?? '';
+    const contents: Contents = { text };
+    this.#contents = contents;
+    this.#source?.hot.add(this, text.length);
+    return contents;
+  }
+
+  /** A parsed form has come to what is in memory. */
+  #weigh({ text }: Contents): void {
+    this.#source?.hot.grow(this, text.length * parsedWeight);
+  }
+}
+
+/** What takes the place of an object in somebody's cache: the object can be had from it at any time. */
+export class HeldObject {
+  readonly #cached: CachedObject;
+  readonly #view: ObjectView;
+
+  constructor(cached: CachedObject, view: ObjectView) {
+    this.#cached = cached;
+    this.#view = view;
+  }
+
+  get resourceVersion(): string {
+    return String(this.#cached.revision);
+  }
+
+  get object(): KubeObject {
+    return this.#cached.objectIn(this.#view);
+  }
+}
+
+function parse(text: string, revision: number): KubeObject {
+  return deepFreeze(JSON.parse(withResourceVersion(text, revision)) as KubeObject);
 }

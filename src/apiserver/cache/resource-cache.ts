@@ -1,5 +1,4 @@
-import { CachedObject } from '#apiserver/cache/cached-object.ts';
-import type { StorageEvent } from '#storage/storage.ts';
+import type { CachedObject } from '#apiserver/cache/cached-object.ts';
 
 /** One change, shared by every watcher of the resource. */
 export interface CacheEvent {
@@ -8,16 +7,29 @@ export interface CacheEvent {
   /** The new state; on deletion the last one, with the revision of the deletion. */
   readonly current: CachedObject;
   readonly previous: CachedObject | undefined;
-  /** Encoded frames by view and shape, made once. Filled by the watch layer. */
+  /** Length of the text. */
+  readonly size: number;
+  /** Encoded frames by view and shape, made once. Filled by the watch layer, emptied when every watcher has passed. */
   readonly frames: Map<string, unknown>;
 }
 
-/** Changes kept in memory for each resource; a watcher that falls further behind is cut off. */
+/** Changes kept in memory for watchers that lag behind, by number and by characters; one that falls further back is cut off. */
 export const eventWindow = 2048;
+const eventCharacters = 32 * 2 ** 20;
+/** Changes kept after every watcher has seen them, for who comes back soon. Older ones are in storage's log. */
+export const recentEvents = 64;
+
+/** A watcher's place among a resource's changes. */
+export interface Follower {
+  /** Everything up to this revision has been seen. Only moves forward. */
+  position: number;
+  /** Called after every batch of changes. */
+  wake(): void;
+}
 
 /**
  * Current objects of one resource in key order, and its latest changes. Filled and driven by the WatchCache.
- * Readers hold positions into the window instead of queues of their own, so a slow watcher costs no memory.
+ * Followers hold positions into the window instead of queues of their own, so a slow one costs no memory of its own.
  */
 export class ResourceCache {
   readonly prefix: string;
@@ -25,14 +37,19 @@ export class ResourceCache {
   /** Sorted. */
   readonly #keys: string[] = [];
   #events: CacheEvent[] = [];
+  #eventsSize = 0;
   #windowStart: number;
   #lastChange: number;
+  /** Changes up to this one have been seen by every follower, and their frames are gone. */
+  #passed: number;
+  readonly #followers = new Set<Follower>();
   readonly #listeners = new Set<() => void>();
 
   constructor(prefix: string, revision: number) {
     this.prefix = prefix;
     this.#windowStart = revision;
     this.#lastChange = revision;
+    this.#passed = revision;
   }
 
   get size(): number {
@@ -69,16 +86,9 @@ export class ResourceCache {
     return lowerBound(this.#keys, `${prefix.slice(0, -1)}0`) - upperBound(this.#keys, after);
   }
 
-  /** Changes after `revision` that are still in the window, oldest first. */
-  eventsAfter(revision: number): readonly CacheEvent[] {
-    let low = 0;
-    let high = this.#events.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#events[middle]?.revision ?? 0) <= revision) low = middle + 1;
-      else high = middle;
-    }
-    return this.#events.slice(low);
+  /** The next change after `revision`, if it is in the window. */
+  eventAfter(revision: number): CacheEvent | undefined {
+    return this.#events[this.#indexAfter(revision)];
   }
 
   /** Called after every batch of changes. Returns its removal. */
@@ -87,31 +97,67 @@ export class ResourceCache {
     return () => this.#listeners.delete(listener);
   }
 
+  /** As long as somebody follows, the window reaches back to the slowest follower's position, within its limit. */
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
+  }
+
   /** Takes an object of the initial list. */
   load(object: CachedObject): void {
     this.#insert(object);
   }
 
-  apply(event: StorageEvent): void {
-    const previous = this.#objects.get(event.key);
-    const current = new CachedObject(event.key, event.value, event.revision);
-    const deleted = event.type === 'delete';
-    if (deleted) this.#remove(event.key);
+  /** Takes a change: the new state, or at a deletion the last one; `size` is the length of its text. */
+  apply(current: CachedObject, deleted: boolean, size: number): void {
+    const previous = this.#objects.get(current.key);
+    if (deleted) this.#remove(current.key);
     else this.#insert(current);
-    this.#lastChange = event.revision;
-    this.#events.push({ revision: event.revision, deleted, current, previous, frames: new Map() });
-    if (this.#events.length >= eventWindow * 1.25) this.#trim();
+    this.#lastChange = current.revision;
+    this.#events.push({ revision: current.revision, deleted, current, previous, size, frames: new Map() });
+    this.#eventsSize += size;
   }
 
   /** Wakes the watchers; once for a batch. */
   notify(): void {
+    this.#trim();
+    for (const follower of this.#followers) follower.wake();
     for (const listener of this.#listeners) listener();
   }
 
   #trim(): void {
-    const dropped = this.#events.length - eventWindow;
+    let seen = this.#lastChange;
+    for (const { position } of this.#followers) seen = Math.min(seen, position);
+    const passed = this.#indexAfter(seen);
+    for (let index = this.#indexAfter(this.#passed); index < passed; index += 1) this.#events[index]?.frames.clear();
+    this.#passed = Math.max(this.#passed, seen);
+    const dropped = this.#droppable(passed);
+    if (dropped === 0) return;
     this.#windowStart = this.#events[dropped - 1]?.revision ?? this.#windowStart;
     this.#events = this.#events.slice(dropped);
+    this.#eventsSize = sizeOf(this.#events);
+  }
+
+  /** How many changes to forget: those nobody waits for, in strides; more when there are too many or they are too long. */
+  #droppable(passed: number): number {
+    const { length } = this.#events;
+    const spare = Math.max(Math.min(passed, length - recentEvents), length - eventWindow);
+    let dropped = spare < recentEvents ? 0 : spare;
+    let size = this.#eventsSize - sizeOf(this.#events.slice(0, dropped));
+    for (; size > eventCharacters; dropped += 1) size -= this.#events[dropped]?.size ?? size;
+    return dropped;
+  }
+
+  /** Index of the first change after `revision`. */
+  #indexAfter(revision: number): number {
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#events[middle]?.revision ?? 0) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #insert(object: CachedObject): void {
@@ -126,6 +172,10 @@ export class ResourceCache {
     if (!this.#objects.delete(key)) return;
     this.#keys.splice(lowerBound(this.#keys, key), 1);
   }
+}
+
+function sizeOf(events: readonly CacheEvent[]): number {
+  return events.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** First index whose key is not less than `key`. */

@@ -1,11 +1,13 @@
 import { deferred, type Deferred } from '#core/async.ts';
-import { CachedObject } from '#apiserver/cache/cached-object.ts';
+import { CachedObject, type TextSource } from '#apiserver/cache/cached-object.ts';
+import { HotObjects } from '#apiserver/cache/hot-objects.ts';
 import type { CacheEvent } from '#apiserver/cache/resource-cache.ts';
 import { ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { Storage, StorageEvent, Watch } from '#storage/storage.ts';
 
 const root = '/registry/';
-const pageSize = 2000;
+/** Characters of text, parsed objects counted at three times their text. Bytes in memory are about the same number. */
+const hotWeight = 12 * 2 ** 20;
 
 /** Prefix of a resource's keys, with its trailing slash. */
 export function resourcePrefix(group: string, plural: string): string {
@@ -19,11 +21,13 @@ export function objectKeyOf(group: string, plural: string, namespace: string, na
 }
 
 /**
- * Mirror of the whole storage, kept up to date by one storage watch. `revision` is how far it has got; `fresh()` waits until
- * it has everything that was committed when it was called, so that a client reads its own writes.
+ * Mirror of the whole storage, kept up to date by one storage watch: every key, and the contents of what is in use. `revision` is
+ * how far it has got; `fresh()` waits until it has everything that was committed when it was called, so that a client reads its
+ * own writes.
  */
 export class WatchCache implements AsyncDisposable {
   readonly #storage: Storage;
+  readonly #source: TextSource;
   readonly #resources = new Map<string, ResourceCache>();
   #revision = 0;
   #watch: Watch | undefined;
@@ -32,6 +36,7 @@ export class WatchCache implements AsyncDisposable {
 
   private constructor(storage: Storage, failed: (error: unknown) => void) {
     this.#storage = storage;
+    this.#source = { valueOf: (revision) => storage.valueOf(revision), hot: new HotObjects(hotWeight) };
     this.#failed = failed;
   }
 
@@ -70,21 +75,11 @@ export class WatchCache implements AsyncDisposable {
   async history(prefix: string, revision: number): Promise<CacheEvent[]> {
     const until = this.#revision;
     const events: CacheEvent[] = [];
-    const complete = deferred<void>();
-    // The log is read from its root: only there is some event certain to reach `until`.
-    const watch = await this.#storage.watch(root, revision, (batch) => {
-      for (const event of batch) {
-        if (event.revision <= until && event.key.startsWith(prefix)) events.push(historical(event));
-        if (event.revision >= until) complete.resolve();
-      }
+    // Once the watch is live it has delivered everything up to the newest revision.
+    const watch = await this.#storage.watch(prefix, revision, (batch) => {
+      for (const event of batch) if (event.revision <= until) events.push(historical(event));
     });
-    if (revision >= until) complete.resolve();
-    try {
-      await Promise.race([complete.promise, watch.done]);
-    } finally {
-      watch[Symbol.dispose]();
-      await watch.done.catch(() => {});
-    }
+    watch[Symbol.dispose]();
     return events;
   }
 
@@ -94,20 +89,9 @@ export class WatchCache implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    let after: string | undefined;
-    let revision: number | undefined;
-    for (;;) {
-      const page = await this.#storage.list(root, {
-        limit: pageSize,
-        ...(after === undefined ? {} : { after }),
-        ...(revision === undefined ? {} : { revision }),
-      });
-      revision ??= page.revision;
-      for (const entry of page.entries) {
-        this.#byKey(entry.key, revision).load(new CachedObject(entry.key, entry.value, entry.modRevision));
-      }
-      after = page.entries.at(-1)?.key;
-      if (!page.more) break;
+    const { entries, revision } = await this.#storage.index();
+    for (const { key, modRevision } of entries) {
+      this.#byKey(key, revision).load(new CachedObject(key, modRevision, undefined, this.#source));
     }
     this.#revision = revision;
     this.#watch = await this.#storage.watch(root, revision, (events) => this.#apply(events));
@@ -118,7 +102,13 @@ export class WatchCache implements AsyncDisposable {
     const touched = new Set<ResourceCache>();
     for (const event of events) {
       const resource = this.#byKey(event.key, this.#revision);
-      resource.apply(event);
+      const deleted = event.type === 'delete';
+      // What a deletion leaves has no change of its own to be read again from.
+      resource.apply(
+        new CachedObject(event.key, event.revision, event.value, deleted ? undefined : this.#source),
+        deleted,
+        event.value.length,
+      );
       touched.add(resource);
       this.#revision = event.revision;
     }
@@ -148,7 +138,7 @@ export class WatchCache implements AsyncDisposable {
 }
 
 function historical(event: StorageEvent): CacheEvent {
-  const previous = event.previous === undefined ? undefined : new CachedObject(event.key, event.previous, event.revision - 1);
-  const current = new CachedObject(event.key, event.value, event.revision);
-  return { revision: event.revision, deleted: event.type === 'delete', current, previous, frames: new Map() };
+  const previous = event.previous === undefined ? undefined : new CachedObject(event.key, event.revision - 1, event.previous);
+  const current = new CachedObject(event.key, event.revision, event.value);
+  return { revision: event.revision, deleted: event.type === 'delete', current, previous, size: event.value.length, frames: new Map() };
 }

@@ -34,7 +34,7 @@ export async function writeKey(storage: Storage, key: string, value: string | nu
 export function writtenObject(call: ResourceCall, key: string, text: string, revision: number): CachedObject {
   const { group, plural } = call.served.definition;
   const cached = call.context.cache.resource(group, plural).get(key);
-  return cached?.revision === revision ? cached : new CachedObject(key, text, revision);
+  return cached?.revision === revision ? cached : new CachedObject(key, revision, text);
 }
 
 export function objectResponse(call: ResourceCall, cached: CachedObject, status = 200): ApiResponse {

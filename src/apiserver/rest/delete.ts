@@ -37,7 +37,7 @@ export async function deleteObject(call: ResourceCall, options: ParsedDeleteOpti
     if (result.current === undefined) throw notFound(call.served.definition.group, call.served.definition.plural, call.info.name);
     if (attempt === attempts)
       throw conflict(call.served.definition.group, call.served.definition.plural, call.info.name, 'too many concurrent changes');
-    current = new CachedObject(key, result.current.value, result.current.modRevision);
+    current = new CachedObject(key, result.current.modRevision, result.current.value);
   }
 }
 

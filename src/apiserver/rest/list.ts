@@ -73,7 +73,7 @@ async function listAt(
     for (;;) {
       const page = await storage.list(selection.prefix, { limit: 500, revision, ...(from === '' ? {} : { after: from }) });
       for (const { key, value, modRevision } of page.entries) {
-        const object = new CachedObject(key, value, modRevision);
+        const object = new CachedObject(key, modRevision, value);
         if (!selection.matches(object)) continue;
         if (limit > 0 && objects.length === limit) {
           return { objects, metadata: pageMeta(revision, objects.at(-1)?.key ?? '', undefined) };
@@ -141,6 +141,9 @@ function listBody(
     metadata: page.metadata,
     get items() {
       return (parsed ??= page.objects.map((object) => object.objectIn(selection.view)));
+    },
+    get held() {
+      return page.objects.map((object) => object.heldIn(selection.view));
     },
   };
   const contentType = 'application/json';

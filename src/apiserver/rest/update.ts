@@ -50,7 +50,7 @@ export async function updateObject(call: ResourceCall, options: WriteOptions, tr
     if ('response' in outcome) return outcome.response;
     if (outcome.current === undefined) throw missing(call);
     if (attempt === attempts) throw lostRace(call);
-    current = new CachedObject(key, outcome.current.value, outcome.current.modRevision);
+    current = new CachedObject(key, outcome.current.modRevision, outcome.current.value);
   }
 }
 

@@ -3,7 +3,7 @@ import type { WatchEventType } from '#apis/meta/object.ts';
 import { StatusError } from '#apis/meta/status.ts';
 import type { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { deepFreeze, utf8 } from '#apiserver/cache/encoding.ts';
-import type { CacheEvent, ResourceCache } from '#apiserver/cache/resource-cache.ts';
+import type { CacheEvent, Follower, ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
 import type { AnswerShape } from '#apiserver/negotiation/accept.ts';
 import { versionOf } from '#apiserver/registry/kind-registry.ts';
@@ -43,27 +43,32 @@ export async function* watchFrames(sources: WatchSources, request: WatchRequest)
   const resource = sources.cache.resource(group, plural);
   const framer = new Framer(request, sources.clock);
   const lifetime = lifetimeOf(request, sources.clock);
+  let place: Place | undefined;
   try {
     const start = startOf(options, sources.cache.revision);
     await waitForRevision(sources, start.waitFor);
-    let position = start.after ?? sources.cache.revision;
+    const now = sources.cache.revision;
+    const from = start.after ?? now;
+    const behind = !start.state && from < resource.windowStart;
+    // Taken before anything is sent: the consumer may take its time, and the cache moves on meanwhile.
+    place = new Place(resource, start.state || behind ? now : from);
     if (start.state) {
-      position = sources.cache.revision;
-      // A copy: the consumer may take its time, and the cache moves on meanwhile.
       const objects = Array.from(resource.range(selection.prefix));
       for (const object of objects) if (selection.matches(object)) yield framer.added(object);
-      if (options.sendInitialEvents === true) yield framer.bookmark(position, { [initialEventsEnd]: 'true' });
-    } else if (position < resource.windowStart) {
-      const until = sources.cache.revision;
-      for (const event of await sources.cache.history(resource.prefix, position)) yield* framer.event(event);
-      position = until;
+      if (options.sendInitialEvents === true) yield framer.bookmark(now, { [initialEventsEnd]: 'true' });
+    } else if (behind) {
+      for (const event of await sources.cache.history(resource.prefix, from)) {
+        const frame = framer.event(event);
+        if (frame !== undefined) yield frame;
+      }
     }
-    yield* follow(sources, resource, framer, position, request, lifetime.signal);
+    yield* follow(sources, place, framer, request, lifetime.signal);
   } catch (error) {
     const status = asStatus(error, options);
     if (status !== undefined) yield framer.error(status);
     else if (!lifetime.signal.aborted) throw error;
   } finally {
+    place?.[Symbol.dispose]();
     lifetime.end();
   }
 }
@@ -84,54 +89,61 @@ function startOf({ revision, sendInitialEvents }: ListOptions, current: number):
 }
 
 async function* follow(
-  sources: WatchSources,
-  resource: ResourceCache,
+  { cache, clock }: WatchSources,
+  place: Place,
   framer: Framer,
-  from: number,
   { options }: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchFrame> {
-  let position = from;
-  let bookmarkAt = sources.clock.monotonic() + bookmarkEveryMs;
-  const changed = new Signal();
-  const unsubscribe = resource.onChange(() => changed.raise());
-  try {
-    while (!signal.aborted) {
-      if (position < resource.windowStart) return;
-      for (const event of resource.eventsAfter(position)) {
-        // The consumer may have been slow over a yield; the events in hand are still good, their successors may be gone.
-        yield* framer.event(event);
-        position = event.revision;
-        if (signal.aborted) return;
-      }
-      if (resource.lastChange > position) continue;
-      position = Math.max(position, sources.cache.revision);
-      if (options.allowWatchBookmarks && sources.clock.monotonic() >= bookmarkAt) {
-        bookmarkAt = sources.clock.monotonic() + bookmarkEveryMs;
-        yield framer.bookmark(position);
-        continue;
-      }
-      await changed.wait(sources.clock, options.allowWatchBookmarks ? bookmarkAt - sources.clock.monotonic() : undefined, signal);
+  let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+  while (!signal.aborted) {
+    const event = place.next();
+    if (event === 'lost') return;
+    if (event !== undefined) {
+      const frame = framer.event(event);
+      if (frame !== undefined) yield frame;
+      place.position = event.revision;
+      continue;
     }
-    if (options.allowWatchBookmarks && resource.lastChange <= position) yield framer.bookmark(Math.max(position, sources.cache.revision));
-  } finally {
-    unsubscribe();
+    place.position = Math.max(place.position, cache.revision);
+    if (options.allowWatchBookmarks && clock.monotonic() >= bookmarkAt) {
+      bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+      yield framer.bookmark(place.position);
+      continue;
+    }
+    await place.change(clock, options.allowWatchBookmarks ? bookmarkAt - clock.monotonic() : undefined, signal);
   }
+  if (options.allowWatchBookmarks && place.next() === undefined) yield framer.bookmark(Math.max(place.position, cache.revision));
 }
 
-/** A flag one consumer waits for. */
-class Signal {
-  #raised = false;
+/** A watcher's place among the changes of a resource. While it is held the changes behind it are kept, within the window's limits. */
+class Place implements Follower, Disposable {
+  position: number;
+  readonly #resource: ResourceCache;
+  readonly #leave: () => void;
+  #changed = false;
   #wake: (() => void) | undefined;
 
-  raise(): void {
-    this.#raised = true;
+  constructor(resource: ResourceCache, position: number) {
+    this.#resource = resource;
+    this.position = position;
+    this.#leave = resource.follow(this);
+  }
+
+  /** The next change; `lost` when the window has moved past this place. */
+  next(): CacheEvent | 'lost' | undefined {
+    if (this.position < this.#resource.windowStart) return 'lost';
+    return this.#resource.eventAfter(this.position);
+  }
+
+  wake(): void {
+    this.#changed = true;
     this.#wake?.();
   }
 
-  /** Resolves when raised, after `timeoutMs`, or on abort; lowers the flag. */
-  async wait(clock: Clock, timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
-    if (!this.#raised && !signal.aborted) {
+  /** Resolves when something has changed since the last call, after `timeoutMs`, or on abort. */
+  async change(clock: Clock, timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
+    if (!this.#changed && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const cancel = timeoutMs === undefined ? () => {} : clock.after(Math.max(0, timeoutMs), finish);
         this.#wake = finish;
@@ -144,7 +156,11 @@ class Signal {
       });
       this.#wake = undefined;
     }
-    this.#raised = false;
+    this.#changed = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave();
   }
 }
 
@@ -165,10 +181,10 @@ class Framer {
   }
 
   /** Nothing when the change does not concern the selection (in a watch by selector, leaving it is a deletion). */
-  *event(event: CacheEvent): Iterable<WatchFrame> {
+  event(event: CacheEvent): WatchFrame | undefined {
     const before = event.previous !== undefined && this.#selection.matches(event.previous);
     const after = !event.deleted && this.#selection.matches(event.current);
-    if (!before && !after) return;
+    if (!before && !after) return undefined;
     const type = after ? (before ? 'MODIFIED' : 'ADDED') : 'DELETED';
     const id = `${type} ${this.#shapeId}`;
     let frame = event.frames.get(id) as WatchFrame | undefined;
@@ -177,7 +193,7 @@ class Framer {
       frame = this.#frame(type, left ? event.previous.at(event.revision) : event.current);
       event.frames.set(id, frame);
     }
-    yield frame;
+    return frame;
   }
 
   added(object: CachedObject): WatchFrame {
@@ -205,6 +221,9 @@ class Framer {
       type,
       get object() {
         return cached.objectIn(view);
+      },
+      get held() {
+        return cached.heldIn(view);
       },
       line: () => (line ??= utf8(`{"type":"${type}","object":${encode()}}\n`)),
     };

@@ -1,5 +1,6 @@
 import { customResourceDefinitions, type CustomResourceDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
 import type { Resource } from '#apis/definition.ts';
+import type { Held } from '#client/client.ts';
 import { Reflector, type Mirror } from '#client/reflector.ts';
 import type { KubeObject, OwnerReference } from '#apis/meta/object.ts';
 import { done, type ControllerContext, type ControllerModule } from '#controller/controller.ts';
@@ -97,12 +98,12 @@ class GraphMirror implements Mirror<KubeObject> {
     this.#onListed = onListed;
   }
 
-  replace(objects: readonly KubeObject[]): void {
+  replace(objects: readonly Held<KubeObject>[]): void {
     if (this.#listed) {
-      const kept = new Set(objects.map(({ metadata }) => metadata.uid ?? ''));
+      const kept = new Set(objects.map(({ object }) => object.metadata.uid ?? ''));
       for (const uid of this.#collector.missing(this.#resource, kept)) this.#collector.removed(uid);
     }
-    for (const object of objects) this.#collector.seen(this.#resource, object);
+    for (const { object } of objects) this.#collector.seen(this.#resource, object);
     if (this.#listed) return;
     this.#listed = true;
     this.#onListed();

@@ -11,10 +11,23 @@ const padding = 'x'.repeat(Number(characters));
 // Little history, so that sweeping, vacuuming and checkpoints are going on when the kill comes.
 const storage = await SqliteStorage.open({ file, retention: { maxRevisions: 300, minRevisions: 50, checkEveryMs: 5 } });
 
+/** Written when this returns, whatever kills the process then; waits while the reader has fallen behind. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
 async function acknowledged(key: string, counter: number, expected: number | undefined, value: string | null): Promise<number> {
   const result = await storage.write({ key, value, expected });
   if (!result.ok) throw new Error(`${key}: expected ${expected}, found ${result.current?.modRevision}`);
-  writeSync(1, `${key} ${value === null ? 'gone' : counter} ${result.revision}\n`);
+  say(`${key} ${value === null ? 'gone' : counter} ${result.revision}`);
   return result.revision;
 }
 
@@ -33,8 +46,8 @@ async function runWriter(id: number): Promise<void> {
   }
 }
 
-writeSync(1, 'ready\n');
+say('ready');
 await Promise.all(Array.from({ length: Number(writers) }, (_, id) => runWriter(id)));
-writeSync(1, 'finished\n');
+say('finished');
 // Stays until it is killed, so that nothing is tidied up.
 setInterval(() => {}, 60_000);

@@ -99,8 +99,8 @@ function report(error: unknown, path: readonly Command[], { stderr, signal }: Su
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return 1;
   }
-  // The API's refusals are written for people.
-  if (error instanceof StatusError && error.code < 500) {
+  // What the API refuses, or cannot do now, it says in words for people; only a 500 is a fault.
+  if (error instanceof StatusError && error.code !== 500) {
     stderr.write(`${name}: ${error.message}\n`);
     return 1;
   }

@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -29,6 +31,18 @@ export function jsonLogger(write: (line: string) => void, level: LogLevel = 'inf
     error: (message, fields) => emit('error', message, fields),
     child: (fields) => jsonLogger(write, level, { ...base, ...fields }),
   };
+}
+
+/**
+ * Writes a line to standard error at once. On a full disk the line is lost, and later ones are written again when there is space: a
+ * stream would fail once and for all, and take the process with it.
+ */
+export function writeLogLine(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // There is nowhere left to say it.
+  }
 }
 
 /** Drops everything; the default of tests. */

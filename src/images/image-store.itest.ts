@@ -31,7 +31,7 @@ async function machine(): Promise<{ store: ImageStore; images: ImageClient; port
   await new Promise((resolve) => probe.close(resolve));
   count += 1;
   const options = { rootless: process.getuid?.() !== 0, clock: systemClock, logger: silentLogger };
-  const store = await openImageStore({ ...options, directory: join(root, `store-${count}`), registryPort: port });
+  const store = await openImageStore({ ...options, directory: join(root, `store-${count}`), registryPorts: [port] });
   const registry = await startRegistry({ ...options, store, host: '127.0.0.1', port, token: 'secret' });
   closing.push(registry, store);
   const url = `http://127.0.0.1:${port}`;

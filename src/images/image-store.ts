@@ -28,8 +28,8 @@ export interface ImageStoreOptions {
   readonly logger: Logger;
   /** Registry host → base URLs asked first, in order, e.g. `docker.io` → `['https://mirror.example']`. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
-  /** Port of the platform's own registry: `localhost:<port>/x` names are in this store. */
-  readonly registryPort?: number;
+  /** Ports of the platform's own registry, now and before (names outlive a port): `localhost:<port>/x` names are in this store. */
+  readonly registryPorts?: readonly [now: number, ...before: number[]];
 }
 
 /** Opens the store, which is usable at once; throws when the directory is not a store. */
@@ -154,7 +154,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   /** The store's form of a reference; a fault where it cannot be parsed. */
   name(reference: string): StoreName {
     try {
-      return storeName(reference, this.#options.registryPort);
+      return storeName(reference, this.#options.registryPorts ?? []);
     } catch (error) {
       throw imageFault('NAME_INVALID', `${errorText(error)}: invalid image name`, error);
     }
@@ -172,7 +172,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     const summaries: ImageSummary[] = [];
     for (const { repository, tag, digest, origin, taggedAt } of this.repositories.allTags()) {
       const { sizeBytes, platforms } = await this.#describe(digest);
-      const name = `${familiarRepository(repository, this.#options.registryPort)}:${tag}`;
+      const name = `${familiarRepository(repository, this.#options.registryPorts?.[0])}:${tag}`;
       summaries.push({ name, digest, sizeBytes, taggedAt, origin, inUse: held.has(digest), platforms });
     }
     return summaries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -186,7 +186,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   /** Removes a name, or with a digest all names of that repository on it. Running containers keep their files. */
   async remove(reference: string): Promise<readonly string[]> {
     const name = this.name(reference);
-    const familiar = familiarRepository(name.repository, this.#options.registryPort);
+    const familiar = familiarRepository(name.repository, this.#options.registryPorts?.[0]);
     const done =
       name.digest === undefined
         ? await this.repositories.removeTag(name.repository, name.tag ?? 'latest')
@@ -202,7 +202,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     for (const { repository, tag, digest, origin } of this.repositories.allTags()) {
       if (request.unused === undefined || held.has(digest) || (request.unused === 'registry' && origin !== 'registry')) continue;
       await this.repositories.removeTag(repository, tag);
-      removedNames.push(`${familiarRepository(repository, this.#options.registryPort)}:${tag}`);
+      removedNames.push(`${familiarRepository(repository, this.#options.registryPorts?.[0])}:${tag}`);
     }
     const before = this.#busy > 0 ? this.#options.clock.now() - collectEveryMs : Number.POSITIVE_INFINITY;
     return { removedNames, ...(await collect({ store: this, held, before })) };
@@ -280,7 +280,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   /** In the kubelet's words. */
   #parse(reference: string): StoreName {
     try {
-      return storeName(reference, this.#options.registryPort);
+      return storeName(reference, this.#options.registryPorts ?? []);
     } catch {
       const text = `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": invalid reference format`;
       throw new ImageError('InvalidImageName', text);

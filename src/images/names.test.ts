@@ -13,10 +13,11 @@ describe('names', () => {
     ['127.0.0.1:5000/a/b:1', 'localhost/a/b'],
     ['localhost/hello', 'localhost/hello'],
     ['localhost:6000/hello', 'localhost:6000/hello'],
+    ['localhost:4999/hello', 'localhost/hello'],
     ['localhost:5000/gcr.io/knative-samples/x', 'gcr.io/knative-samples/x'],
     ['localhost:5000/docker.io/nginx', 'index.docker.io/library/nginx'],
   ] as const) {
-    it(`${reference} is ${repository} in the store`, () => assert.equal(storeName(reference, 5000).repository, repository));
+    it(`${reference} is ${repository} in the store`, () => assert.equal(storeName(reference, [5000, 4999]).repository, repository));
   }
 
   it('shows a repository of the own registry with its current port', () => {

@@ -19,17 +19,17 @@ export interface StoreName {
 }
 
 /**
- * The store's name of a reference. `localhost:<own port>/x` is the platform's own registry; there a path that begins with a host
- * (`localhost:5000/gcr.io/a/b`) is that host's name, so that pushing it makes `gcr.io/a/b` usable without its registry.
- * Throws where the reference cannot be parsed.
+ * The store's name of a reference. `localhost:<port>/x`, for every port that is or was the platform's own registry's, is in it; there
+ * a path that begins with a host (`localhost:5000/gcr.io/a/b`) is that host's name, so that pushing it makes `gcr.io/a/b` usable
+ * without its registry. Throws where the reference cannot be parsed.
  */
-export function storeName(reference: string, ownPort: number | undefined): StoreName {
+export function storeName(reference: string, ownPorts: readonly number[]): StoreName {
   const parsed = parseImageReference(reference);
-  return { repository: repositoryName(parsed, ownPort), tag: parsed.tag, digest: parsed.digest };
+  return { repository: repositoryName(parsed, ownPorts), tag: parsed.tag, digest: parsed.digest };
 }
 
-function repositoryName({ registry, repository }: ImageReference, ownPort: number | undefined): string {
-  const own = registry === ownRegistry || (isLoopbackRegistry(registry) && Number(registry.split(':').at(-1)) === ownPort);
+function repositoryName({ registry, repository }: ImageReference, ownPorts: readonly number[]): string {
+  const own = registry === ownRegistry || (isLoopbackRegistry(registry) && ownPorts.includes(Number(registry.split(':').at(-1))));
   return own ? ownRepositoryName(repository) : `${registry}/${repository}`;
 }
 

@@ -4,7 +4,12 @@ import { UserError } from '#core/errors.ts';
 import type { Origin } from '#core/config.ts';
 import { portSettings, settings, type PlatformSettings, type PortSetting } from '#platform/settings.ts';
 
-export type Ports = Readonly<Record<PortSetting, number>>;
+export interface Ports extends Readonly<Record<PortSetting, number>> {
+  /** Ports the registry had before: images are still named after them (`localhost:5000/hello`). */
+  readonly formerRegistryPorts: readonly number[];
+}
+
+const maxFormerPorts = 20;
 
 /**
  * Chooses the listening ports: a port that was asked for must be free; a default that is taken falls to the one used last
@@ -14,16 +19,15 @@ export async function choosePorts(values: PlatformSettings, origins: Readonly<Re
   const last = readLast(stateFile);
   const chosen: Partial<Record<PortSetting, number>> = {};
   for (const name of portSettings) chosen[name] = await choose(name, values, origins[name] ?? 'default', last[name]);
-  const ports = chosen as Ports;
+  const ports = { ...chosen, formerRegistryPorts: formerPorts(last, chosen.registryPort) } as Ports;
   writeFileSync(`${stateFile}.new`, JSON.stringify(ports));
   renameSync(`${stateFile}.new`, stateFile);
   return ports;
 }
 
-/** The ports of the running (or last) platform, or undefined when there has been none. */
-export function readPorts(stateFile: string): Ports | undefined {
-  const last = readLast(stateFile);
-  return portSettings.every((name) => last[name] !== undefined) ? (last as Ports) : undefined;
+function formerPorts({ registryPort, formerRegistryPorts = [] }: Partial<Ports>, now: number | undefined): number[] {
+  const before = new Set([...(registryPort === undefined ? [] : [registryPort]), ...formerRegistryPorts]);
+  return [...before].filter((port) => port !== now).slice(0, maxFormerPorts);
 }
 
 async function choose(name: PortSetting, values: PlatformSettings, origin: Origin, last: number | undefined): Promise<number> {
@@ -57,9 +61,9 @@ function freePort(port: number, host: string): Promise<number | undefined> {
   });
 }
 
-function readLast(stateFile: string): Partial<Record<PortSetting, number>> {
+function readLast(stateFile: string): Partial<Ports> {
   try {
-    return JSON.parse(readFileSync(stateFile, 'utf8')) as Partial<Record<PortSetting, number>>;
+    return JSON.parse(readFileSync(stateFile, 'utf8')) as Partial<Ports>;
   } catch {
     return {};
   }

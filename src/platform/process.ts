@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { systemClock } from '#core/clock.ts';
-import { jsonLogger, type Logger } from '#core/logger.ts';
+import { jsonLogger, writeLogLine, type Logger } from '#core/logger.ts';
 import { errorText, UserError } from '#core/errors.ts';
 import { collectWhenIdle } from '#platform/heap.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
@@ -31,7 +31,7 @@ const signalGraceMs = 500;
 export function runProcess(start: (context: ProcessContext) => Promise<Started>): void {
   enableCompileCache();
   const config = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
-  const logger = jsonLogger((line) => process.stderr.write(line), config.settings.logLevel, { component: config.role });
+  const logger = jsonLogger(writeLogLine, config.settings.logLevel, { component: config.role });
   const controller = new AbortController();
   let started: Started | undefined;
   let stopping = false;

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { textOption, type Invocation } from '#cli/command.ts';
 import { printData, table } from '#cli/output.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { freeBytes } from '#platform/disk-space.ts';
 import { layoutOf } from '#platform/layout.ts';
 import { portSettings, type PlatformSettings } from '#platform/settings.ts';
 import { userNamespaceProblem } from '#providers/local/rootless/enter.ts';
@@ -134,8 +135,7 @@ function disk(dataDir: string): Finding {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     accessSync(dataDir, constants.W_OK);
-    const { bavail, bsize } = statfsSync(dataDir);
-    const gigabytes = (bavail * bsize) / 2 ** 30;
+    const gigabytes = freeBytes(dataDir) / 2 ** 30;
     const detail = `${gigabytes.toFixed(1)} GB free in ${dataDir}`;
     return gigabytes < 1
       ? { check: 'disk', state: 'problem', detail, remedy: 'free some space: images alone take a few hundred megabytes' }

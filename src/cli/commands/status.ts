@@ -1,7 +1,10 @@
 import { textOption, type Invocation } from '#cli/command.ts';
 import { layoutFor, runningStatus } from '#cli/platform.ts';
 import { printData, table } from '#cli/output.ts';
+import { freeBytes } from '#platform/disk-space.ts';
 import type { PlatformStatus } from '#platform/supervisor/supervisor.ts';
+
+const lowDiskMegabytes = 200;
 
 /** `dormouse status`: exit code 0 when the platform runs and every process is ready, 1 otherwise. */
 export async function status(invocation: Invocation): Promise<number> {
@@ -19,7 +22,7 @@ export async function status(invocation: Invocation): Promise<number> {
 function describe(status: PlatformStatus): string {
   const { ports } = status;
   const node = status.processes.find(({ role }) => role === 'node')?.details ?? {};
-  const remarks = (node['remarks'] as readonly string[] | undefined) ?? [];
+  const remarks = [...((node['remarks'] as readonly string[] | undefined) ?? []), ...diskRemark(status.dataDir)];
   return [
     table(
       ['PROCESS', 'STATE', 'PID', 'RESTARTS'],
@@ -50,4 +53,12 @@ function describe(status: PlatformStatus): string {
 
 function known(value: unknown): string {
   return typeof value === 'string' ? value : 'not known yet';
+}
+
+/** A full disk lets no change be stored, while everything goes on serving. */
+function diskRemark(dataDir: string): string[] {
+  const megabytes = freeBytes(dataDir) / 2 ** 20;
+  return megabytes >= lowDiskMegabytes
+    ? []
+    : [`only ${megabytes.toFixed(1)} MB are free on the disk of ${dataDir}; on a full one no change can be stored`];
 }

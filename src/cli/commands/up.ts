@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
-import { jsonLogger } from '#core/logger.ts';
+import { jsonLogger, writeLogLine } from '#core/logger.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { requireDiskSpace } from '#platform/disk-space.ts';
 import { layoutOf } from '#platform/layout.ts';
 import { startSupervisor, type PlatformStatus } from '#platform/supervisor/supervisor.ts';
 
@@ -16,8 +17,9 @@ const detachedStartMs = 90_000;
 export async function up(invocation: Invocation): Promise<number> {
   const resolved = await resolveSettings(invocation);
   if (flagOption(invocation, 'detach')) return upDetached(invocation, resolved.values.dataDir);
+  requireDiskSpace(resolved.values.dataDir);
   const startedAt = performance.now();
-  const logger = jsonLogger((line) => invocation.stderr.write(line), resolved.values.logLevel, { component: 'supervisor' });
+  const logger = jsonLogger(writeLogLine, resolved.values.logLevel, { component: 'supervisor' });
   const supervisor = await startSupervisor(resolved, { clock: systemClock, logger, signal: invocation.signal });
   invocation.stdout.write(greeting(supervisor.status(), performance.now() - startedAt));
   await Promise.race([
@@ -55,6 +57,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
       hint: 'See it with "dormouse status", stop it with "dormouse down".',
     });
   }
+  requireDiskSpace(dataDir);
   mkdirSync(layout.logsDir, { recursive: true, mode: 0o700 });
   const logFile = join(layout.logsDir, 'supervisor.log');
   const log = openSync(logFile, 'a', 0o600);

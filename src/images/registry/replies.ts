@@ -15,11 +15,17 @@ export function sendFault(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
   const code = error instanceof ImageFault ? error.code : 'UNKNOWN';
-  const status = error instanceof ImageFault ? error.status : full ? 507 : 500;
+  const status = error instanceof ImageFault ? error.status : isDiskFull(error) ? 507 : 500;
   // The rest of an upload that was refused is not wanted.
   sendJson(response, status, { errors: [{ code, message: errorText(error), detail: {} }] }, { connection: 'close' });
+}
+
+const diskFullHint =
+  'Free some space and try again: nothing else is needed. "dormouse image prune --all" removes images that nothing uses.';
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && ((error as NodeJS.ErrnoException).code === 'ENOSPC' || isDiskFull(error.cause));
 }
 
 /** What remote.ts turns back into an error of the same kind. */
@@ -29,6 +35,7 @@ export function errorDocument(error: unknown): { message: string; hint?: string;
   if (error instanceof UserError)
     return { message: error.message, kind: 'user', ...(error.hint === undefined ? {} : { hint: error.hint }) };
   if (error instanceof ImageFault) return { message, kind: 'user' };
+  if (isDiskFull(error)) return { message: `no space left on the disk: ${message}`, kind: 'user', hint: diskFullHint };
   return { message };
 }
 

@@ -35,7 +35,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     rootless: isInUserNamespace(),
     clock: systemClock,
     logger,
-    registryPort: ports.registryPort,
+    registryPorts: [ports.registryPort, ...ports.formerRegistryPorts],
   });
   const registry = await startRegistry({
     store,

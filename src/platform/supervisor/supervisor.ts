@@ -168,9 +168,14 @@ function starting(layout: Layout, listenAddress: string, domain: string): Platfo
 /** A data directory of a newer format is refused; older ones are migrated by the parts that own the files. */
 function checkVersion(layout: Layout): void {
   if (!existsSync(layout.versionFile)) return;
-  const found = Number(readFileSync(layout.versionFile, 'utf8'));
-  if (found <= dataVersion) return;
-  throw new UserError(`${layout.dataDir} was written by a newer dormouse (format ${found}, this one knows ${dataVersion})`, {
+  const text = readFileSync(layout.versionFile, 'utf8').trim();
+  if (!/^\d+$/.test(text)) {
+    throw new UserError(`${layout.versionFile} does not name a format of a data directory: ${JSON.stringify(text.slice(0, 40))}`, {
+      hint: `Is ${layout.dataDir} the directory you meant? If so, write ${dataVersion} into that file, or restore a backup.`,
+    });
+  }
+  if (Number(text) <= dataVersion) return;
+  throw new UserError(`${layout.dataDir} was written by a newer dormouse (format ${text}, this one knows ${dataVersion})`, {
     hint: 'Use the newer version again, or another --data-dir.',
   });
 }

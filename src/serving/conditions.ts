@@ -5,6 +5,7 @@ export const serviceConditions = new ConditionSet(['ConfigurationsReady', 'Route
 export const configurationConditions = new ConditionSet([]);
 export const routeConditions = new ConditionSet(['AllTrafficAssigned', 'IngressReady', 'CertificateProvisioned']);
 export const revisionConditions = new ConditionSet(['ResourcesAvailable', 'ContainerHealthy']);
+export const domainMappingConditions = new ConditionSet(['DomainClaimed', 'ReferenceResolved', 'IngressReady', 'CertificateProvisioned']);
 export const serverlessServiceConditions = new ConditionSet(['EndpointsPopulated']);
 
 /** Go's `%q` for the names conditions quote. */

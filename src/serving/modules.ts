@@ -1,5 +1,6 @@
 import type { ControllerModule } from '#controller/controller.ts';
 import { configurationController } from '#serving/configuration/reconciler.ts';
+import { domainMappingController } from '#serving/domain-mapping/reconciler.ts';
 import { gcController } from '#serving/gc/reconciler.ts';
 import { labelerController } from '#serving/labeler/reconciler.ts';
 import type { CredentialSource, ImageResolver } from '#serving/revision/digests.ts';
@@ -20,6 +21,7 @@ export function servingControllers(options: ServingOptions): readonly Controller
     configurationController,
     revisionController(options.resolver, options.credentials),
     routeController(options),
+    domainMappingController(options),
     labelerController,
     serverlessServiceController,
     gcController,

@@ -4,6 +4,7 @@ import { imageDefinition } from '#apis/caching/v1alpha1/image.ts';
 import { certificateDefinition, clusterDomainClaimDefinition } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingressDefinition } from '#apis/networking/v1alpha1/ingress.ts';
 import { serverlessServiceDefinition } from '#apis/networking/v1alpha1/serverless-service.ts';
+import { domainMappingDefinition } from '#apis/serving/v1beta1/domain-mapping.ts';
 import { configurationDefinition, revisionDefinition, routeDefinition, serviceDefinition } from '#apis/serving/v1/kinds.ts';
 
 /** Knative's kinds, served after all built-in groups so that short names like `services` stay Kubernetes' own. */
@@ -19,4 +20,5 @@ export const knativeKinds: readonly KindDefinition[] = [
   revisionDefinition,
   routeDefinition,
   serviceDefinition,
+  domainMappingDefinition,
 ] as readonly KindDefinition[];

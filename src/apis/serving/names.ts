@@ -15,6 +15,8 @@ export const labels = {
   routeNamespace: 'serving.knative.dev/routeNamespace',
   routingState: 'serving.knative.dev/routingState',
   visibility: 'networking.knative.dev/visibility',
+  domainMappingUid: 'serving.knative.dev/domainMappingUID',
+  domainMappingNamespace: 'serving.knative.dev/domainMappingNamespace',
   serverlessService: 'networking.internal.knative.dev/serverlessservice',
   serviceType: 'networking.internal.knative.dev/serviceType',
 } as const;

@@ -64,7 +64,43 @@ export function compileRoutes(
       hosts.set(routes.host, known === undefined ? routes : merge(known, routes));
     }
   }
+  for (const hosts of [table.external, table.local]) {
+    for (const [host, routes] of hosts) {
+      if (routes.rules.some(({ rewriteHost }) => leadsOn(table, rewriteHost))) hosts.set(host, throughLocal(routes, table));
+    }
+  }
   return table;
+}
+
+function leadsOn(table: RouteTable, host: string | undefined): boolean {
+  return host !== undefined && table.local.get(host)?.rules.every(({ rewriteHost }) => rewriteHost === undefined) === true;
+}
+
+/**
+ * A rule that rewrites the host to one of our own (a mapped domain) goes where a request for that host would go, at once: the
+ * rules of that host in its place, with its own header lines besides theirs.
+ */
+function throughLocal(routes: HostRoutes, table: RouteTable): HostRoutes {
+  const rules = routes.rules.flatMap((rule) => {
+    const onward = leadsOn(table, rule.rewriteHost) ? (table.local.get(rule.rewriteHost ?? '')?.rules ?? []) : [];
+    return onward.length === 0 ? [rule] : onward.map((next) => chained(rule, next));
+  });
+  return { ...routes, rules: rules.sort(moreSpecificFirst) };
+}
+
+function chained(first: PathRule, next: PathRule): PathRule {
+  const [own] = first.targets;
+  return {
+    ...next,
+    path: first.path.length > next.path.length ? first.path : next.path,
+    headers: [...first.headers, ...next.headers],
+    rewriteHost: first.rewriteHost,
+    targets: next.targets.map((target) => ({
+      backend: target.backend,
+      appendLines: Buffer.concat([own?.appendLines ?? Buffer.alloc(0), target.appendLines]),
+      overrides: [...(own?.overrides ?? []), ...target.overrides],
+    })),
+  };
 }
 
 function merge(a: HostRoutes, b: HostRoutes): HostRoutes {

@@ -111,6 +111,37 @@ describe('route tables', () => {
     assert.equal(chosen(table.external.get('a.test'), 'GET /two HTTP/1.1\r\nHost: a.test\r\n\r\n'), 'two');
   });
 
+  test('a rule that rewrites the host to one of ours goes where that host leads', () => {
+    const inner = rule(
+      [
+        { headers: { Tag: 'blue' }, splits: to('blue') },
+        {
+          splits: [
+            { backend: 'x', percent: 50, appendHeaders: { A: '1' } },
+            { backend: 'y', percent: 50 },
+          ],
+        },
+      ],
+      { hosts: ['s.n.svc.cluster.local'], visibility: 'local' },
+    );
+    const mapped = { rewriteHost: 's.n.svc.cluster.local', splits: [{ backend: 'placeholder', percent: 100, appendHeaders: { B: '2' } }] };
+    const table = compileRoutes([rule([mapped]), inner], backend);
+    const routes = table.external.get('a.test');
+    assert.equal(chosen(routes, 'GET / HTTP/1.1\r\nHost: a.test\r\nTag: blue\r\n\r\n'), 'blue');
+    const [, onward] = routes?.rules ?? [];
+    assert.equal(onward?.rewriteHost, 's.n.svc.cluster.local');
+    assert.deepEqual(
+      onward?.targets.map((target) => [target.backend.key, target.appendLines.toString()]),
+      [
+        ['x', 'B: 2\r\nA: 1\r\n'],
+        ['y', 'B: 2\r\n'],
+      ],
+    );
+    assert.equal(onward?.deck, table.local.get('s.n.svc.cluster.local')?.rules[1]?.deck, 'one deck: the shares are those of all requests');
+    const elsewhere = compileRoutes([rule([mapped])], backend);
+    assert.equal(chosen(elsewhere.external.get('a.test'), 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'), 'placeholder');
+  });
+
   test('a deck goes on through an update that does not touch its splits, and starts anew with other splits', () => {
     const splits = (first: number) =>
       rule([

@@ -2,6 +2,7 @@ import type { Service as CoreService } from '#apis/core/v1/service.ts';
 import { clusterDomain, systemNamespace } from '#apis/dormouse/names.ts';
 import type { Ingress, IngressPath, IngressRule, IngressSplit } from '#apis/networking/v1alpha1/ingress.ts';
 import type { FeaturesConfig, NetworkConfig } from '#apis/serving/config/tables.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
 import { annotations, labels } from '#apis/serving/names.ts';
 import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
@@ -63,12 +64,16 @@ export function makeIngress(route: Route, targets: readonly RevisionTarget[], co
       },
       ownerReferences: [controllerReference(route, routes)],
     },
-    spec: { httpOption: httpOption(route, config), rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, targets, config)) },
+    spec: {
+      httpOption: httpOption(route, config.network),
+      rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, targets, config)),
+    },
   };
 }
 
-function httpOption(route: Route, { network }: RouteConfig): 'Enabled' | 'Redirected' {
-  const own = route.metadata.annotations?.[annotations.httpProtocol] ?? network['http-protocol'];
+/** Whether plain requests are redirected: the object's annotation, else the configuration. */
+export function httpOption(object: KubeObject, network: NetworkConfig): 'Enabled' | 'Redirected' {
+  const own = object.metadata.annotations?.[annotations.httpProtocol] ?? network['http-protocol'];
   // Without TLS a redirect would lead nowhere.
   return own.toLowerCase() === 'redirected' && network['external-domain-tls'] === 'Enabled' ? 'Redirected' : 'Enabled';
 }

@@ -97,7 +97,7 @@ export const podSecurityContextFields: AllowedFields = allowed(
 /** The finding for every field of `value` that is set although `fields` does not allow it. */
 export function disallowed(value: object, fields: AllowedFields, features: FeaturesConfig): Finding[] {
   const refused = Object.entries(value)
-    .filter(([key, content]) => isSet(content) && !isAllowed(fields[key], features))
+    .filter(([key, content]) => isSet(key, content) && !isAllowed(fields[key], features))
     .map(([key]) => key);
   return refused.length === 0 ? [] : [disallowedFields(...refused.toSorted())];
 }
@@ -112,8 +112,12 @@ function isAllowed(rule: AllowedFields[string] | undefined, features: FeaturesCo
   return flags.some((flag) => features[flag] !== 'Disabled');
 }
 
-/** Go's zero values do not count as set: false, 0, '' and empty lists and maps. */
-function isSet(value: unknown): boolean {
+/** Fields that are maps, not structures. */
+const maps = new Set(['nodeSelector', 'overhead']);
+
+/** Go's zero values do not count as set: false, 0, '' and empty lists and maps (gcloud sends `nodeSelector: {}`). */
+function isSet(key: string, value: unknown): boolean {
+  if (maps.has(key) && typeof value === 'object' && value !== null && Object.keys(value).length === 0) return false;
   if (value === undefined || value === null || value === false || value === 0 || value === '') return false;
   return !Array.isArray(value) || value.length > 0;
 }

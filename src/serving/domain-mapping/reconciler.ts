@@ -1,0 +1,167 @@
+import { conditionOf } from '#apis/knative/status.ts';
+import { isReason } from '#apis/meta/status.ts';
+import { clusterDomainClaims, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
+import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
+import type { NetworkConfig } from '#apis/serving/config/tables.ts';
+import { domainMappings, type DomainMapping } from '#apis/serving/v1beta1/domain-mapping.ts';
+import type { Informer } from '#client/informer-types.ts';
+import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
+import { timestamp, type ConditionManager } from '#controller/conditions.ts';
+import { ConfigStore } from '#controller/config-store.ts';
+import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
+import { enqueueOwner } from '#controller/owner.ts';
+import { domainMappingConditions, quoted } from '#serving/conditions.ts';
+import { ReferenceResolver, UnresolvedError } from '#serving/domain-mapping/reference.ts';
+import { makeDomainClaim, makeIngress } from '#serving/domain-mapping/resources.ts';
+
+/** Keeps a deleted mapping until the claim that was made for it is gone. */
+const finalizer = 'domainmappings.serving.knative.dev';
+const byReference = 'referenced';
+
+/** DomainMapping → Ingress; the domain has to be claimed for the mapping's namespace first. `urlPort` as of routes. */
+export function domainMappingController({ urlPort }: { readonly urlPort: string }): ControllerModule<DomainMapping> {
+  return {
+    name: 'domainmapping-controller',
+    setup(context, enqueue) {
+      const ingressInformer = context.informers.of(ingresses);
+      const claims = context.informers.of(clusterDomainClaims);
+      const resolver = new ReferenceResolver(context.informers);
+      enqueueOwner(ingressInformer, domainMappings, enqueue);
+      watchReferences(context, resolver, claims, enqueue);
+      const config = new ConfigStore(context);
+      config.onChange(['config-network'], () => enqueue.all());
+      const reconciler = new DomainMappingReconciler(context, { ingresses: ingressInformer, claims, resolver, config, urlPort });
+      return {
+        name: 'domainmapping-controller',
+        resource: domainMappings,
+        reconcile: (mapping) =>
+          mapping.metadata.deletionTimestamp === undefined ? reconciler.reconcile(mapping) : reconciler.finalize(mapping),
+      };
+    },
+  };
+}
+
+/** A mapping looks again whenever what it refers to, or the claim of its domain, changes. */
+function watchReferences(
+  { informers }: ControllerContext,
+  resolver: ReferenceResolver,
+  claims: Informer<ClusterDomainClaim>,
+  enqueue: Enqueue,
+): void {
+  const mappings = informers.of(domainMappings);
+  mappings.addIndex(byReference, ({ metadata: { namespace = '', name = '' }, spec }) => [
+    `claim/${name}`,
+    `${spec?.ref?.kind ?? ''}/${namespace}/${spec?.ref?.name ?? ''}`,
+  ]);
+  const notify = (key: string) => {
+    for (const { metadata } of mappings.byIndex(byReference, key)) enqueue.key(`${metadata.namespace}/${metadata.name}`);
+  };
+  for (const informer of [resolver.core, resolver.services, resolver.routes]) {
+    informer.on(({ object: { metadata } }) => notify(`${informer.resource.kind}/${metadata.namespace}/${metadata.name}`));
+  }
+  claims.on(({ object: { metadata } }) => notify(`claim/${metadata.name}`));
+}
+
+interface Parts {
+  readonly ingresses: Informer<Ingress>;
+  readonly claims: Informer<ClusterDomainClaim>;
+  readonly resolver: ReferenceResolver;
+  readonly config: ConfigStore;
+  readonly urlPort: string;
+}
+
+class DomainMappingReconciler {
+  readonly #context: ControllerContext;
+  readonly #parts: Parts;
+
+  constructor(context: ControllerContext, parts: Parts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  async reconcile(mapping: DomainMapping): Promise<Outcome> {
+    const network = this.#parts.config.get('config-network');
+    const status = (mapping.status ??= {});
+    const manager = domainMappingConditions.manage(status, timestamp(this.#context.clock));
+    manager.initialize();
+    if (mapping.metadata.generation !== status.observedGeneration) ingressNotConfigured(manager);
+    if (mapping.metadata.generation !== undefined) status.observedGeneration = mapping.metadata.generation;
+    status.url = this.#urlOf(mapping, network);
+    status.address = { url: status.url };
+    if (!(await this.#claim(mapping, manager, network))) return done;
+    if (mapping.spec?.tls === undefined) manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'external-domain-tls is not enabled');
+    else manager.markTrue('CertificateProvisioned', 'CertificateExternallyProvided', 'TLS certificate was provided externally');
+    try {
+      const { host, service } = this.#parts.resolver.resolve(mapping);
+      manager.markTrue('ReferenceResolved');
+      return await this.#reconcileIngress(mapping, makeIngress(mapping, service, host, network), manager);
+    } catch (error) {
+      if (!(error instanceof UnresolvedError)) throw error;
+      manager.markFalse('ReferenceResolved', 'ResolveFailed', error.message);
+      return done;
+    }
+  }
+
+  /** Gives back the claim that was made for a mapping that goes. */
+  async finalize({ metadata }: DomainMapping): Promise<Outcome> {
+    const { namespace, name = '', finalizers = [] } = metadata;
+    if (!finalizers.includes(finalizer)) return done;
+    const claim = this.#parts.claims.get(undefined, name);
+    if (this.#parts.config.get('config-network')['autocreate-cluster-domain-claims'] && claim?.spec?.namespace === namespace) {
+      await ignoreMissing(this.#context.client.of(clusterDomainClaims).delete(undefined, name));
+    }
+    const body = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: finalizers.filter((one) => one !== finalizer) } };
+    await ignoreMissing(this.#context.client.of(domainMappings).patch(namespace, name, { type: 'merge', body }));
+    return done;
+  }
+
+  #urlOf({ metadata: { name = '' }, spec }: DomainMapping, network: NetworkConfig): string {
+    return spec?.tls === undefined ? `${network['default-external-scheme']}://${name}${this.#parts.urlPort}` : `https://${name}`;
+  }
+
+  /** Whether the mapping's namespace may have the domain. */
+  async #claim(mapping: DomainMapping, manager: ConditionManager, network: NetworkConfig): Promise<boolean> {
+    const { namespace = '', name = '', finalizers = [] } = mapping.metadata;
+    const claim = this.#parts.claims.get(undefined, name);
+    const automatic = network['autocreate-cluster-domain-claims'];
+    if (claim === undefined && automatic) {
+      if (!finalizers.includes(finalizer)) {
+        const body = { metadata: { resourceVersion: mapping.metadata.resourceVersion, finalizers: [...finalizers, finalizer] } };
+        await this.#context.client.of(domainMappings).patch(namespace, name, { type: 'merge', body });
+      }
+      await this.#context.client.of(clusterDomainClaims).create(makeDomainClaim(mapping));
+    } else if (claim?.spec?.namespace !== namespace) {
+      manager.markFalse('DomainClaimed', 'DomainAlreadyClaimed', 'The domain name is already in use by another DomainMapping');
+      return false;
+    }
+    manager.markTrue('DomainClaimed');
+    return true;
+  }
+
+  async #reconcileIngress(mapping: DomainMapping, desired: Ingress, manager: ConditionManager): Promise<Outcome> {
+    try {
+      const { object: ingress, created } = await ensureChild(this.#context.client, this.#parts.ingresses, mapping, desired);
+      if (created) this.#context.events.event(mapping, 'Normal', 'Created', `Created Ingress ${quoted(ingress.metadata.name ?? '')}`);
+      const ready = ingress.metadata.generation === ingress.status?.observedGeneration ? conditionOf(ingress, 'Ready') : undefined;
+      if (ready === undefined) ingressNotConfigured(manager);
+      else manager.propagate('IngressReady', ready.status === 'True' ? { type: 'Ready', status: 'True' } : ready);
+      return done;
+    } catch (error) {
+      if (!(error instanceof NotOwnedError)) throw error;
+      manager.markFalse('IngressReady', 'NotOwned', `There is an existing Ingress ${quoted(error.childName)} that we do not own.`);
+      return requeue(notOwnedRetryMs);
+    }
+  }
+}
+
+function ingressNotConfigured(manager: ConditionManager): void {
+  manager.markUnknown('IngressReady', 'IngressNotConfigured', 'Ingress has not yet been reconciled.');
+}
+
+async function ignoreMissing(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}

@@ -2,14 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { checkBudgets } from './check-budgets.ts';
 import { checkLayers } from './check-layers.ts';
 import { checkLicences } from './check-licences.ts';
+import { checkUnused } from './check-unused.ts';
 
-/** `npm run check`: types, lint, format, layers, budgets, licences. Every step runs; the exit code says whether all passed. */
+/** `npm run check`: types, lint, format, layers, budgets, unused code, licences. Every step runs; the exit code says whether all passed. */
 const steps: readonly (readonly [string, () => readonly string[]])[] = [
   ['types', () => command('tsc', ['-p', 'tsconfig.json'])],
   ['lint', () => command('oxlint', ['--type-aware', '--quiet'])],
   ['format', () => command('oxfmt', ['--check'])],
   ['layers', checkLayers],
   ['budgets', checkBudgets],
+  ['unused', checkUnused],
   ['licences', checkLicences],
 ];
 

@@ -19,6 +19,10 @@ const total = { pass: 0, fail: 0, skipped: 0 };
 const skips: string[] = [];
 
 for (const name of chosen.length > 0 ? chosen : (Object.keys(suites) as (keyof typeof suites)[])) run(name);
+if (total.pass + total.fail + total.skipped === 0) {
+  console.log(`no test file has ${filters.join(' and ')} in its path`);
+  total.fail = 1;
+}
 for (const line of skips) console.log(`skipped: ${line}`);
 console.log(`${total.pass} passed, ${total.fail} failed, ${total.skipped} skipped`);
 process.exitCode = total.fail === 0 ? 0 : 1;

@@ -217,8 +217,3 @@ export const listMapReplaced = <T>(items: Typed<T>, keys: readonly [string, ...s
   'x-kubernetes-list-type': 'map',
   'x-kubernetes-list-map-keys': keys,
 });
-
-/** The same schema with other words; for describing a shared type at its place of use. */
-export function described<T>(schema: Typed<T>, description: string): Typed<T> {
-  return { ...schema, description };
-}

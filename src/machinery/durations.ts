@@ -45,11 +45,6 @@ export function parseGoDuration(text: string): bigint {
   return negative ? -total : total;
 }
 
-/** Milliseconds of a Go duration, fractions kept. Throws DurationError. */
-export function goDurationMs(text: string): number {
-  return Number(parseGoDuration(text)) / 1e6;
-}
-
 /** Go's own form of a duration: `1h2m3.5s`, `1.5ms`, `0s`. */
 export function formatGoDuration(nanos: bigint): string {
   if (nanos === 0n) return '0s';

@@ -12,7 +12,6 @@ export interface Finding {
 
 export const missingField = (...paths: string[]): Finding => ({ message: 'missing field(s)', paths });
 export const disallowedFields = (...paths: string[]): Finding => ({ message: 'must not set the field(s)', paths });
-export const disallowedUpdateFields = (...paths: string[]): Finding => ({ message: 'must not update the field(s)', paths });
 export const invalidValue = (value: unknown, path: string, details?: string): Finding => ({
   message: `invalid value: ${shown(value)}`,
   paths: [path],

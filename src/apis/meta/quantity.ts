@@ -75,10 +75,6 @@ export const addQuantities = (left: Quantity, right: Quantity): Quantity => ({
   nano: left.nano + right.nano,
   format: left.nano === 0n ? right.format : left.format,
 });
-export const subtractQuantities = (left: Quantity, right: Quantity): Quantity => ({
-  nano: left.nano - right.nano,
-  format: left.nano === 0n ? right.format : left.format,
-});
 
 /** Negative, zero or positive, as `left` is smaller than, equal to or larger than `right`. */
 export function compareQuantities(left: Quantity, right: Quantity): -1 | 0 | 1 {

@@ -1,7 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { CachedObject, ObjectView } from '#apiserver/cache/cached-object.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
-import { convertTo, versionOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
+import { convertTo, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import type { ResourceInfo } from '#apiserver/request-info.ts';
 import type { Schema } from '#apis/schema.ts';
 import { jsonEqual } from '#machinery/deep.ts';
@@ -100,9 +100,4 @@ function fieldReader({ definition, version }: ServedKind, cached: CachedObject):
     fields ??= definition.selectableFields?.(convertTo(definition, cached.object, version.name)) ?? {};
     return fields[name] ?? '';
   };
-}
-
-/** An object's apiVersion and kind as its resource has them; used where a body leaves them out. */
-export function typeMetaOf(served: ServedKind): Pick<KubeObject, 'apiVersion' | 'kind'> {
-  return { apiVersion: versionOf(served), kind: served.definition.kind };
 }

@@ -27,16 +27,6 @@ export function send(pid: number, signal: NodeJS.Signals | number): boolean {
   }
 }
 
-/** Whether the process exists and is more than a zombie. */
-export function isAlive(pid: number): boolean {
-  try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/^[ZX]/.test(status.slice(status.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
-}
-
 function commandLine(pid: number): readonly string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');

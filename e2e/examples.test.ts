@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Client, credentials, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { WebSocket } from 'ws';
 import { buildAndPushPhp, withoutPhpImage } from './support/php-image.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
@@ -93,6 +95,40 @@ describe('the examples', () => {
     });
     assert.equal(await closed, 1009);
     assert.deepEqual(answers, ['HELLO', 'AND AGAIN']);
+  });
+
+  test('grpc: calls and streams, from a gRPC client and from curl', async () => {
+    await deploy('grpc', 'localhost:5000/grpc');
+    const client = new Client(`127.0.0.1:${platform.port('http')}`, credentials.createInsecure(), {
+      'grpc.default_authority': 'grpc.default.localhost',
+    });
+    // Messages with one text, as in hello.proto.
+    const encode = (text: string) => Buffer.concat([Buffer.from([0x0a, text.length]), Buffer.from(text)]);
+    const decode = (bytes: Buffer) => bytes.subarray(2).toString();
+    const greeting = await new Promise((resolve, reject) => {
+      client.makeUnaryRequest('/hello.Greeter/Greet', encode, decode, 'World', (error, text) =>
+        error === null ? resolve(text) : reject(error),
+      );
+    });
+    assert.equal(greeting, 'Hello World!');
+    const talk = client.makeBidiStreamRequest('/hello.Greeter/GreetAll', encode, decode);
+    for (const name of ['Ann', 'Bob']) {
+      talk.write(name);
+      assert.deepEqual(await once(talk, 'data'), [`Hello ${name}!`]);
+    }
+    talk.end();
+    const { code } = await new Promise<StatusObject>((resolve) => talk.resume().once('status', resolve));
+    assert.equal(code, status.OK);
+    const unknown = await new Promise<ServiceError | null>((resolve) => client.makeUnaryRequest('/x.Y/Z', encode, decode, '', resolve));
+    assert.equal(unknown?.code, status.UNIMPLEMENTED);
+    client.close();
+    // A client of HTTP/1.1 reaches the same container; the outcome is in the trailers.
+    const host = ['-H', 'Host: grpc.default.localhost'];
+    for (const version of ['--http1.1', '--http2-prior-knowledge']) {
+      const url = `${platform.gatewayUrl}/hello.Greeter/Greet`;
+      const head = await mustRun('curl', ['--silent', '--show-error', '-i', version, ...host, '-X', 'POST', url]);
+      assert.match(head, /^HTTP\/(1\.1 200 OK|2 200 ?)\r\n[^]*grpc-status: 0/);
+    }
   });
 
   test('sidecar: two containers share a volume', async () => {

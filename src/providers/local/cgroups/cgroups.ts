@@ -1,9 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ContainerResources } from '#apis/runtime/engine.ts';
 import { detectCgroups, type CgroupMounts } from '#providers/local/cgroups/detect.ts';
 import { limitFiles } from '#providers/local/cgroups/limits.ts';
+
+/** A hierarchy as a container mounts it below /sys/fs/cgroup. */
+export interface CgroupView {
+  readonly type: 'cgroup' | 'cgroup2';
+  /** Relative to /sys/fs/cgroup; '' is the directory itself. */
+  readonly name: string;
+  /** mount(2)'s data. */
+  readonly data: string;
+  /** Further names: controllers that share a hierarchy are looked for each under its own. */
+  readonly aliases: readonly string[];
+}
 
 export interface CgroupUsage {
   readonly cpuUsageNanos: number;
@@ -51,6 +62,17 @@ export class Cgroups {
   /** The files into which a process writes `0` to join the group. */
   joinFiles(path: string): readonly string[] {
     return this.#directories(path).map((directory) => join(directory, 'cgroup.procs'));
+  }
+
+  /** What a process in one of our groups may mount to see its own limits: the hierarchies it was put into, no others. */
+  views(): readonly CgroupView[] {
+    if (this.#mounts === undefined) return [];
+    if (this.#mounts.version === 2) return [{ type: 'cgroup2', name: '', data: '', aliases: [] }];
+    return [...new Set(Object.values(this.#mounts.directories))].map((directory) => {
+      const data = this.#mounts?.hierarchies[directory] ?? '';
+      const name = basename(directory);
+      return { type: 'cgroup', name, data, aliases: data.split(',').filter((controller) => controller !== name) };
+    });
   }
 
   setLimits(path: string, resources: ContainerResources): void {

@@ -6,11 +6,15 @@ export interface CgroupMounts {
   readonly version: 1 | 2;
   /** v1: controller → directory; several controllers may share one. v2: only `unified`. */
   readonly directories: Readonly<Record<string, string>>;
+  /** v1: directory → the controllers of its hierarchy, as mount(2) wants them named. */
+  readonly hierarchies: Readonly<Record<string, string>>;
   /** Every hierarchy mounted, ours or not: an OCI runtime makes groups in all of them, which have to be removed. */
   readonly all: readonly string[];
 }
 
 const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'];
+const others = ['cpuset', 'devices', 'blkio', 'net_cls', 'net_prio', 'perf_event', 'hugetlb', 'rdma', 'misc'];
+const controllers = new Set([...wanted, ...others]);
 
 /**
  * Finds usable control groups by really making one. On a hybrid machine the version 1 controllers are used. Without root the version 2 group
@@ -19,20 +23,23 @@ const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'];
 export function detectCgroups(name: string, mounts = readFileSync('/proc/self/mounts', 'utf8')): CgroupMounts | undefined {
   const lines = mounts.split('\n').map((line) => line.split(' '));
   const v1: Record<string, string> = {};
+  const hierarchies: Record<string, string> = {};
   const all = lines.filter(([, , type = '']) => type.startsWith('cgroup')).map(([, directory = '']) => directory);
   for (const [, directory = '', type, options = ''] of lines) {
     if (type !== 'cgroup') continue;
-    for (const controller of options.split(',')) if (wanted.includes(controller)) v1[controller] = directory;
+    const own = options.split(',').filter((option) => controllers.has(option));
+    for (const controller of own) if (wanted.includes(controller)) v1[controller] = directory;
+    hierarchies[directory] = own.join(',');
   }
   if (Object.keys(v1).length > 0) {
     const usable = Object.fromEntries(Object.entries(v1).filter(([, directory]) => canCreate(directory, name)));
-    return Object.keys(usable).length > 0 ? { version: 1, directories: usable, all } : undefined;
+    return Object.keys(usable).length > 0 ? { version: 1, directories: usable, hierarchies, all } : undefined;
   }
   const unified = lines.find(([, , type]) => type === 'cgroup2')?.[1];
   if (unified === undefined) return undefined;
-  if (canCreate(unified, name)) return { version: 2, directories: { unified }, all: [unified] };
+  if (canCreate(unified, name)) return { version: 2, directories: { unified }, hierarchies: {}, all: [unified] };
   const own = join(unified, ownGroup());
-  return canCreate(own, name) && delegate(own) ? { version: 2, directories: { unified: own }, all: [own] } : undefined;
+  return canCreate(own, name) && delegate(own) ? { version: 2, directories: { unified: own }, hierarchies: {}, all: [own] } : undefined;
 }
 
 function canCreate(directory: string, name: string): boolean {

@@ -77,7 +77,9 @@ function enterThrough(program: Program, fd: number, kinds: number): void {
 
 function isolationSteps(program: Program, options: PlainOptions, holder: number): void {
   joinCgroups(program, options.cgroupFiles);
-  if (options.cgroupFiles.length > 0) program.call('unshare', [namespaces.cgroup], { onError: 'ignore' });
+  if (options.cgroupFiles.length > 0) {
+    program.call('unshare', [namespaces.cgroup], { what: 'make a control group namespace' });
+  }
   const kinds = namespaces.ipc | namespaces.uts | (options.hostNetwork ? 0 : namespaces.network);
   enterThrough(program, holder, kinds);
   program.call('sethostname', [program.text(options.hostname), Buffer.byteLength(options.hostname)], { what: 'set the host name' });

@@ -1,4 +1,5 @@
 import type { Mount } from '#apis/runtime/engine.ts';
+import type { CgroupView } from '#providers/local/cgroups/cgroups.ts';
 import type { Program } from '#providers/local/machine/program.ts';
 import {
   bindStep,
@@ -50,6 +51,8 @@ export interface RootOptions {
   readonly readOnlyRoot: boolean;
   readonly privileged: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
+  /** Shown at /sys/fs/cgroup: the container's own limits. Only an OCI runtime does it by itself. */
+  readonly cgroups: readonly CgroupView[];
   /** A name nobody can guess: where the host's root is mounted while the container's root is being filled. */
   readonly secret: string;
   /** Group that owns terminals (5), where it is mapped. */
@@ -92,6 +95,7 @@ export function rootSteps(program: Program, options: RootOptions): void {
   const quiet = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
   mountStep(program, 'proc', `${root}/proc`, 'proc', quiet);
   mountStep(program, 'sysfs', `${root}/sys`, 'sysfs', quiet | (options.privileged ? 0 : mountFlags.readOnly));
+  cgroupSteps(program, `${root}/sys/fs/cgroup`, options);
   program.call('pivot_root', [program.text(root), program.text(`${root}${old}`)], { what: 'change the root directory' });
   program.call('chdir', [program.text('/')]);
   deviceSteps(program, old, options.terminalGroup);
@@ -101,6 +105,21 @@ export function rootSteps(program: Program, options: RootOptions): void {
   program.call('umount2', [program.text(old), 2], { what: 'let go of the host file system' });
   program.call('unlinkat', [-100, program.text(old), 0x200]);
   if (options.readOnlyRoot) readOnlyStep(program, '/', true);
+}
+
+/** The container is in a control group namespace of its own by now, so it sees its group as the root of each hierarchy. */
+function cgroupSteps(program: Program, target: string, { cgroups, privileged }: RootOptions): void {
+  const quiet = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
+  const flags = quiet | (privileged ? 0 : mountFlags.readOnly);
+  const separate = cgroups.filter(({ name }) => name !== '');
+  if (separate.length > 0) mountStep(program, 'tmpfs', target, 'tmpfs', quiet, 'mode=755,size=64k');
+  for (const { type, name, data, aliases } of cgroups) {
+    const path = name === '' ? target : `${target}/${name}`;
+    if (name !== '') makeDirectory(program, path);
+    mountStep(program, type, path, type, flags, data);
+    for (const alias of aliases) symlinkStep(program, name, `${target}/${alias}`);
+  }
+  if (separate.length > 0 && !privileged) readOnlyStep(program, target, true);
 }
 
 function deviceSteps(program: Program, old: string, terminalGroup: number | undefined): void {

@@ -54,6 +54,7 @@ export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, sp
       readOnlyRoot: security.readOnlyRootFilesystem,
       privileged: security.privileged,
       sysctls: sandbox.sysctls,
+      cgroups: host.cgroups.views(),
       secret: randomBytes(16).toString('hex'),
       terminalGroup: host.inUserNamespace ? undefined : 5,
     },

@@ -57,8 +57,9 @@ function ociNamespaces({ slot }: StartPlan): readonly object[] {
   ];
 }
 
-function mounts({ plan, initMounts }: OciConfigOptions): readonly object[] {
+function mounts({ plan, initMounts, cgroupsPath }: OciConfigOptions): readonly object[] {
   const quiet = ['nosuid', 'noexec', 'nodev'];
+  const access = plan.spec.security.privileged ? 'rw' : 'ro';
   const mount = (destination: string, type: string, options: readonly string[]) => ({ destination, type, source: type, options });
   const bind = ({ hostPath, containerPath, readOnly }: Mount) => ({
     destination: containerPath,
@@ -72,7 +73,8 @@ function mounts({ plan, initMounts }: OciConfigOptions): readonly object[] {
     mount('/dev/pts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5']),
     mount('/dev/shm', 'tmpfs', [...quiet, 'mode=1777', 'size=65536k']),
     mount('/dev/mqueue', 'mqueue', quiet),
-    mount('/sys', 'sysfs', [...quiet, plan.spec.security.privileged ? 'rw' : 'ro']),
+    mount('/sys', 'sysfs', [...quiet, access]),
+    ...(cgroupsPath === undefined ? [] : [mount('/sys/fs/cgroup', 'cgroup', [...quiet, 'relatime', access])]),
     ...initMounts.map(bind),
     ...plan.root.mounts.map(bind),
   ];

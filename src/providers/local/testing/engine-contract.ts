@@ -484,6 +484,19 @@ function describeLimits(world: World): void {
     await world.engine.removeSandbox(id);
   });
 
+  test('a container reads its own limits at /sys/fs/cgroup and cannot change them', async (context) => {
+    if (!world.engine.capabilities.limits.memory) return context.skip('no control groups here');
+    const script = `cd /sys/fs/cgroup
+      if [ -e cgroup.controllers ]; then memory=memory.max; cpu=cpu.max; else memory=memory/memory.limit_in_bytes; cpu=cpu/cpu.cfs_quota_us; fi
+      cat $memory $cpu; echo 9 > $memory; echo 9 > $cpu; mkdir $(dirname $memory)/here
+      grep ' /sys/fs/cgroup' /proc/mounts | grep -v ro, ; true`;
+    const resources = { memoryLimitBytes: 64 * 2 ** 20, cpuLimitMillis: 500, cpuRequestMillis: 250 };
+    const { output } = await world.run(['sh', '-c', script], { resources });
+    assert.match(output, /^67108864\n50000( 100000)?\n/);
+    assert.equal(output.match(/Read-only file system/g)?.length, 3, output);
+    assert.doesNotMatch(output, / cgroup2? rw/);
+  });
+
   test('a frozen pod stands still, goes on after thawing, and can be killed frozen', async (context) => {
     if (!world.engine.capabilities.freeze) return context.skip('freezing is not possible here');
     const id = await world.sandbox();

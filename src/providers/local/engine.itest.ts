@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { createLocalEngine, leaveUserNamespace, type LocalEngineOptions } from '#providers/local/engine.ts';
+import { shortId } from '#providers/local/network/bridge.ts';
 import { launchedProcesses } from '#providers/local/processes.ts';
 import { describeEngine } from '#providers/local/testing/engine-contract.ts';
 import { busyboxImage, noTestImages } from '#providers/local/testing/images.ts';
@@ -119,20 +120,24 @@ function noUserNamespaces(): string | false {
   return result.status === 0 ? false : 'an ordinary user may not make user namespaces here (or setpriv is missing)';
 }
 
-/** What the machine shows of a platform with files in `directory`. */
+/**
+ * What the machine shows of a platform with files in `directory`, and of no other: several may run at once. A network namespace lives as long as
+ * its processes and mounts, which are looked for.
+ */
 function traces(directory: string): object {
+  const short = shortId(directory);
   const mentions = (text: string) => text.split('\n').filter((line) => line.includes(directory));
-  const interfaces = readdirSync('/sys/class/net').filter((name) => name.startsWith('dm'));
+  const interfaces = readdirSync('/sys/class/net').filter((name) => name.startsWith(`dm${short.slice(0, 6)}`) || name.includes(short));
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => mentions(commandLine(pid)));
   const groups = readdirSync('/sys/fs/cgroup', { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => readdirSync(join('/sys/fs/cgroup', entry.name)).filter((name) => name.startsWith('dormouse-')));
+    .flatMap((entry) => readdirSync(join('/sys/fs/cgroup', entry.name)).filter((name) => name.startsWith(`dormouse-${short}`)));
   const tables = spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' })
     .stdout?.split('\n')
-    .filter((line) => line.includes('dormouse'));
-  return { interfaces, processes, groups, tables, mounts: mentions(readFileSync('/proc/self/mounts', 'utf8')), namespaces: namespaces() };
+    .filter((line) => line.includes(short));
+  return { interfaces, processes, groups, tables, mounts: mentions(readFileSync('/proc/self/mounts', 'utf8')) };
 }
 
 function commandLine(pid: string): string {
@@ -141,8 +146,4 @@ function commandLine(pid: string): string {
   } catch {
     return '';
   }
-}
-
-function namespaces(): number {
-  return execFileSync('lsns', ['--type', 'net', '--noheadings'], { encoding: 'utf8' }).trim().split('\n').length;
 }

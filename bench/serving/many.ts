@@ -41,6 +41,7 @@ async function wakeInParallel(): Promise<void> {
 
 async function createMany(): Promise<void> {
   const names = Array.from({ length: sleeping }, (_, index) => `many-${index}`);
+  const cpuBefore = await bed.cpu();
   const begin = performance.now();
   const ready = bed.ready(new Set(names), 600_000);
   let next = 0;
@@ -55,6 +56,8 @@ async function createMany(): Promise<void> {
     `${sleeping} services, none running`,
     `created in ${(created / 1000).toFixed(1)} s, all Ready after ${((performance.now() - begin) / 1000).toFixed(1)} s`,
   );
+  const used = [...(await bed.cpu())].map(([role, ms]) => `${role} ${((ms - (cpuBefore.get(role) ?? 0)) / sleeping).toFixed(0)}`);
+  line('CPU of each until Ready', `${used.join(', ')} ms`);
   await delay(30_000);
   const full = await bed.memory();
   line('platform with them', parts(full));

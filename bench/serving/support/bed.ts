@@ -121,14 +121,21 @@ export class Bed implements AsyncDisposable {
     return new Map([...parts, ['total', parts.reduce((sum, [, kilobytes]) => sum + kilobytes, 0)]]);
   }
 
+  /** CPU time used so far by role, in milliseconds. */
+  async cpu(): Promise<ReadonlyMap<string, number>> {
+    return new Map([...(await this.processes())].map(([role, pid]) => [role, cpuMs(pid)]));
+  }
+
   /** CPU the platform's processes use while nobody asks anything of them, as a share of one core. */
   async idleCpu(seconds: number): Promise<number> {
-    const pids = [...(await this.processes()).values()];
-    const total = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
-    const before = total();
+    const before = sum(await this.cpu());
     await delay(seconds * 1000);
-    return (total() - before) / (seconds * 1000);
+    return (sum(await this.cpu()) - before) / (seconds * 1000);
   }
+}
+
+function sum(values: ReadonlyMap<string, number>): number {
+  return [...values.values()].reduce((total, value) => total + value, 0);
 }
 
 export function isReady({ metadata, status }: Service): boolean {

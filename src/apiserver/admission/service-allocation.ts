@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Service } from '#apis/core/v1/service.ts';
 import { fieldInvalid, invalid } from '#apis/meta/field-error.ts';
 import { StatusError } from '#apis/meta/status.ts';
+import type { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '#apiserver/admission/admission.ts';
 import type { ServerContext } from '#apiserver/context.ts';
@@ -35,6 +36,8 @@ class Allocator {
   readonly #cidr: string;
   readonly #nodePorts: ServiceRanges['nodePorts'];
   readonly #reserved = new Set<string>();
+  /** Of each stored state of a Service, so that it is read only once. */
+  readonly #holdings = new WeakMap<CachedObject, readonly string[]>();
 
   constructor(context: ServerContext, { cidr, nodePorts }: ServiceRanges) {
     const [address = '', length = ''] = cidr.split('/');
@@ -47,12 +50,12 @@ class Allocator {
 
   complete(request: AdmissionRequest): void {
     const service = request.object as Service;
-    const used = this.#used(request);
+    const used = new Used(() => this.#used(request));
     this.#completeAddress(request, service, used);
     this.#completePorts(request, service, used);
   }
 
-  #completeAddress(request: AdmissionRequest, { spec }: Service, used: ReadonlySet<string>): void {
+  #completeAddress(request: AdmissionRequest, { spec }: Service, used: Used): void {
     if (spec.type === 'ExternalName') return;
     const given = spec.clusterIP ?? spec.clusterIPs?.[0] ?? '';
     if (given !== 'None') {
@@ -65,7 +68,7 @@ class Allocator {
     spec.ipFamilyPolicy ??= 'SingleStack';
   }
 
-  #completePorts(request: AdmissionRequest, { spec }: Service, used: ReadonlySet<string>): void {
+  #completePorts(request: AdmissionRequest, { spec }: Service, used: Used): void {
     const wants = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
     const taken = new Map<string, number>();
     for (const [index, port] of (spec.ports ?? []).entries()) {
@@ -80,7 +83,7 @@ class Allocator {
   }
 
   /** The first address of the range belongs to the Service of the API server. */
-  #freeAddress({ namespace, name }: AdmissionRequest, used: ReadonlySet<string>): string {
+  #freeAddress({ namespace, name }: AdmissionRequest, used: Used): string {
     if (namespace === 'default' && name === 'kubernetes') return toText(this.#base + 1);
     const count = this.#size - 3;
     const start = randomInt(count);
@@ -91,7 +94,7 @@ class Allocator {
     throw new StatusError('InternalError', 'failed to allocate a serviceIP: range is full');
   }
 
-  #checkAddress(request: AdmissionRequest, address: string, used: ReadonlySet<string>): string {
+  #checkAddress(request: AdmissionRequest, address: string, used: Used): string {
     const offset = toNumber(address) - this.#base;
     const inRange = offset > 0 && offset < this.#size - 1;
     const why = inRange ? 'provided IP is already allocated' : `the provided network does not match the current range (${this.#cidr})`;
@@ -99,7 +102,7 @@ class Allocator {
     throw invalid('', 'Service', request.name, [fieldInvalid('spec.clusterIPs', [address], `failed to allocate IP ${address}: ${why}`)]);
   }
 
-  #checkPort(request: AdmissionRequest, index: number, port: number, protocol: string, used: ReadonlySet<string>): void {
+  #checkPort(request: AdmissionRequest, index: number, port: number, protocol: string, used: Used): void {
     const { from, to } = this.#nodePorts;
     const inRange = port >= from && port <= to;
     if (inRange && !this.#isTaken(`${protocol} ${port}`, used)) return;
@@ -109,7 +112,7 @@ class Allocator {
     throw invalid('', 'Service', request.name, [fieldInvalid(`spec.ports[${index}].nodePort`, port, why)]);
   }
 
-  #freePort(request: AdmissionRequest, protocol: string, used: ReadonlySet<string>, taken: ReadonlyMap<string, number>): number {
+  #freePort(request: AdmissionRequest, protocol: string, used: Used, taken: ReadonlyMap<string, number>): number {
     const { from, to } = this.#nodePorts;
     const count = to - from + 1;
     const start = randomInt(count);
@@ -121,7 +124,7 @@ class Allocator {
     throw new StatusError('InternalError', `failed to allocate a nodePort for ${request.name}: range is full`);
   }
 
-  #isTaken(key: string, used: ReadonlySet<string>): boolean {
+  #isTaken(key: string, used: Used): boolean {
     return used.has(key) || this.#reserved.has(key);
   }
 
@@ -140,11 +143,35 @@ class Allocator {
     const used = new Set<string>();
     for (const cached of this.#context.cache.resource('', 'services').range(resourcePrefix('', 'services'))) {
       if (cached.namespace === namespace && cached.name === name) continue;
-      const { spec } = cached.object as Service;
-      for (const address of spec.clusterIPs ?? []) used.add(address);
-      for (const { nodePort, protocol = 'TCP' } of spec.ports ?? []) if (nodePort !== undefined) used.add(`${protocol} ${nodePort}`);
+      for (const key of this.#holdingsOf(cached)) used.add(key);
     }
     return used;
+  }
+
+  #holdingsOf(cached: CachedObject): readonly string[] {
+    let holdings = this.#holdings.get(cached);
+    if (holdings === undefined) {
+      const { clusterIPs = [], ports = [] } = (cached.object as Service).spec;
+      const nodePorts = ports.flatMap(({ nodePort, protocol = 'TCP' }) => (nodePort === undefined ? [] : [`${protocol} ${nodePort}`]));
+      holdings = [...clusterIPs, ...nodePorts];
+      this.#holdings.set(cached, holdings);
+    }
+    return holdings;
+  }
+}
+
+/** What other Services hold, gathered when it is first asked for: a headless Service without node ports never asks. */
+class Used {
+  readonly #gather: () => ReadonlySet<string>;
+  #keys: ReadonlySet<string> | undefined;
+
+  constructor(gather: () => ReadonlySet<string>) {
+    this.#gather = gather;
+  }
+
+  has(key: string): boolean {
+    this.#keys ??= this.#gather();
+    return this.#keys.has(key);
   }
 }
 

@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { configMaps } from '#apis/core/v1/config-map.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { createInformers } from '#client/informer.ts';
 import { FakeCluster } from '#controller/testing.ts';
@@ -58,6 +59,8 @@ function revisionObjects(name: string, port: number): KubeObject[] {
 interface Rig extends AsyncDisposable {
   readonly cluster: FakeCluster;
   readonly gateway: Gateway;
+  /** The request log. */
+  readonly lines: string[];
 }
 
 async function rig(dataDir: string, objects: readonly KubeObject[], broken = false): Promise<Rig> {
@@ -67,6 +70,7 @@ async function rig(dataDir: string, objects: readonly KubeObject[], broken = fal
   const client = broken ? { of: () => ({ list: away, watch: away, get: away }) as never, raw: away, stream: away } : cluster;
   const informers = createInformers(client as never);
   const stop = new AbortController();
+  const lines: string[] = [];
   const gateway = await startGateway(
     {
       client: client as never,
@@ -76,6 +80,7 @@ async function rig(dataDir: string, objects: readonly KubeObject[], broken = fal
       dataDir,
       clock: systemClock,
       logger: silentLogger,
+      writeRequestLog: (line) => void lines.push(line),
       stats: { report: () => {}, poke: () => {} },
     },
     stop.signal,
@@ -84,6 +89,7 @@ async function rig(dataDir: string, objects: readonly KubeObject[], broken = fal
   return {
     cluster,
     gateway,
+    lines,
     async [Symbol.asyncDispose]() {
       await gateway.drain(0);
       stop.abort();
@@ -112,6 +118,44 @@ async function withDataDir(run: (dataDir: string) => Promise<void>): Promise<voi
 }
 
 const host = 'hello.default.example.com';
+
+test('config-observability switches the request log on and off, without a restart', () =>
+  withDataDir(async (dataDir) => {
+    await using one = await httpUpstream((_request, response) => response.end('one'));
+    const data = { 'logging.enable-request-log': 'true', 'logging.request-log-template': '{{.Request.URL.Path}} {{.Response.Code}}' };
+    const metadata = { namespace: 'knative-serving', name: 'config-observability' };
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as KubeObject;
+    await using it = await rig(dataDir, [...revisionObjects('rev-1', one.port), ingress('rev-1'), map]);
+    const call = (path: string) => fetchBody(it.gateway.http.port, host, path);
+    await call('/first?x');
+    await eventually(() => it.lines.length === 1, 'the request is logged');
+    const set = (settings: Record<string, string>) =>
+      it.cluster.change(configMaps, 'knative-serving', 'config-observability', (object) => (object.data = { ...data, ...settings }));
+    // What is no template leaves the log as it was; what was logged by then shows which one is in use.
+    set({ 'logging.request-log-template': '{{.Nope}}' });
+    await call('/second');
+    await eventually(() => it.lines.length === 2, 'it goes on as before');
+    assert.deepEqual(it.lines, ['/first 200\n', '/second 200\n']);
+    set({ 'logging.request-log-template': '' });
+    await untilLogged(it, call, (line) => line?.startsWith('{') === true, 'JSON without a template');
+    set({ 'logging.enable-request-log': 'false' });
+    await untilLogged(it, call, (line) => line === undefined, 'nothing is logged any more');
+  }));
+
+/** Calls until the line that a call leaves behind (or none) is as wanted. */
+async function untilLogged(
+  it: Rig,
+  call: (path: string) => Promise<unknown>,
+  wanted: (line: string | undefined) => boolean,
+  what: string,
+): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    it.lines.length = 0;
+    await call('/again');
+    if (wanted(it.lines[0])) return;
+  }
+  assert.fail(`never happened: ${what}`);
+}
 
 test('an Ingress is served and reported ready, and a change of it takes effect', () =>
   withDataDir(async (dataDir) => {

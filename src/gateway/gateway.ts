@@ -13,6 +13,7 @@ import { startAdmin, type Admin } from '#gateway/admin.ts';
 import { drainMarkerModule } from '#gateway/controller/drain-marker.ts';
 import { ingressStatusModule, type LoadBalancers } from '#gateway/controller/ingress-status.ts';
 import type { Ingress } from '#gateway/controller/kinds.ts';
+import { RequestLogSync } from '#gateway/controller/request-log.ts';
 import { RouteSync } from '#gateway/controller/route-sync.ts';
 import { RouteSnapshot } from '#gateway/controller/snapshot.ts';
 import { defaultLimits, type ProxyLimits } from '#gateway/proxy/context.ts';
@@ -94,7 +95,8 @@ export interface GatewayOptions {
   readonly stats?: StatsSink;
   readonly transport?: 'auto' | 'raw' | 'net';
   readonly limits?: Partial<ProxyLimits>;
-  readonly accessLog?: AccessLogOptions;
+  /** Where the request log goes when config-observability asks for it. */
+  readonly writeRequestLog?: (line: string) => void;
   /** What Ingress status says about where requests go in. */
   readonly loadBalancers?: LoadBalancers;
   readonly owns?: (ingress: Ingress) => boolean;
@@ -192,7 +194,7 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     ),
     drainMarkerModule(inUse, (queue) => (queues.pods = queue)),
   ];
-  const synced = follow(options, sync, modules, ended);
+  const synced = follow(options, proxy, sync, modules, ended);
   synced.catch((error: unknown) => ended.aborted || logger.error('the watch on routes has ended', { error }));
   const drain = async (deadlineMs = 30_000) => {
     await proxy.drain(deadlineMs);
@@ -207,14 +209,17 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
 /** Follows the API: resolves when the first state of it is in effect, and goes on in the background. */
 async function follow(
   options: GatewayOptions,
+  proxy: Proxy,
   sync: RouteSync,
   modules: Parameters<typeof runControllers>[1],
   signal: AbortSignal,
 ): Promise<void> {
   const { client, informers, events, clock, logger } = options;
   const context: ControllerContext = { client, informers, events, clock, logger };
+  const requestLog = options.writeRequestLog === undefined ? undefined : new RequestLogSync(context, proxy, options.writeRequestLog);
   await informers.start(signal);
   sync.start();
+  requestLog?.start();
   const running = runControllers(context, modules, signal, options.metrics === undefined ? {} : { metrics: options.metrics });
   running.catch((error: unknown) => logger.error('the gateway reports no status any more', { error }));
 }
@@ -227,12 +232,11 @@ function pokeOf(backend: Backend): StatsPoke {
 }
 
 function dataPlane(options: GatewayOptions): DataPlaneOptions {
-  const { transport, clock, logger, limits, accessLog: log } = options;
+  const { transport, clock, logger, limits } = options;
   return {
     clock,
     logger,
     ...(transport === undefined ? {} : { transport }),
     ...(limits === undefined ? {} : { limits }),
-    ...(log === undefined ? {} : { accessLog: log }),
   };
 }

@@ -31,6 +31,7 @@ export function backendConfig(key: string, sources: BackendSources): BackendConf
     key,
     namespace: service.metadata.namespace ?? '',
     name: name ?? service.metadata.name ?? '',
+    ...owners(revision),
     isRevision: name !== undefined,
     ...(speaksHttp2(findPort(service, sources.port)) ? { protocol: 'h2c' as const } : {}),
     containerConcurrency: revision?.spec?.containerConcurrency ?? 0,
@@ -85,6 +86,11 @@ function podConfig(pod: Pod | undefined, key: string, address: string, port: num
 export function isServing(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp !== undefined) return false;
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
+function owners(revision: Revision | undefined): Pick<BackendConfig, 'service' | 'configuration'> {
+  const { 'serving.knative.dev/service': service, 'serving.knative.dev/configuration': configuration } = revision?.metadata.labels ?? {};
+  return { ...(service === undefined ? {} : { service }), ...(configuration === undefined ? {} : { configuration }) };
 }
 
 /** Knative names the port of such a revision `http2`; elsewhere `h2c` or the protocol itself says it (KEP-3726). */

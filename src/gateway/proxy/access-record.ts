@@ -4,7 +4,7 @@ import type { AccessRecord } from '#gateway/proxy/context.ts';
 
 export type RequestDescription = Pick<
   AccessRecord,
-  'remote' | 'proto' | 'method' | 'target' | 'host' | 'userAgent' | 'requestId' | 'traceId'
+  'remote' | 'proto' | 'method' | 'target' | 'host' | 'userAgent' | 'requestId' | 'traceId' | 'headLines'
 >;
 
 /** What the access log says about a request. Costs strings, so it is only called when there is a log. */
@@ -17,6 +17,7 @@ export function describeRequest(bytes: Buffer, head: RequestHead, remote: string
     host: head.hostStart < 0 ? '' : bytes.toString('latin1', head.hostStart, head.hostEnd),
     userAgent: fieldValue(bytes, head, 'user-agent') ?? '',
     requestId: fieldValue(bytes, head, 'x-request-id') ?? '',
+    headLines: bytes.toString('latin1', head.fields, head.end),
     traceId: fieldValue(bytes, head, 'traceparent')?.split('-')[1] ?? '',
   };
 }

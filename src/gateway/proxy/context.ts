@@ -69,12 +69,19 @@ export interface AccessRecord {
   readonly userAgent: string;
   readonly requestId: string;
   readonly traceId: string;
+  /** The field lines of the request, as the client sent them. */
+  readonly headLines: string;
   readonly status: number;
   readonly durationMs: number;
   readonly responseBytes: number;
   readonly namespace: string;
   readonly revision: string;
+  /** Of the revision; '' where there is none. */
+  readonly service: string;
+  readonly configuration: string;
   readonly pod: string;
+  /** '' when the request reached no pod, or one that is dialled in another way. */
+  readonly podIp: string;
 }
 
 /** How the clients of one listener are treated. */

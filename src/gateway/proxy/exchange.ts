@@ -392,7 +392,8 @@ export class Exchange implements SlotWaiter, Expirable {
   }
 
   #log(description: RequestDescription, status: number, now: number): void {
-    const { namespace, name } = this.#backend.config;
+    const { namespace, name, service = '', configuration = '' } = this.#backend.config;
+    const target = this.#pod?.target;
     this.#context.accessLog?.({
       ...description,
       time: this.#context.clock.now(),
@@ -401,7 +402,10 @@ export class Exchange implements SlotWaiter, Expirable {
       responseBytes: this.#sentBytes,
       namespace,
       revision: name,
+      service,
+      configuration,
       pod: this.#pod?.key ?? '',
+      podIp: target !== undefined && 'host' in target ? target.host : '',
     });
   }
 }

@@ -173,6 +173,11 @@ export class Proxy {
     for (const backend of this.#backends.values()) for (const pod of backend.pods) pod.discardIdle();
   }
 
+  /** Requests that begin from now on are logged in this way, or not at all. */
+  setAccessLog(log: ((record: AccessRecord) => void) | undefined): void {
+    this.#context.accessLog = log;
+  }
+
   /** Closes everything at once. */
   async close(): Promise<void> {
     await this.drain(0, 0);

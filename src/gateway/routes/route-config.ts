@@ -46,6 +46,9 @@ export interface BackendConfig {
   readonly namespace: string;
   /** The revision, or for a plain Service its name. */
   readonly name: string;
+  /** What the revision belongs to, for the request log. */
+  readonly service?: string;
+  readonly configuration?: string;
   /** Slots, queue, wake and counters apply; a plain Service without endpoints answers 503 at once. */
   readonly isRevision: boolean;
   /** What its containers speak; default: http1. */

@@ -138,12 +138,16 @@ describe('access log', () => {
     userAgent: 'say "hi"',
     requestId: 'r',
     traceId: 't',
+    headLines: 'Host: app.test\r\nReferer: http://r\r\nX-Two: a\r\nx-two: b\r\nContent-Length: 7\r\n',
     status: 200,
     durationMs: 12.5,
     responseBytes: 99,
     namespace: 'ns',
     revision: 'rev',
+    service: 'svc',
+    configuration: 'cfg',
     pod: 'ns/pod',
+    podIp: '10.0.0.2',
   };
   const written = (options: { format: 'json' | 'template'; template?: string }): string => {
     let text = '';
@@ -152,13 +156,19 @@ describe('access log', () => {
   };
 
   test('JSON, one line a request', () => {
-    assert.deepEqual(JSON.parse(written({ format: 'json' })), { ...record, time: '2026-01-01T00:00:00.000Z' });
+    const { headLines, ...rest } = record;
+    assert.ok(headLines.length > 0);
+    assert.deepEqual(JSON.parse(written({ format: 'json' })), { ...rest, time: '2026-01-01T00:00:00.000Z' });
   });
 
   test("Knative's template fields", () => {
     const template =
       '{{.Request.Method}} {{ .Request.URL.Path }} {{.Response.Code}} {{.Response.Latency}} {{.Revision.PodName}} "{{js .Request.UserAgent}}"';
     assert.equal(written({ format: 'template', template }), 'GET /a 200 0.012500 pod "say \\"hi\\""\n');
+    const more =
+      '{{.Request.ContentLength}} {{.Request.Referer}} {{index .Request.Header "X-Two"}} {{.Request.Header.Get "X-Two"}} ' +
+      '{{js (.Request.Header.Get "None")}}{{index .Request.Header "None"}} {{.Revision.Service}}/{{.Revision.Configuration}} {{.Revision.PodIP}}';
+    assert.equal(written({ format: 'template', template: more }), '7 http://r [a b] a [] svc/cfg 10.0.0.2\n');
     assert.throws(() => written({ format: 'template', template: '{{.Nope}}' }), /\{\{\.Nope\}\} is not a known field/);
   });
 });

@@ -4,7 +4,7 @@ import { createInformers } from '#client/informer.ts';
 import type { Informers } from '#client/informer-types.ts';
 import { createEventRecorder } from '#controller/events.ts';
 import { systemClock } from '#core/clock.ts';
-import type { Logger } from '#core/logger.ts';
+import { writeLogLine, type Logger } from '#core/logger.ts';
 import { startGateway, type Gateway } from '#gateway/gateway.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
@@ -38,6 +38,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       dataDir: layout.gatewayDir,
       clock: systemClock,
       logger,
+      writeRequestLog: writeLogLine,
       loadBalancers: {
         public: { ingress: [{ ip: address }] },
         private: { ingress: [{ domainInternal: 'gateway-local.knative-serving.svc.cluster.local' }] },

@@ -64,7 +64,7 @@ export const components = {
       rule('networking.internal.knative.dev', ['ingresses/status'], ['patch', 'update']),
       rule('serving.knative.dev', ['revisions'], read),
       rule('', ['services', 'nodes'], read),
-      rule('', ['secrets'], read),
+      rule('', ['secrets', 'configmaps'], read),
       rule('', ['pods'], [...read, 'patch']),
       rule('discovery.k8s.io', ['endpointslices'], read),
       { nonResourceURLs: ['/apis/dormouse.dev/v1/stats'], verbs: ['post'] },

@@ -53,6 +53,10 @@ export class MemoryStorage implements Storage {
     return value;
   }
 
+  valuesOf(revisions: readonly number[]): string[] {
+    return revisions.map((revision) => this.valueOf(revision));
+  }
+
   async index(): Promise<{ entries: KeyRevision[]; revision: number }> {
     const { entries, revision } = await this.list('');
     return { entries: entries.map(({ key, modRevision }) => ({ key, modRevision })), revision };

@@ -63,6 +63,10 @@ export class SqliteReader implements Disposable {
     return value;
   }
 
+  valuesOf(revisions: readonly number[]): string[] {
+    return this.#snapshot(() => revisions.map((revision) => this.valueOf(revision)));
+  }
+
   index(): { entries: KeyRevision[]; revision: number } {
     return this.#snapshot((revision) => ({
       entries: this.#statements.index.all().map((row) => ({ key: String(row.key), modRevision: Number(row.revision) })),
@@ -102,6 +106,7 @@ export class SqliteReader implements Disposable {
     if (revision < compacted) throw new CompactedError(compacted);
   }
 
+  /** One transaction: one state, and the file's locks are taken once. */
   #snapshot<T>(read: (head: number) => T): T {
     this.#statements.begin.run();
     try {

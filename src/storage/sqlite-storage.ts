@@ -78,6 +78,10 @@ export class SqliteStorage implements Storage {
     return this.#read((reader) => reader.valueOf(revision));
   }
 
+  valuesOf(revisions: readonly number[]): string[] {
+    return this.#read((reader) => reader.valuesOf(revisions));
+  }
+
   async index(): Promise<{ entries: KeyRevision[]; revision: number }> {
     return this.#read((reader) => reader.index());
   }

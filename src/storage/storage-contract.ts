@@ -81,7 +81,9 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         [first, second, other].map((revision) => storage.valueOf(revision)),
         ['one', 'two', 'b'],
       );
+      assert.deepEqual(storage.valuesOf([other, first]), ['b', 'one']);
       assert.throws(() => storage.valueOf(gone), CompactedError);
+      assert.throws(() => storage.valuesOf([first, gone]), CompactedError);
       assert.throws(() => storage.valueOf(99), CompactedError);
       await put(storage, '/c', 'c');
       await storage.compact(gone + 1);

@@ -18,6 +18,8 @@ export interface Storage extends AsyncDisposable {
    * values can always be read, replaced ones as long as history is kept; CompactedError for what is gone, or was never written.
    */
   valueOf(revision: number): string;
+  /** The same for many, which costs half as much each. */
+  valuesOf(revisions: readonly number[]): string[];
   /** Every key with the revision of its present value, in key order, and the revision of the store they belong to. */
   index(): Promise<{ entries: KeyRevision[]; revision: number }>;
   /**

@@ -14,6 +14,10 @@ function source(limit: number): TextSource & { reads: number } {
       this.reads += 1;
       return text(`o${revision}`);
     },
+    valuesOf(revisions: readonly number[]) {
+      this.reads += 1;
+      return revisions.map((revision) => text(`o${revision}`));
+    },
   };
 }
 
@@ -31,6 +35,16 @@ describe('cached objects', () => {
     const reads = from.reads;
     assert.equal(first.object, kept);
     assert.equal(from.reads, reads + 1);
+  });
+
+  test('passing over many reads them in one go and leaves no trace', () => {
+    const from = source(10_000);
+    const objects = [1, 2, 3].map((revision) => new CachedObject(`/registry/core/configmaps/n/o${revision}`, revision, undefined, from));
+    const { object: used } = objects[0] as CachedObject;
+    const { weight } = from.hot;
+    const names = CachedObject.pass(objects, () => objects.map(({ object }) => object.metadata.name));
+    assert.deepEqual([names, from.reads, from.hot.weight], [['o1', 'o2', 'o3'], 2, weight]);
+    assert.equal(objects[0]?.object, used);
   });
 
   test('a state under another revision needs no storage', () => {

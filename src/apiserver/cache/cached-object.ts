@@ -14,6 +14,7 @@ export interface ObjectView {
 export interface TextSource {
   /** What the change `revision` wrote. Throws when history does not reach back to it. */
   valueOf(revision: number): string;
+  valuesOf(revisions: readonly number[]): readonly string[];
   readonly hot: HotObjects;
 }
 
@@ -24,8 +25,8 @@ interface Contents {
   views?: Map<string, KubeObject>;
 }
 
-/** A parsed object is about this many times as large as its text. */
-const parsedWeight = 3;
+/** A parsed object takes about this many times as many bytes as its text has characters (measured on Knative's and Deployments). */
+const parsedWeight = 6;
 
 /**
  * One state of one object. Text and parsed form (deep-frozen, shared by everybody who reads) are in memory while the object is
@@ -48,6 +49,23 @@ export class CachedObject {
     if (text === undefined) return;
     this.#contents = { text };
     source?.hot.add(this, text.length);
+  }
+
+  /**
+   * Runs `use` with the contents of all these objects in memory: what is not there is read in one go, and let go of afterwards.
+   * For passing over many objects without driving out those that are in use.
+   */
+  static pass<T>(objects: readonly CachedObject[], use: () => T): T {
+    const cold = objects.filter((object) => object.#contents === undefined);
+    const [first] = cold;
+    const source = first === undefined ? undefined : first.#source;
+    const texts = source?.valuesOf(cold.map(({ revision }) => revision)) ?? [];
+    for (const [index, object] of cold.entries()) object.#contents = { text: texts[index] ?? '' };
+    try {
+      return use();
+    } finally {
+      for (const object of cold) object.#contents = undefined;
+    }
   }
 
   get name(): string {

@@ -6,7 +6,7 @@ import { ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { Storage, StorageEvent, Watch } from '#storage/storage.ts';
 
 const root = '/registry/';
-/** Characters of text, parsed objects counted at three times their text. Bytes in memory are about the same number. */
+/** About bytes. */
 const hotWeight = 12 * 2 ** 20;
 
 /** Prefix of a resource's keys, with its trailing slash. */
@@ -36,7 +36,11 @@ export class WatchCache implements AsyncDisposable {
 
   private constructor(storage: Storage, failed: (error: unknown) => void) {
     this.#storage = storage;
-    this.#source = { valueOf: (revision) => storage.valueOf(revision), hot: new HotObjects(hotWeight) };
+    this.#source = {
+      valueOf: (revision) => storage.valueOf(revision),
+      valuesOf: (revisions) => storage.valuesOf(revisions),
+      hot: new HotObjects(hotWeight),
+    };
     this.#failed = failed;
   }
 

@@ -150,7 +150,10 @@ class Front implements HttpsFront {
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    // An answer that has been sent leaves nobody to tell, and an abort costs a stack trace.
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
     try {
       const answer = await this.#options.server.handle(this.#requestOf(message, gone.signal));
       if (answer.status === 413 || answer.status === 408) response.setHeader('connection', 'close');
@@ -206,7 +209,20 @@ function headersOf(message: IncomingMessage): Record<string, string> {
   return headers;
 }
 
+/** Of a connection, however many requests come over it: parsing the certificate takes longer than serving a small one. */
+const known = new WeakMap<TLSSocket, Credentials>();
+
 function credentialsOf(socket: TLSSocket): Credentials {
+  let credentials = known.get(socket);
+  if (credentials === undefined) {
+    credentials = readCredentials(socket);
+    known.set(socket, credentials);
+  }
+  return credentials;
+}
+
+function readCredentials(socket: TLSSocket): Credentials {
+  socket.disableRenegotiation();
   const remote = socket.remoteAddress === undefined ? {} : { remoteAddress: socket.remoteAddress };
   if (!socket.authorized) return { kind: 'wire', ...remote };
   // Node types one value of each; a certificate may carry several.

@@ -25,7 +25,11 @@ function readWhole(message: IncomingMessage, clock: Clock): Promise<Uint8Array> 
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const parts: Uint8Array[] = [];
   let size = 0;
+  let settled = false;
   const settle = (action: () => void) => {
+    // A connection closes after every request: no error may be made for that.
+    if (settled) return;
+    settled = true;
     cancel();
     message.off('data', onData);
     action();

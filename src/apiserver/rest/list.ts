@@ -44,16 +44,31 @@ export async function listPage(sources: ListSources, selection: Selection, optio
 function fromCache(cache: WatchCache, selection: Selection, revision: number, after: string, limit: number): Page {
   const resource = cache.resource(selection.served.definition.group, selection.served.definition.plural);
   const objects: CachedObject[] = [];
-  for (const object of resource.range(selection.prefix, after)) {
-    if (!selection.matches(object)) continue;
-    if (limit > 0 && objects.length === limit) {
-      const last = objects.at(-1)?.key ?? '';
-      const remaining = selection.everything ? resource.count(selection.prefix, last) : undefined;
-      return { objects, metadata: pageMeta(revision, last, remaining) };
-    }
-    objects.push(object);
+  for (const batch of batches(resource.range(selection.prefix, after))) {
+    const matching = selection.needsContents
+      ? CachedObject.pass(batch, () => batch.filter((object) => selection.matches(object)))
+      : batch.filter((object) => selection.matches(object));
+    objects.push(...matching);
+    if (limit === 0 || objects.length <= limit) continue;
+    objects.length = limit;
+    const last = objects.at(-1)?.key ?? '';
+    const remaining = selection.everything ? resource.count(selection.prefix, last) : undefined;
+    return { objects, metadata: pageMeta(revision, last, remaining) };
   }
   return { objects, metadata: { resourceVersion: String(revision) } };
+}
+
+const batchSize = 100;
+
+function* batches(objects: Iterable<CachedObject>): Iterable<readonly CachedObject[]> {
+  let batch: CachedObject[] = [];
+  for (const object of objects) {
+    batch.push(object);
+    if (batch.length < batchSize) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 async function listAt(
@@ -107,19 +122,18 @@ export function listResponse(page: Page, selection: Selection, shape: AnswerShap
   const { served, view } = selection;
   if (shape.as === 'table') {
     const table = Table.of(served.version);
-    const rows = () => page.objects.map((object) => () => table.row(object.objectIn(view), shape.version, include, now));
-    return listBody(page, 'Table', `meta.k8s.io/${shape.version}`, selection, table.head(shape.version, page.metadata, true), rows);
+    const row = (object: CachedObject) => table.row(object.objectIn(view), shape.version, include, now);
+    return listBody(page, 'Table', `meta.k8s.io/${shape.version}`, selection, table.head(shape.version, page.metadata, true), row);
   }
   if (shape.as === 'metadata') {
     const apiVersion = `meta.k8s.io/${shape.version}`;
-    const items = () => page.objects.map((object) => () => JSON.stringify(partialMetadata(object.objectIn(view), shape.version)));
+    const item = (object: CachedObject) => JSON.stringify(partialMetadata(object.objectIn(view), shape.version));
     const head = listHead('PartialObjectMetadataList', apiVersion, page.metadata);
-    return listBody(page, 'PartialObjectMetadataList', apiVersion, selection, head, items);
+    return listBody(page, 'PartialObjectMetadataList', apiVersion, selection, head, item);
   }
   const apiVersion = versionOf(served);
   const head = listHead(served.definition.listKind, apiVersion, page.metadata);
-  const items = () => page.objects.map((object) => () => object.jsonIn(view));
-  return listBody(page, served.definition.listKind, apiVersion, selection, head, items);
+  return listBody(page, served.definition.listKind, apiVersion, selection, head, (object) => object.jsonIn(view));
 }
 
 function listHead(kind: string, apiVersion: string, metadata: ListMeta): string {
@@ -132,7 +146,7 @@ function listBody(
   apiVersion: string,
   selection: Selection,
   head: string,
-  items: () => readonly (() => string)[],
+  encode: (object: CachedObject) => string,
 ): ApiResponse {
   let parsed: readonly KubeObject[] | undefined;
   const list: ListView = {
@@ -147,19 +161,22 @@ function listBody(
     },
   };
   const contentType = 'application/json';
-  return { status: 200, headers: {}, body: { kind: 'list', list, contentType, chunks: () => inChunks(head, items()) } };
+  return { status: 200, headers: {}, body: { kind: 'list', list, contentType, chunks: () => inChunks(head, page.objects, encode) } };
 }
 
 const chunkSize = 128 * 1024;
 
 /** Joins small pieces so that a long list goes out in few writes and is never one string. */
-function* inChunks(head: string, items: readonly (() => string)[]): Iterable<string> {
+function* inChunks(head: string, objects: readonly CachedObject[], encode: (object: CachedObject) => string): Iterable<string> {
   let pieces = [head];
   let size = head.length;
-  for (const [index, item] of items.entries()) {
-    const text = item();
-    pieces.push(index === 0 ? text : `,${text}`);
-    size += text.length;
+  let separator = '';
+  for (const batch of batches(objects)) {
+    for (const text of CachedObject.pass(batch, () => batch.map(encode))) {
+      pieces.push(separator, text);
+      separator = ',';
+      size += text.length;
+    }
     if (size < chunkSize) continue;
     yield pieces.join('');
     pieces = [];

@@ -68,6 +68,11 @@ export class Selection {
     return this.#labels === undefined && this.#fields === undefined && this.name === undefined;
   }
 
+  /** False when `matches` looks at keys only. */
+  get needsContents(): boolean {
+    return this.#labels !== undefined || this.#fields !== undefined;
+  }
+
   matches(object: CachedObject): boolean {
     if (!object.key.startsWith(this.prefix)) return false;
     if (this.name !== undefined && object.name !== this.name) return false;

@@ -106,6 +106,12 @@ export const rootCommand: Command = {
       run: lazy(async () => (await import('#cli/commands/completion.ts')).completion),
     },
     {
+      name: 'load-all',
+      hidden: true,
+      summary: 'Load every module, so that the compile cache has them',
+      run: lazy(async () => (await import('#cli/commands/load-all.ts')).loadAll),
+    },
+    {
       name: 'version',
       summary: 'Print the version',
       run: lazy(async () => (await import('#cli/commands/version.ts')).printVersion),

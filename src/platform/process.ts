@@ -1,4 +1,4 @@
-import { enableCompileCache } from 'node:module';
+import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { systemClock } from '#core/clock.ts';
 import { jsonLogger, writeLogLine, type Logger } from '#core/logger.ts';
@@ -26,11 +26,23 @@ const signalGraceMs = 500;
 
 /**
  * The frame of every process of the platform: reads its configuration, logs JSON lines to stderr, tells the supervisor when
- * it is ready or why it cannot be, and ends in order on SIGTERM, on the supervisor's word, or when the supervisor is gone.
+ * it is ready or why it cannot be, and ends in order on SIGTERM, on the supervisor's word, or when the supervisor is gone. `before` comes before everything
+ * else, and may replace the process by itself.
  */
-export function runProcess(start: (context: ProcessContext) => Promise<Started>): void {
-  enableCompileCache();
-  const config = JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig;
+export function runProcess(start: (context: ProcessContext) => Promise<Started>, before?: (config: ProcessConfig) => Promise<void>): void {
+  const text = process.env[configVariable];
+  // Without a configuration the module was only loaded.
+  if (text === undefined) return;
+  const config = JSON.parse(text) as ProcessConfig;
+  if (before === undefined) run(config, start);
+  else
+    before(config).then(
+      () => run(config, start),
+      (error: unknown) => run(config, () => Promise.reject(error as Error)),
+    );
+}
+
+function run(config: ProcessConfig, start: (context: ProcessContext) => Promise<Started>): void {
   const logger = jsonLogger(writeLogLine, config.settings.logLevel, { component: config.role });
   const controller = new AbortController();
   let started: Started | undefined;
@@ -66,6 +78,8 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>)
       started = value;
       collectWhenIdle(systemClock, controller.signal);
       tell({ type: 'ready', details: value.details });
+      // Not only when it ends: the next one may be started before, and at once.
+      flushCompileCache();
     })
     .catch((error: unknown) => {
       logger.error('start failed', { error });

@@ -7,6 +7,7 @@ import { UserError } from '#core/errors.ts';
 import { jsonLogger, writeLogLine } from '#core/logger.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { warmCompileCache } from '#platform/compile-cache.ts';
 import { requireDiskSpace } from '#platform/disk-space.ts';
 import { layoutOf } from '#platform/layout.ts';
 import { startSupervisor, type PlatformStatus } from '#platform/supervisor/supervisor.ts';
@@ -58,6 +59,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
     });
   }
   requireDiskSpace(dataDir);
+  warmCompileCache();
   mkdirSync(layout.logsDir, { recursive: true, mode: 0o700 });
   const logFile = join(layout.logsDir, 'supervisor.log');
   const log = openSync(logFile, 'a', 0o600);

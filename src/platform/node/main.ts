@@ -15,10 +15,9 @@ import { runProcess, type ProcessContext, type Started } from '#platform/process
 import { imageToken } from '#platform/image-token.ts';
 import { createLocalEngine } from '#providers/local/engine.ts';
 import { enterUserNamespace, isInUserNamespace } from '#providers/local/rootless/enter.ts';
-import { configVariable, type ProcessConfig } from '#platform/process-config.ts';
+import type { ProcessConfig } from '#platform/process-config.ts';
 
-const entered = await enter(JSON.parse(process.env[configVariable] ?? '{}') as ProcessConfig).catch((error: unknown) => error);
-runProcess((context) => (entered instanceof Error ? Promise.reject(entered) : start(context)));
+runProcess(start, enter);
 
 /** An ordinary user's node moves into the platform's own user, mount and network namespaces first; it comes back here inside them. */
 async function enter({ layout, ports }: ProcessConfig): Promise<void> {

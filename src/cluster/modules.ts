@@ -14,12 +14,10 @@ import { namespaceDefaultsController } from '#cluster/namespace-defaults/reconci
 export interface ClusterOptions {
   /** PEM of the authority that signed the API server's certificate; pods verify the server with it. */
   readonly authority?: string;
-  /** Where Services of type LoadBalancer are reached. Default: this machine's loopback. */
-  readonly loadBalancerAddress?: string;
 }
 
 /** What a Kubernetes cluster brings along, for the embedded mode; the front door of this part. */
-export function clusterControllers({ authority, loadBalancerAddress = '127.0.0.1' }: ClusterOptions = {}): readonly ControllerModule[] {
+export function clusterControllers({ authority }: ClusterOptions = {}): readonly ControllerModule[] {
   return [
     schedulerController,
     deploymentController,
@@ -28,7 +26,7 @@ export function clusterControllers({ authority, loadBalancerAddress = '127.0.0.1
     garbageCollector,
     namespaceController,
     ...(authority === undefined ? [] : [namespaceDefaultsController(authority)]),
-    loadBalancerController(loadBalancerAddress),
+    loadBalancerController,
     jobController,
     nodeLifecycleController,
     podGarbageCollector,

@@ -23,6 +23,7 @@ import { podEvents } from '#node/pod-events.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
 import { inspectMachine } from '#node/registration/machine.ts';
 import { NodeRegistration } from '#node/registration/node-registration.ts';
+import type { HostServices } from '#node/services/service-fronts.ts';
 import { startServiceProxy } from '#node/services/service-proxy.ts';
 import type { NodeFacts } from '#node/sources.ts';
 
@@ -42,6 +43,10 @@ export interface NodeAgentOptions {
   /** Serve DNS for pods on the pod network's bridge (default true), and make ClusterIPs reachable through nft (default: as root). */
   readonly dns?: boolean;
   readonly serviceProxy?: boolean;
+  /** Address of the platform's public listeners; node ports are open to other machines where these are. Default: loopback. */
+  readonly listen?: string;
+  /** Services that stand for a process of this machine. */
+  readonly hostServices?: HostServices;
   readonly clock?: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -139,7 +144,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
 
 /** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
 async function startNetworkServices(
-  { engine, dns, serviceProxy, platformId }: NodeAgentOptions,
+  { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map() }: NodeAgentOptions,
   inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; clock: Clock; logger: Logger },
   hostDns: DnsSettings,
   remarks: string[],
@@ -160,8 +165,8 @@ async function startNetworkServices(
     await attempt(() => startClusterDns({ ...inputs, ...settings }), 'cluster DNS does not run');
   }
   if (serviceProxy !== false) {
-    const settings = { table: `dormouse-${platformId}`, podCidr: podNetwork.cidr };
-    await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs cannot be reached');
+    const settings = { table: `dormouse-${platformId}`, podNetwork, listen, hostServices };
+    await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs and node ports cannot be reached');
   }
   return started;
 }

@@ -2,7 +2,8 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readChoice, readPort, readText, type Setting, type Values } from '#core/config.ts';
 
-const isRoot = (): boolean => process.getuid?.() === 0;
+/** Whether this process is the machine's root. */
+export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /** Everything the platform can be told, in one table; `dormouse up --help` and docs/reference derive from it. */
 export const settings = {

@@ -10,6 +10,8 @@ export const idleAnnotation = 'autoscaling.dormouse.dev/idle';
 export const frozenRetentionAnnotation = 'autoscaling.dormouse.dev/frozen-retention';
 /** On a pod: `true` asks the node agent to freeze it, absent or `false` to thaw it. */
 export const freezeAnnotation = 'node.dormouse.dev/freeze';
+/** The Service that stands for the gateway's public listener, under the name people look for it. */
+export const gatewayService = 'istio-system/istio-ingressgateway';
 export const systemNamespace = 'knative-serving';
 export const clusterDomain = 'cluster.local';
 export const schedulerName = 'default-scheduler';

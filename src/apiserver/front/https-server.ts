@@ -24,6 +24,8 @@ export interface HttpsFrontOptions {
 /** The listening HTTPS front. */
 export interface HttpsFront extends AsyncDisposable {
   readonly addresses: readonly AddressInfo[];
+  /** Listens on one more address. */
+  listen(host: string, port: number): Promise<void>;
 }
 
 const maxHeadBytes = 64 * 1024;
@@ -92,11 +94,11 @@ class Front implements HttpsFront {
 
   async listen(host: string, port: number): Promise<void> {
     const listener = createTcpServer({ noDelay: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
-    this.#listeners.push(listener);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     listener.once('error', reject);
     listener.listen(port, host, () => resolve());
     await promise;
+    this.#listeners.push(listener);
     listener.off('error', reject);
     listener.on('error', (error) => this.#options.logger.error('listener failed', { error }));
   }

@@ -5,11 +5,11 @@ import { runTable } from '#controller/testing.ts';
 import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
 
 const service = (type: string, status: object = {}, namespace = 'n', name = 's'): KubeObject =>
-  ({ apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { type }, status }) as KubeObject;
-const balanced = { loadBalancer: { ingress: [{ ip: '127.0.0.9', ipMode: 'VIP' }] } };
+  ({ apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { type, clusterIP: '10.96.3.9' }, status }) as KubeObject;
+const balanced = { loadBalancer: { ingress: [{ ip: '127.96.3.9', ipMode: 'VIP' }] } };
 
 describe('load balancer', () => {
-  runTable(loadBalancerController('127.0.0.9') as ControllerModule, [
+  runTable(loadBalancerController as ControllerModule, [
     { name: 'gives the address', key: 'n/s', objects: [service('LoadBalancer')], status: balanced },
     { name: 'takes it back', key: 'n/s', objects: [service('ClusterIP', balanced)], status: { loadBalancer: {} } },
     { name: 'ignores others', key: 'n/s', objects: [service('ClusterIP', { loadBalancer: {} })] },

@@ -1,25 +1,27 @@
 import { services, type Service } from '#apis/core/v1/service.ts';
+import { gatewayService } from '#apis/dormouse/names.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { done, type ControllerModule } from '#controller/controller.ts';
 
-/** Its status tells where the platform's own gateway listens; the platform writes that. */
-const gatewayKey = 'istio-system/istio-ingressgateway';
-
-/** Service of type LoadBalancer → the address at which it is reached from this machine. */
-export function loadBalancerController(address: string): ControllerModule<Service> {
-  return {
+/**
+ * Service of type LoadBalancer → a loopback address of its own, at which the node's service proxy answers to this machine: 127 and the rest
+ * of its ClusterIP. The gateway's own Service is left alone: the platform writes where the gateway listens.
+ */
+export const loadBalancerController: ControllerModule<Service> = {
+  name: 'service-lb-controller',
+  setup: () => ({
     name: 'service-lb-controller',
-    setup: () => ({
-      name: 'service-lb-controller',
-      resource: services,
-      reconcile(service) {
-        if (objectKey(service) === gatewayKey || service.metadata.deletionTimestamp !== undefined) return Promise.resolve(done);
-        const { type, loadBalancerClass } = service.spec ?? {};
-        if (loadBalancerClass !== undefined) return Promise.resolve(done);
-        if (type === 'LoadBalancer') service.status = { ...service.status, loadBalancer: { ingress: [{ ip: address, ipMode: 'VIP' }] } };
-        else if (service.status?.loadBalancer?.ingress !== undefined) service.status = { ...service.status, loadBalancer: {} };
-        return Promise.resolve(done);
-      },
-    }),
-  };
-}
+    resource: services,
+    reconcile(service) {
+      if (objectKey(service) === gatewayService || service.metadata.deletionTimestamp !== undefined) return Promise.resolve(done);
+      const { type, loadBalancerClass, clusterIP = '' } = service.spec ?? {};
+      if (loadBalancerClass !== undefined) return Promise.resolve(done);
+      const ip = clusterIP.replace(/^\d+(?=(?:\.\d+){3}$)/, '127');
+      if (type === 'LoadBalancer' && ip.startsWith('127.')) {
+        service.status = { ...service.status, loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } };
+      } else if (type !== 'LoadBalancer' && service.status?.loadBalancer?.ingress !== undefined)
+        service.status = { ...service.status, loadBalancer: {} };
+      return Promise.resolve(done);
+    },
+  }),
+};

@@ -2,7 +2,7 @@ import type { Service } from '#apis/core/v1/service.ts';
 import type { Endpoint, EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { Lister } from '#client/informer-types.ts';
 import { encodeName, recordTypes, responseCodes, type Answer, type DnsRecord, type Question } from '#node/dns/message.ts';
-import { isSliceOf } from '#node/services/nft-rules.ts';
+import { isSliceOf } from '#node/services/service-fronts.ts';
 
 export interface ZoneOptions {
   readonly services: Lister<Service>;

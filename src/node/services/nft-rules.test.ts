@@ -11,8 +11,11 @@ const slice = (endpoints: EndpointSlice['endpoints'], namespace = 'a'): Endpoint
   ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
   endpoints: endpoints ?? [],
 });
-const render = (services: Service[], slices: EndpointSlice[]) =>
-  renderRules({ table: 'dormouse-x', podCidr: '10.88.0.0/16', services, slices });
+const place = { table: 'dormouse-x', podCidr: '10.88.0.0/16', bridge: 'dm0', listen: '127.0.0.1', hostServices: new Map<string, string>() };
+const render = (services: Service[], slices: EndpointSlice[], changes: Partial<typeof place> = {}) =>
+  renderRules({ ...place, ...changes, services, slices });
+const chain = (rules: string, name: string) =>
+  new RegExp(`chain ${name} \\{\\n([^]*?)\\n? {2}\\}`).exec(rules)?.[1]?.replaceAll(/^ +/gm, '') ?? '';
 
 describe('service rules', () => {
   it('send a ClusterIP port to its one ready endpoint', () => {
@@ -37,6 +40,39 @@ describe('service rules', () => {
     assert.match(render([web], []), /chain refused \{\n    ip daddr 10\.96\.0\.7 tcp dport 80 reject/);
     const ending = slice([{ addresses: ['10.88.0.2'], conditions: { ready: false, serving: true, terminating: true } }]);
     assert.match(render([web], [ending]), /dnat to 10\.88\.0\.2:8080/);
+  });
+
+  it('answer at node ports, load balancers’ and external addresses', () => {
+    const exposed = {
+      metadata: web.metadata,
+      spec: { ...web.spec, type: 'LoadBalancer', externalIPs: ['192.0.2.4'], ports: [{ port: 80, name: 'http', nodePort: 30_080 }] },
+      status: { loadBalancer: { ingress: [{ ip: '127.96.0.7' }] } },
+    } as Service;
+    const rules = render([exposed], [slice([{ addresses: ['10.88.0.2'] }])]);
+    const to = ['10.96.0.7', '192.0.2.4', '127.96.0.7'].map((ip) => `ip daddr ${ip} tcp dport 80 dnat to 10.88.0.2:8080`);
+    assert.equal(chain(rules, 'services'), to.join('\n'));
+    assert.equal(chain(rules, 'node_ports'), 'tcp dport 30080 dnat to 10.88.0.2:8080');
+  });
+
+  it('let other machines in only where the platform listens for them', () => {
+    const from = (listen: string) =>
+      chain(render([web], [], { listen }), 'prerouting')
+        .split('\n')
+        .slice(1);
+    const inside = ['iifname "dm0" jump services', 'iifname "dm0" fib daddr type local jump node_ports'];
+    assert.deepEqual(from('127.0.0.1'), inside);
+    const outside = (match: string) => [`${match} jump node_ports`, `${match} jump host_node_ports_outside`];
+    assert.deepEqual(from('0.0.0.0'), [...inside, ...outside('iifname != "dm0" fib daddr type local')]);
+    assert.deepEqual(from('192.0.2.9'), [...inside, ...outside('iifname != "dm0" ip daddr 192.0.2.9')]);
+  });
+
+  it('send a service that stands for a process of the machine to it, never from pods', () => {
+    const gateway = { ...web, spec: { ...web.spec, ports: [{ port: 80, targetPort: 8080, nodePort: 30_081 }] } } as Service;
+    const rules = render([gateway], [], { hostServices: new Map([['a/web', '0.0.0.0']]), listen: '0.0.0.0' });
+    assert.equal(chain(rules, 'host_services'), 'ip daddr 10.96.0.7 tcp dport 80 dnat to 127.0.0.1:8080');
+    assert.equal(chain(rules, 'host_node_ports'), 'tcp dport 30081 dnat to 127.0.0.1:8080');
+    assert.equal(chain(rules, 'host_node_ports_outside'), 'tcp dport 30081 redirect to :8080');
+    assert.equal(chain(rules, 'services') + chain(rules, 'node_ports') + chain(rules, 'refused'), '');
   });
 
   it('ignore endpoints of a service of the same name elsewhere, headless services and odd addresses', () => {

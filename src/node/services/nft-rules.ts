@@ -1,57 +1,92 @@
 import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import { isWildcard, serviceFronts, type HostServices, type ServiceFront, type Target } from '#node/services/service-fronts.ts';
 
 export interface RuleInput {
   readonly table: string;
   readonly podCidr: string;
+  /** Interface of the pod network. */
+  readonly bridge: string;
+  /** Where other machines reach node ports: an address of this machine, a wildcard for all of them, loopback for none. */
+  readonly listen: string;
+  readonly hostServices: HostServices;
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
 }
 
-interface Target {
-  readonly ip: string;
-  readonly port: number;
-}
-
 /**
- * The whole nft script: replaces the table by one that sends each ClusterIP's port to a random ready endpoint. Connections to
- * a ClusterIP port without endpoints are refused at once, as kube-proxy does. Pure: the same input gives the same text.
+ * The whole nft script: replaces the table by one that sends each address and port of a Service to a random ready endpoint. Connections to
+ * a ClusterIP port without endpoints are refused at once, as kube-proxy does. Pods meet only the rules of their own platform. Processes of
+ * this machine reach a node port at each of its addresses, also at 127.0.0.1; others only where `listen` lets them. Pure: the same input
+ * gives the same text.
  */
-export function renderRules({ table, podCidr, services, slices }: RuleInput): string {
-  const rules: string[] = [];
-  const refused: string[] = [];
-  for (const service of services.toSorted(byName)) {
-    const ip = service.spec?.clusterIP ?? '';
-    if (!isIPv4(ip)) continue;
-    const own = slices.filter((slice) => isSliceOf(slice, service));
-    for (const port of service.spec?.ports ?? []) {
-      const protocol = (port.protocol ?? 'TCP').toLowerCase();
-      if (protocol !== 'tcp' && protocol !== 'udp') continue;
-      const match = `ip daddr ${ip} ${protocol} dport ${port.port}`;
-      const targets = targetsOf(own, port.name ?? '', port.protocol ?? 'TCP');
-      if (targets.length === 0) refused.push(`    ${match} reject`);
-      else rules.push(`    ${match} ${dnat(targets)}`);
-    }
-  }
+export function renderRules({ table, podCidr, bridge, listen, hostServices, services, slices }: RuleInput): string {
+  const fronts = serviceFronts(services, slices, hostServices);
+  const onHost = fronts.filter((front) => front.onHost);
+  const inPods = fronts.filter((front) => !front.onHost);
+  const chain = (name: string, rules: readonly string[]) => `  chain ${name} {\n${rules.map((rule) => `    ${rule}\n`).join('')}  }`;
+  const outside = fromOutside(listen, bridge);
   return `table ip ${table}
 delete table ip ${table}
 table ip ${table} {
-  chain services {
-${rules.join('\n')}
+${chain('services', inPods.filter(hasTargets).flatMap(byAddress))}
+${chain('node_ports', inPods.filter(hasTargets).flatMap(byNodePort))}
+${chain('host_services', onHost.flatMap(byAddress))}
+${chain('host_node_ports', onHost.flatMap(byNodePort))}
+${chain('host_node_ports_outside', isWildcard(listen) ? onHost.flatMap(redirected) : onHost.flatMap(byNodePort))}
+${chain(
+  'refused',
+  inPods
+    .filter((front) => !hasTargets(front))
+    .map(({ addresses, protocol, port }) => `ip daddr ${addresses[0]} ${protocol} dport ${port} reject`),
+)}
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "${bridge}" jump services
+    iifname "${bridge}" fib daddr type local jump node_ports
+${outside === undefined ? '' : `    ${outside} jump node_ports\n    ${outside} jump host_node_ports_outside\n`}  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    jump services
+    jump host_services
+    fib daddr type local jump node_ports
+    fib daddr type local jump host_node_ports
   }
-  chain refused {
-${refused.join('\n')}
-  }
-  chain prerouting { type nat hook prerouting priority dstnat; policy accept; jump services; }
-  chain output { type nat hook output priority -100; policy accept; jump services; }
-  chain forward { type filter hook forward priority filter; policy accept; jump refused; }
+  chain forward { type filter hook forward priority filter; policy accept; iifname "${bridge}" jump refused; }
   chain local { type filter hook output priority filter; policy accept; jump refused; }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${podCidr} ip daddr ${podCidr} ct status dnat masquerade
+    ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade
+  }
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
   }
 }
 `;
+}
+
+/** What other machines' packets to node ports match; undefined when there are none to be let in. */
+function fromOutside(listen: string, bridge: string): string | undefined {
+  if (isWildcard(listen)) return `iifname != "${bridge}" fib daddr type local`;
+  return /^127\.|:/.test(listen) ? undefined : `iifname != "${bridge}" ip daddr ${listen}`;
+}
+
+function hasTargets({ targets }: ServiceFront): boolean {
+  return targets.length > 0;
+}
+
+function byAddress({ addresses, protocol, port, targets }: ServiceFront): readonly string[] {
+  return addresses.map((address) => `ip daddr ${address} ${protocol} dport ${port} ${dnat(targets)}`);
+}
+
+function byNodePort({ protocol, nodePort, targets }: ServiceFront): readonly string[] {
+  return nodePort === 0 ? [] : [`${protocol} dport ${nodePort} ${dnat(targets)}`];
+}
+
+function redirected({ protocol, nodePort, targets }: ServiceFront): readonly string[] {
+  return nodePort === 0 ? [] : targets.map(({ port }) => `${protocol} dport ${nodePort} redirect to :${port}`);
 }
 
 function dnat(targets: readonly Target[]): string {
@@ -59,37 +94,4 @@ function dnat(targets: readonly Target[]): string {
   if (targets.length === 1 && only !== undefined) return `dnat to ${only.ip}:${only.port}`;
   const map = targets.map(({ ip, port }, index) => `${index} : ${ip} . ${port}`).join(', ');
   return `dnat ip to numgen random mod ${targets.length} map { ${map} }`;
-}
-
-/** Ready endpoints of one port, in a stable order; serving ones that are being ended where there is no other. */
-function targetsOf(slices: readonly EndpointSlice[], portName: string, protocol: string): readonly Target[] {
-  const ready: Target[] = [];
-  const ending: Target[] = [];
-  for (const slice of slices) {
-    const port = slice.ports?.find((one) => (one.name ?? '') === portName && (one.protocol ?? 'TCP') === protocol)?.port;
-    if (port === undefined) continue;
-    for (const { addresses, conditions } of slice.endpoints ?? []) {
-      const [ip] = addresses;
-      if (ip === undefined || !isIPv4(ip)) continue;
-      if (conditions?.ready !== false) ready.push({ ip, port });
-      else if (conditions.serving === true && conditions.terminating === true) ending.push({ ip, port });
-    }
-  }
-  return (ready.length > 0 ? ready : ending).sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
-}
-
-export function isSliceOf(slice: EndpointSlice, service: Service): boolean {
-  return (
-    slice.metadata.namespace === service.metadata.namespace &&
-    slice.metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name
-  );
-}
-
-function isIPv4(text: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text);
-}
-
-function byName(a: Service, b: Service): number {
-  const key = ({ metadata }: Service) => `${metadata.namespace}/${metadata.name}`;
-  return key(a) < key(b) ? -1 : 1;
 }

@@ -12,8 +12,15 @@ describe('nft', { skip: canUseNft ? false : 'needs root and nft' }, () => {
     const services = [
       {
         metadata: { namespace: 'a', name: 'web' },
-        spec: { clusterIP: '10.96.0.7', ports: [{ port: 80 }, { port: 53, name: 'dns', protocol: 'UDP' }] },
+        spec: {
+          clusterIP: '10.96.0.7',
+          ports: [
+            { port: 80, nodePort: 30_080 },
+            { port: 53, name: 'dns', protocol: 'UDP' },
+          ],
+        },
       },
+      { metadata: { namespace: 'a', name: 'gateway' }, spec: { clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30_081 }] } },
       { metadata: { namespace: 'a', name: 'none' }, spec: { clusterIP: '10.96.0.8', ports: [{ port: 80 }] } },
     ] as Service[];
     const slices: EndpointSlice[] = [
@@ -27,7 +34,15 @@ describe('nft', { skip: canUseNft ? false : 'needs root and nft' }, () => {
         endpoints: [{ addresses: ['10.88.0.2'] }, { addresses: ['10.88.0.3'] }],
       },
     ];
-    const script = renderRules({ table: 'dormouse-itest', podCidr: '10.88.0.0/16', services, slices });
+    const script = renderRules({
+      table: 'dormouse-itest',
+      podCidr: '10.88.0.0/16',
+      bridge: 'dm0',
+      listen: '0.0.0.0',
+      hostServices: new Map([['a/gateway', '0.0.0.0']]),
+      services,
+      slices,
+    });
     const result = spawnSync('nft', ['-c', '-f', '-'], { input: script, encoding: 'utf8' });
     assert.equal(result.status, 0, result.stderr);
   });

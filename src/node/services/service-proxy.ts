@@ -1,18 +1,26 @@
 import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import type { Engine } from '#apis/runtime/engine.ts';
 import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { renderRules } from '#node/services/nft-rules.ts';
+import type { HostServices } from '#node/services/service-fronts.ts';
+
+type PodNetwork = NonNullable<Engine['capabilities']['podNetwork']>;
 
 export interface ServiceProxyOptions {
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   /** Name of the nft table; carries the platform's id, so that two platforms do not meet. */
   readonly table: string;
-  readonly podCidr: string;
+  readonly podNetwork: PodNetwork;
+  /** Address of the platform's public listeners: where other machines reach node ports. */
+  readonly listen: string;
+  readonly hostServices: HostServices;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -22,14 +30,23 @@ const batchMs = 20;
 const retryMs = 5_000;
 
 /**
- * Makes ClusterIPs reachable from pods and from this machine by rewriting destinations in the kernel (one nft table,
+ * Makes ClusterIPs and node ports reachable from pods and from this machine by rewriting destinations in the kernel (one nft table,
  * replaced as a whole). Rejects, saying why, when nft is missing or refuses. Disposing of it removes the table.
  */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<AsyncDisposable> {
   const proxy = new NftServiceProxy(options);
   await proxy.apply();
+  await admitLoopback(options.podNetwork.interfaceName);
   proxy.follow();
   return proxy;
+}
+
+/**
+ * Lets connections from 127.0.0.1 be sent on to pods. The kernel would then also take packets for 127.0.0.0/8 from the bridge; the
+ * table drops those, and is there before.
+ */
+async function admitLoopback(bridge: string): Promise<void> {
+  await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
 }
 
 class NftServiceProxy implements AsyncDisposable {
@@ -45,8 +62,9 @@ class NftServiceProxy implements AsyncDisposable {
   }
 
   async apply(): Promise<void> {
-    const { services, endpointSlices, table, podCidr } = this.#options;
-    const rules = renderRules({ table, podCidr, services: services.list(), slices: endpointSlices.list() });
+    const { services, endpointSlices, table, podNetwork, listen, hostServices } = this.#options;
+    const network = { podCidr: podNetwork.cidr, bridge: podNetwork.interfaceName, listen, hostServices };
+    const rules = renderRules({ table, ...network, services: services.list(), slices: endpointSlices.list() });
     if (rules === this.#applied) return;
     await nft(rules);
     this.#applied = rules;

@@ -20,6 +20,7 @@ import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
 import { componentClient, platformClient } from '#platform/control/clients.ts';
 import { addKubeletSubresources } from '#platform/control/kubelet/subresources.ts';
 import { keepSystemPods } from '#platform/control/system-pods.ts';
+import { followPodNetwork } from '#platform/control/pod-network.ts';
 import { addBackupRoute, addMetricsRoute } from '#platform/control/routes.ts';
 import { configWebhook } from '#platform/control/config-webhook.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
@@ -48,12 +49,17 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   const groups = controllerGroups({ server, config, metrics, logger });
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
   const front = await listen(server, config, logger);
+  const informers = createInformers(platformClient(server), { clock: systemClock, logger });
+  const { listen: listenAddress } = config.settings;
+  followPodNetwork({ client: platformClient(server), informers, front, listen: listenAddress, port: config.ports.apiPort, logger });
+  await informers.start(signal);
   const running = groups.map(({ component, modules }) => run(server, component, modules, { metrics, logger, signal }));
   running.push(keepSystemPods(platformClient(server), config, logger, signal));
   return {
     details: { api: front.addresses.map(({ address, port }) => `${address}:${port}`) },
     async stop() {
       await Promise.allSettled(running);
+      await informers[Symbol.asyncDispose]();
       await front[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
       await storage[Symbol.asyncDispose]();

@@ -9,6 +9,7 @@ import { startNodeAgent } from '#node/agent.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { localHost } from '#platform/local-host.ts';
 import { createMetrics } from '#platform/metrics.ts';
+import { gatewayService } from '#apis/dormouse/names.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import { engineDirectories } from '#platform/layout.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
@@ -68,6 +69,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       },
       dataDirectory: join(layout.nodeDir, 'pods'),
       platformId: layout.id,
+      listen: settings.listen,
+      hostServices: new Map([[gatewayService, settings.listen]]),
       logger,
       metrics,
     },

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import { kubectls, withoutKubectl } from './support/kubectl.ts';
+import { startPlatform, type TestPlatform } from './support/platform.ts';
+import { until } from './support/run.ts';
+import { loadTestImage, withoutTestImage } from './support/test-image.ts';
+
+const skip = withoutKubectl || withoutTestImage;
+const greeting = 'hello through a service\n';
+
+describe('services as clients meet them', { skip }, () => {
+  let platform: TestPlatform;
+  let nodeIp: string;
+
+  before(async () => {
+    platform = await startPlatform();
+    const image = await loadTestImage(platform);
+    await platform.apply(...manifests(image));
+    for (const name of ['web', 'client']) await platform.waitForPod(name);
+    nodeIp = await platform.kubectl(['get', 'node', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}']);
+  });
+
+  after(() => platform?.[Symbol.asyncDispose]());
+
+  const field = (service: string, path: string, namespace = 'default') =>
+    platform.kubectl(['get', 'service', service, '-n', namespace, '-o', `jsonpath={${path}}`]);
+
+  it('a node port answers at 127.0.0.1 and at the node’s address, and pods reach it too', async () => {
+    const port = await field('web', '.spec.ports[0].nodePort');
+    for (const address of ['127.0.0.1', nodeIp]) assert.equal(await eventually(`http://${address}:${port}/`), greeting);
+    assert.equal(await fromPod(`http://${nodeIp}:${port}/`), greeting);
+  });
+
+  it('a load balancer’s service answers at the address in its status', async () => {
+    const address = await until('an address', async () => (await field('web', '.status.loadBalancer.ingress[0].ip')) || undefined);
+    assert.match(address, /^127\./);
+    assert.equal(await eventually(`http://${address}:81/`), greeting);
+  });
+
+  it('a cluster IP answers to this machine and, by name, to pods', async () => {
+    assert.equal(await eventually(`http://${await field('web', '.spec.clusterIP')}:81/`), greeting);
+    assert.equal(await fromPod('http://web:81/'), greeting);
+  });
+
+  it('the gateway answers at the node port of istio-ingressgateway', async () => {
+    const port = await field('istio-ingressgateway', '.spec.ports[0].nodePort', 'istio-system');
+    for (const address of ['127.0.0.1', nodeIp]) {
+      const response = await fetch(`http://${address}:${port}/`);
+      assert.equal(response.status, 404);
+      await response.body?.cancel();
+    }
+  });
+
+  it('kubectl in a pod reaches the API by its service with the pod’s own token and certificate', async () => {
+    const inPod = (...args: string[]) => platform.tryKubectl(['exec', 'client', '--', '/kubectl', ...args]);
+    const refused = await inPod('get', 'secrets');
+    assert.match(refused.stderr, /secrets is forbidden: User "system:serviceaccount:default:reader" cannot list resource "secrets"/);
+    const pods = await inPod('get', 'pods', '-o', 'name');
+    assert.deepEqual(pods.stdout.trim().split('\n').toSorted(), ['pod/client', 'pod/web'], pods.stderr);
+    const account = '/var/run/secrets/kubernetes.io/serviceaccount';
+    const given = `--server=https://kubernetes.default.svc --certificate-authority=${account}/ca.crt --token="$(cat ${account}/token)"`;
+    const script = `/kubectl ${given} get pod web -o 'jsonpath={.status.phase}'`;
+    assert.equal(await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]), 'Running');
+  });
+
+  async function fromPod(url: string): Promise<string> {
+    const { host, pathname } = new URL(url);
+    const [name, port] = host.split(':');
+    const script = `printf 'GET ${pathname} HTTP/1.0\\r\\n\\r\\n' | nc ${name} ${port ?? '80'}`;
+    const answer = await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]);
+    return answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  }
+});
+
+/** The answer's text, as soon as there is one. */
+function eventually(url: string): Promise<string> {
+  const once = () =>
+    new Promise<string>((resolve, reject) => {
+      get(url, { agent: false }, (response) => void text(response).then(resolve, reject)).on('error', reject);
+    });
+  return until(`an answer of ${url}`, () => once().catch(() => undefined));
+}
+
+function manifests(image: string): object[] {
+  const meta = (name: string) => ({ name, labels: { app: name } });
+  const www = `mkdir /tmp/www; echo '${greeting.trim()}' > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'reader' } },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'reader' },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'reader' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+      subjects: [{ kind: 'ServiceAccount', name: 'reader' }],
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: meta('web'),
+      spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image, command: ['sh', '-c', www] }] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: meta('client'),
+      spec: {
+        serviceAccountName: 'reader',
+        terminationGracePeriodSeconds: 1,
+        volumes: [{ name: 'kubectl', hostPath: { path: kubectls().at(-1)?.program, type: 'File' } }],
+        containers: [
+          {
+            name: 'main',
+            image,
+            command: ['sleep', '100000'],
+            volumeMounts: [{ name: 'kubectl', mountPath: '/kubectl', readOnly: true }],
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 81, targetPort: 8080 }] },
+    },
+  ];
+}

@@ -1,0 +1,85 @@
+import { endpoints, type Endpoints } from '#apis/core/v1/endpoints.ts';
+import { nodes, type Node } from '#apis/core/v1/node.ts';
+import type { Resource } from '#apis/definition.ts';
+import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import { isReason } from '#apis/meta/status.ts';
+import type { HttpsFront } from '#apiserver/front/https-server.ts';
+import type { Client } from '#client/client.ts';
+import type { Informers } from '#client/informer-types.ts';
+import type { Logger } from '#core/logger.ts';
+import { semanticEqual } from '#machinery/semantic-equality.ts';
+import { isRoot } from '#platform/settings.ts';
+
+interface PodNetworkOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly front: HttpsFront;
+  readonly listen: string;
+  readonly port: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Makes the API reachable from pods: on the pod network of the node (only there besides the public listener), and as the endpoints of the
+ * Service `kubernetes`. Where an ordinary user runs the platform that network is inside the node's namespaces, which bring the port in themselves.
+ */
+export function followPodNetwork(options: PodNetworkOptions): void {
+  const { client, informers, port, logger } = options;
+  const listening = new Set<string>();
+  let published = '';
+  let working = Promise.resolve();
+  const answerAt = async (address: string) => {
+    if (!listening.has(address) && isRoot() && options.listen !== '0.0.0.0' && options.listen !== '::') {
+      await options.front.listen(address, port);
+      listening.add(address);
+    }
+    if (published === address) return;
+    await keep(client, endpointSlices, apiSlice(address, port));
+    await keep(client, endpoints, apiEndpoints(address, port));
+    published = address;
+  };
+  informers.of(nodes).on(({ type, object }) => {
+    const address = bridgeAddress(object);
+    if (type === 'deleted' || address === undefined) return;
+    if (published === address && (listening.has(address) || !isRoot())) return;
+    // The next heartbeat of the node tries again.
+    working = working.then(() => answerAt(address)).catch((error: unknown) => logger.warn('pods cannot reach the API', { address, error }));
+  });
+}
+
+function bridgeAddress(node: Node): string | undefined {
+  const text = node.metadata.annotations?.[podNetworkAnnotation];
+  return text === undefined ? undefined : (JSON.parse(text) as { bridgeIp?: string }).bridgeIp;
+}
+
+const metadata = { name: 'kubernetes', namespace: 'default' };
+
+function apiSlice(address: string, port: number): EndpointSlice {
+  return {
+    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+}
+
+function apiEndpoints(address: string, port: number): Endpoints {
+  return {
+    metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+  };
+}
+
+async function keep<T extends KubeObject>(client: Client, resource: Resource<T>, wanted: T): Promise<void> {
+  const { namespace, name = '' } = wanted.metadata;
+  try {
+    const old = await client.of(resource).get(namespace, name);
+    const next = { ...old, ...wanted, metadata: { ...old.metadata, ...wanted.metadata } };
+    if (!semanticEqual(next, old)) await client.of(resource).update(next);
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+    await client.of(resource).create(wanted);
+  }
+}

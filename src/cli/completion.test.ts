@@ -78,7 +78,8 @@ describe('completion', () => {
   test('every shell gets every top-level command', () => {
     for (const shell of shells) {
       const script = completionScript(rootCommand, shell);
-      for (const { name } of rootCommand.commands ?? []) assert.match(script, new RegExp(`\\b${name}\\b`), `${shell}: ${name}`);
+      for (const { name, hidden = false } of rootCommand.commands ?? [])
+        assert.equal(new RegExp(`\\b${name}\\b`).test(script), !hidden, `${shell}: ${name}`);
     }
   });
 

@@ -35,6 +35,9 @@ export function checkLayers(): string[] {
       const other = level.get(target);
       if (other === undefined || other >= own) problems.push(`${file}: imports ${target}, which is not below ${part}`);
     }
+    const forgotten = /^import (?!type )[^;]*from 'node:http';/m.test(readFileSync(file, 'utf8'));
+    if (forgotten && !/test\.ts$|\/testing\//.test(file))
+      problems.push(`${file}: imports node:http; use #core/node-http.ts, which says why`);
     // Relative paths may stay within the part: `../` must not leave `src/<part>/`.
     for (const [, up = ''] of readFileSync(file, 'utf8').matchAll(/from '((?:\.\.\/)+)/g)) {
       if (up.length / 3 >= file.split('/').length - 2) problems.push(`${file}: imports another part by a relative path; use #part/…`);

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream';
 import { StatusError } from '#apis/meta/status.ts';
@@ -13,6 +13,7 @@ import type {
   TransportStreamResponse,
 } from '#client/transport.ts';
 import { systemClock, type Clock } from '#core/clock.ts';
+import { Agent as HttpAgent, request as httpRequest } from '#core/node-http.ts';
 import { deepFreeze } from '#machinery/deep.ts';
 
 export interface HttpsTransportOptions {

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer } from '#core/node-http.ts';
 import type { Proxy } from '#gateway/proxy/proxy.ts';
 import { exposeProxy } from '#gateway/stats/exposition.ts';
 

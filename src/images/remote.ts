@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ImageError, type RegistryCredential } from '#apis/runtime/image-service.ts';
@@ -17,6 +17,7 @@ import type {
   RemoveResult,
   SaveRequest,
 } from './messages.ts';
+import { request as httpRequest } from '#core/node-http.ts';
 
 export type * from './messages.ts';
 

@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -9,6 +9,7 @@ import { sendResponse } from '#apiserver/front/send.ts';
 import type { ApiRequest, ApiServer, Credentials } from '#apiserver/request.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
+import { createServer as createHttpServer, STATUS_CODES } from '#core/node-http.ts';
 
 export interface HttpsFrontOptions {
   readonly server: ApiServer;

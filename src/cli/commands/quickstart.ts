@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +16,7 @@ import { waitReady } from '#cli/serving/progress.ts';
 import { readDeployOptions } from '#cli/serving/deploy-options.ts';
 import { deployService } from '#cli/serving/spec.ts';
 import { upDetached } from '#cli/commands/up.ts';
+import { request } from '#core/node-http.ts';
 import { layoutOf } from '#platform/layout.ts';
 
 const name = 'helloworld-nodejs';

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '#core/node-http.ts';
 import { latin1 } from '#gateway/http/bytes.ts';
 
 /**

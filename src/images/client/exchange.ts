@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { request as httpRequest } from '#core/node-http.ts';
 
 export type HttpBody = Buffer | Readable;
 
@@ -47,7 +48,7 @@ export async function exchange(url: string, options: ExchangeOptions): Promise<I
 }
 
 async function send(url: string, { method, headers, body, signal }: ExchangeOptions): Promise<IncomingMessage> {
-  const { request: open } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const open = url.startsWith('https:') ? (await import('node:https')).request : httpRequest;
   signal.throwIfAborted();
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {

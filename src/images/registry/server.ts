@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
@@ -6,6 +6,7 @@ import type { ImageStore } from '../image-store.ts';
 import { Distribution } from './distribution.ts';
 import { Management } from './management.ts';
 import { sendFault } from './replies.ts';
+import { createServer } from '#core/node-http.ts';
 
 export interface RegistryOptions {
   readonly store: ImageStore;

@@ -1,7 +1,7 @@
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { HTTPGetAction } from '#apis/core/v1/probe.ts';
+import { request as httpRequest } from '#core/node-http.ts';
 import type { ProbeTarget } from '#node/probes/probe-target.ts';
 
 export interface HttpAnswer {

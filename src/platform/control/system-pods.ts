@@ -1,5 +1,4 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
@@ -9,6 +8,7 @@ import { timestamp } from '#controller/conditions.ts';
 import { systemClock } from '#core/clock.ts';
 import { sleep } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
+import { request } from '#core/node-http.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import type { ProcessConfig, Role } from '#platform/process-config.ts';
 import { version } from '#platform/version.ts';

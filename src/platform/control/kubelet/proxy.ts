@@ -1,4 +1,4 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import type { Node } from '#apis/core/v1/node.ts';
@@ -10,6 +10,7 @@ import { badRequest, StatusError } from '#apis/meta/status.ts';
 import type { ApiRequest, ApiResponse, SubresourceCall, SubresourceHandler } from '#apiserver/request.ts';
 import type { Client } from '#client/client.ts';
 import { errorText } from '#core/errors.ts';
+import { request as httpRequest } from '#core/node-http.ts';
 import { sendBody, upgradedBy, type KubeletClient } from '#platform/control/kubelet/kubelet-client.ts';
 import { connectToPod, type PodPort } from '#platform/control/kubelet/pod-connection.ts';
 import { passUpgrade } from '#platform/control/kubelet/streams.ts';

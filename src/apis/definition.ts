@@ -88,6 +88,13 @@ export interface KindDefinition<T extends KubeObject = KubeObject> {
   selectableFields?(object: T): Readonly<Record<string, string>>;
   /** Brings an object of `fromVersion` to `toVersion`; versions of the same shape need none. */
   convert?(object: KubeObject, fromVersion: string, toVersion: string): KubeObject;
+  /** Another face of a kind of another group: its objects are stored as that kind's, and both show the same ones. */
+  readonly storedAs?: {
+    readonly definition: KindDefinition;
+    /** Between this kind at its storage version and that one at its; apiVersion and kind are set by the caller. */
+    toStored(object: KubeObject): KubeObject;
+    fromStored(object: KubeObject): KubeObject;
+  };
   /** Rewrites old or deprecated shapes and resets what a client may not set; runs first and may mutate `object`. */
   prepare?(object: T, context: AdmissionContext<T>): void;
   /** Fills defaults that depend on other fields or on configuration; may mutate `object`. Schema defaults run before. */

@@ -1,8 +1,9 @@
-import type { UserInfo } from '#apis/definition.ts';
+import type { KindDefinition, UserInfo } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { AdmissionChain } from '#apiserver/admission/admission.ts';
+import type { ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import { objectKeyOf, type WatchCache } from '#apiserver/cache/watch-cache.ts';
-import type { KindRegistry, ServedKind } from '#apiserver/registry/kind-registry.ts';
+import { storedKind, type KindRegistry, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import type { ResourceInfo } from '#apiserver/request-info.ts';
 import type { ApiRequest } from '#apiserver/request.ts';
 import type { Clock } from '#core/clock.ts';
@@ -39,8 +40,14 @@ export function rfc3339(ms: number): string {
 
 /** Storage key of the object a call is about. */
 export function keyOfCall({ served, info }: ResourceCall, name = info.name): string {
-  const { group, plural, namespaced } = served.definition;
+  const { group, plural, namespaced } = storedKind(served.definition);
   return objectKeyOf(group, plural, namespaced ? info.namespace : '', name);
+}
+
+/** The cached objects of a kind. */
+export function objectsOf(cache: WatchCache, definition: KindDefinition): ResourceCache {
+  const { group, plural } = storedKind(definition);
+  return cache.resource(group, plural);
 }
 
 /** A current object of a built-in kind by name, frozen; for plug-ins that look things up. */

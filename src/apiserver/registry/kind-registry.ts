@@ -121,13 +121,38 @@ export function versionOf(served: ServedKind): string {
   return apiVersionOf({ group: served.definition.group, version: served.version.name });
 }
 
-/** Brings an object to `version`; the same object when it is there already. Never changes its input. */
-export function convertTo(definition: KindDefinition, object: KubeObject, version: string): KubeObject {
+/** The kind as whose objects those of `definition` are stored: nearly always itself. */
+export function storedKind(definition: KindDefinition): KindDefinition {
+  return definition.storedAs?.definition ?? definition;
+}
+
+/** An object of `definition` as it is stored. */
+export function toStored(definition: KindDefinition, object: KubeObject): KubeObject {
+  const own = convertTo(definition, object, definition.storageVersion);
+  const { storedAs } = definition;
+  if (storedAs === undefined) return own;
+  const { group, kind, storageVersion: version } = storedAs.definition;
+  return { ...storedAs.toStored(own), apiVersion: apiVersionOf({ group, version }), kind };
+}
+
+/**
+ * Brings an object, of the kind's own versions or as stored, to `version`; the same object when it is there already. Never changes
+ * its input.
+ */
+export function convertTo(definition: KindDefinition, given: KubeObject, version: string): KubeObject {
   const apiVersion = apiVersionOf({ group: definition.group, version });
-  if (object.apiVersion === apiVersion) return object;
+  if (given.apiVersion === apiVersion) return given;
+  const object = ownFace(definition, given);
   const from = object.apiVersion?.split('/').at(-1) ?? definition.storageVersion;
   const converted = definition.convert?.(object, from, version) ?? object;
   return { ...converted, apiVersion, kind: definition.kind };
+}
+
+function ownFace(definition: KindDefinition, object: KubeObject): KubeObject {
+  const { storedAs, storageVersion: version, group, kind } = definition;
+  if (storedAs === undefined || object.apiVersion !== apiVersionOf({ ...storedAs.definition, version: storedAs.definition.storageVersion }))
+    return object;
+  return { ...storedAs.fromStored(object), apiVersion: apiVersionOf({ group, version }), kind };
 }
 
 /** Kubernetes' version priority: GA before beta before alpha, higher numbers first, then the rest by name. */

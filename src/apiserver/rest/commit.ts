@@ -2,8 +2,8 @@ import type { KubeObject, ManagedFieldsEntry } from '#apis/meta/object.ts';
 import { apiError } from '#apiserver/errors.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { encodeForStorage, deepFreeze } from '#apiserver/cache/encoding.ts';
-import type { ResourceCall } from '#apiserver/context.ts';
-import { convertTo } from '#apiserver/registry/kind-registry.ts';
+import { objectsOf, type ResourceCall } from '#apiserver/context.ts';
+import { toStored } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { jsonEqual } from '#machinery/deep.ts';
@@ -15,7 +15,7 @@ export const maxObjectBytes = 1.5 * 1024 * 1024;
 /** Text for storage, in the storage version. 413 when it is too long. */
 export function storedText(call: ResourceCall, object: KubeObject): string {
   const { definition } = call.served;
-  const text = encodeForStorage(convertTo(definition, object, definition.storageVersion));
+  const text = encodeForStorage(toStored(definition, object));
   if (text.length > maxObjectBytes / 4 && Buffer.byteLength(text) > maxObjectBytes)
     throw apiError('objectTooLarge', String(maxObjectBytes));
   return text;
@@ -32,8 +32,7 @@ export async function writeKey(storage: Storage, key: string, value: string | nu
 
 /** The state that a write has made, shared with the cache where it has arrived there already. */
 export function writtenObject(call: ResourceCall, key: string, text: string, revision: number): CachedObject {
-  const { group, plural } = call.served.definition;
-  const cached = call.context.cache.resource(group, plural).get(key);
+  const cached = objectsOf(call.context.cache, call.served.definition).get(key);
   return cached?.revision === revision ? cached : new CachedObject(key, revision, text);
 }
 

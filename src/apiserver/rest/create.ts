@@ -1,6 +1,6 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import { alreadyExists } from '#apis/meta/status.ts';
-import { keyOfCall, type ResourceCall } from '#apiserver/context.ts';
+import { keyOfCall, objectsOf, type ResourceCall } from '#apiserver/context.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { objectResponse, plainResponse, storedText, writeKey, writtenObject } from '#apiserver/rest/commit.ts';
 import { generateName, setManagedFields, stampNew } from '#apiserver/rest/metadata.ts';
@@ -56,7 +56,7 @@ async function store(call: ResourceCall, options: WriteOptions, object: KubeObje
     const text = storedText(call, object);
     if (options.dryRun) {
       await cache.fresh();
-      if (cache.resource(definition.group, definition.plural).get(key) === undefined) return plainResponse(object, 201);
+      if (objectsOf(cache, definition).get(key) === undefined) return plainResponse(object, 201);
     } else {
       const result = await writeKey(storage, key, text, 0);
       if (result.ok) return objectResponse(call, writtenObject(call, key, text, result.revision), 201);

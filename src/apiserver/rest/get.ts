@@ -1,5 +1,5 @@
 import type { ResourceCall } from '#apiserver/context.ts';
-import { keyOfCall } from '#apiserver/context.ts';
+import { keyOfCall, objectsOf } from '#apiserver/context.ts';
 import { notFound } from '#apis/meta/status.ts';
 import { negotiateShape } from '#apiserver/negotiation/accept.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
@@ -18,7 +18,7 @@ export async function getResponse(call: ResourceCall): Promise<ApiResponse> {
   if (revision === undefined) await context.cache.fresh();
   else await waitForRevision(context, revision);
   const { group, plural } = served.definition;
-  const cached = context.cache.resource(group, plural).get(keyOfCall(call));
+  const cached = objectsOf(context.cache, served.definition).get(keyOfCall(call));
   if (cached === undefined) throw notFound(group, plural, call.info.name);
   if (shape.as === 'object') return objectResponse(call, cached);
   const object = cached.objectIn(viewOf(served));

@@ -1,5 +1,6 @@
 import type { KubeObject, ListMeta } from '#apis/meta/object.ts';
 import type { StatusError } from '#apis/meta/status.ts';
+import { objectsOf } from '#apiserver/context.ts';
 import { apiError } from '#apiserver/errors.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
@@ -42,7 +43,7 @@ export async function listPage(sources: ListSources, selection: Selection, optio
 }
 
 function fromCache(cache: WatchCache, selection: Selection, revision: number, after: string, limit: number): Page {
-  const resource = cache.resource(selection.served.definition.group, selection.served.definition.plural);
+  const resource = objectsOf(cache, selection.served.definition);
   const objects: CachedObject[] = [];
   for (const batch of batches(resource.range(selection.prefix, after))) {
     const matching = selection.needsContents
@@ -80,8 +81,7 @@ async function listAt(
   gone: 'expired' | 'continueExpired',
 ): Promise<Page> {
   const { cache, storage } = sources;
-  const { group, plural } = selection.served.definition;
-  if (cache.resource(group, plural).lastChange <= revision) return fromCache(cache, selection, revision, after, limit);
+  if (objectsOf(cache, selection.served.definition).lastChange <= revision) return fromCache(cache, selection, revision, after, limit);
   const objects: CachedObject[] = [];
   let from = after;
   try {

@@ -1,7 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { CachedObject, ObjectView } from '#apiserver/cache/cached-object.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
-import { convertTo, type ServedKind } from '#apiserver/registry/kind-registry.ts';
+import { convertTo, storedKind, versionOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import type { ResourceInfo } from '#apiserver/request-info.ts';
 import type { Schema } from '#apis/schema.ts';
 import { jsonEqual } from '#machinery/deep.ts';
@@ -30,8 +30,8 @@ function makeView({ definition, version, custom }: ServedKind): ObjectView {
     const id = `${version.name} ${customViews}`;
     return { id, present: (object) => adapted(convertTo(definition, object, version.name), version.schema) };
   }
-  if (version.name === definition.storageVersion && definition.versions.length === 1) return { id: version.name };
-  return { id: version.name, present: (object) => convertTo(definition, object, version.name) };
+  if (version.name === definition.storageVersion && definition.versions.length === 1 && definition.storedAs === undefined) return { id: version.name };
+  return { id: versionOf({ definition, version, custom }), present: (object) => convertTo(definition, object, version.name) };
 }
 
 function adapted(object: KubeObject, schema: Schema): KubeObject {
@@ -55,7 +55,8 @@ export class Selection {
     this.served = served;
     this.view = viewOf(served);
     const namespace = served.definition.namespaced ? info.namespace : '';
-    this.prefix = resourcePrefix(served.definition.group, served.definition.plural) + (namespace === '' ? '' : `${namespace}/`);
+    const { group, plural } = storedKind(served.definition);
+    this.prefix = resourcePrefix(group, plural) + (namespace === '' ? '' : `${namespace}/`);
     this.#labels = parsed(query.get('labelSelector'), parseLabelSelector);
     this.#fields = parsed(query.get('fieldSelector'), (text) => parseFieldSelector(text));
     if (this.#fields !== undefined) checkSelectable(this.#fields, (field) => isSelectable(served, field));

@@ -1,7 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import { conflict, notFound } from '#apis/meta/status.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
-import { keyOfCall, type ResourceCall } from '#apiserver/context.ts';
+import { keyOfCall, objectsOf, type ResourceCall } from '#apiserver/context.ts';
 import { modifiedMessage } from '#apiserver/errors.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import {
@@ -57,9 +57,8 @@ export async function updateObject(call: ResourceCall, options: WriteOptions, tr
 /** The state as of now; 404 when there is none. */
 export async function currentState(call: ResourceCall, key: string): Promise<CachedObject> {
   const { cache } = call.context;
-  const { group, plural } = call.served.definition;
   await cache.fresh();
-  const current = cache.resource(group, plural).get(key);
+  const current = objectsOf(cache, call.served.definition).get(key);
   if (current === undefined) throw missing(call);
   return current;
 }

@@ -5,6 +5,7 @@ import type { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { deepFreeze, utf8 } from '#apiserver/cache/encoding.ts';
 import type { CacheEvent, Follower, ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
+import { objectsOf } from '#apiserver/context.ts';
 import type { AnswerShape } from '#apiserver/negotiation/accept.ts';
 import { versionOf } from '#apiserver/registry/kind-registry.ts';
 import type { WatchFrame } from '#apiserver/request.ts';
@@ -39,8 +40,7 @@ export interface WatchRequest {
  */
 export async function* watchFrames(sources: WatchSources, request: WatchRequest): AsyncGenerator<WatchFrame> {
   const { selection, options } = request;
-  const { group, plural } = selection.served.definition;
-  const resource = sources.cache.resource(group, plural);
+  const resource = objectsOf(sources.cache, selection.served.definition);
   const framer = new Framer(request, sources.clock);
   const lifetime = lifetimeOf(request, sources.clock);
   let place: Place | undefined;

@@ -1,10 +1,11 @@
 import { eventColumns } from '#apis/core/v1/event-columns.ts';
-import { eventSourceSchema } from '#apis/core/v1/event.ts';
+import { eventDefinition as coreDefinition, eventSourceSchema } from '#apis/core/v1/event.ts';
 import { objectReferenceSchema } from '#apis/core/v1/references.ts';
-import { resourceOf } from '#apis/definition.ts';
+import { resourceOf, type KindDefinition } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { checkQualifiedName } from '#apis/meta/names.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
 import { requiredName, requiredText } from '#apis/meta/validation.ts';
 import { int32, microTime, object, string, time, type Infer } from '#apis/schema.ts';
 
@@ -34,6 +35,32 @@ export const eventSchema = kindSchema(`${eventsGroup}.Event`, {
 });
 export interface Event extends Infer<typeof eventSchema> {}
 
+/** What the two groups call the same thing: here, in the core group. */
+const names: readonly (readonly [here: string, core: string])[] = [
+  ['regarding', 'involvedObject'],
+  ['note', 'message'],
+  ['deprecatedSource', 'source'],
+  ['deprecatedFirstTimestamp', 'firstTimestamp'],
+  ['deprecatedLastTimestamp', 'lastTimestamp'],
+  ['deprecatedCount', 'count'],
+  ['reportingController', 'reportingComponent'],
+];
+const toCore = new Map(names);
+const fromCore = new Map(names.map(([here, core]) => [core, here]));
+
+function toStored(object: KubeObject): KubeObject {
+  return { involvedObject: {}, ...renamed(object, toCore) } as unknown as KubeObject;
+}
+
+function fromStored(object: KubeObject): KubeObject {
+  return renamed(object, fromCore) as unknown as KubeObject;
+}
+
+function renamed(object: KubeObject, to: ReadonlyMap<string, string>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [to.get(name) ?? name, value as unknown]));
+}
+
+/** The same objects as the core group's events, by other names. */
 export const eventDefinition = defineBuiltin<Event>({
   group: 'events.k8s.io',
   kind: 'Event',
@@ -56,6 +83,7 @@ export const eventDefinition = defineBuiltin<Event>({
       })),
     },
   ],
+  storedAs: { definition: coreDefinition as unknown as KindDefinition, toStored, fromStored },
   selectableFields: (event) => ({
     'regarding.kind': event.regarding?.kind ?? '',
     'regarding.namespace': event.regarding?.namespace ?? '',

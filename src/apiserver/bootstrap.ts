@@ -82,13 +82,16 @@ async function ensure(context: ServerContext, pipeline: Pipeline, object: KubeOb
 
 function isOutdated(existing: KubeObject, wanted: KubeObject): boolean {
   if (existing.metadata.annotations?.[autoUpdate] !== 'true') return false;
-  return (['rules', 'aggregationRule', 'subjects'] as const).some(
+  // The rules of an aggregated role are not its own.
+  const rules = Reflect.has(wanted, 'aggregationRule') ? [] : (['rules'] as const);
+  return ([...rules, 'aggregationRule', 'subjects'] as const).some(
     (field) => !jsonEqual(Reflect.get(existing, field), Reflect.get(wanted, field)),
   );
 }
 
 function updated(existing: KubeObject, wanted: KubeObject): KubeObject {
-  return { ...wanted, metadata: { ...existing.metadata, ...wanted.metadata } };
+  const rules = Reflect.has(wanted, 'aggregationRule') ? { rules: Reflect.get(existing, 'rules') as unknown } : {};
+  return { ...wanted, ...rules, metadata: { ...existing.metadata, ...wanted.metadata } };
 }
 
 function collectionPath(definition: KindDefinition, version: string, namespace: string): string {

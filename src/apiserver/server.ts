@@ -4,6 +4,7 @@ import { AdmissionChain, type AdmissionPlugin } from '#apiserver/admission/admis
 import { defaultAdmission, type AdmissionConfig } from '#apiserver/admission/default-admission.ts';
 import { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
 import { reviewHandlers } from '#apiserver/auth/reviews.ts';
+import { RoleAggregation } from '#apiserver/auth/role-aggregation.ts';
 import { ServiceAccountTokens, type TokenKeys } from '#apiserver/auth/service-account-tokens.ts';
 import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import { bootstrap, send } from '#apiserver/bootstrap.ts';
@@ -63,6 +64,7 @@ class EmbeddedApiServer implements ApiServer {
   #pipeline: Pipeline | undefined;
   #cache: WatchCache | undefined;
   #custom: CustomKinds | undefined;
+  #aggregation: RoleAggregation | undefined;
   #ready = false;
   readonly #stopped = new AbortController();
 
@@ -105,6 +107,8 @@ class EmbeddedApiServer implements ApiServer {
     this.#pipeline = new Pipeline({ context, authorizer, tokens, inFlight, metrics: apiServerMetrics(metrics), routes, paths });
     this.#custom = new CustomKinds(context, this.#pipeline);
     await bootstrap(context, this.#pipeline);
+    this.#aggregation = new RoleAggregation(context, this.#pipeline);
+    await this.#aggregation.settle();
     this.#ready = true;
     this.#logger.info('serving', { revision: cache.revision, kinds: registry.definitions().length });
   }
@@ -130,6 +134,7 @@ class EmbeddedApiServer implements ApiServer {
     this.#ready = false;
     this.#stopped.abort();
     this.#custom?.[Symbol.dispose]();
+    this.#aggregation?.[Symbol.dispose]();
     await this.#cache?.[Symbol.asyncDispose]();
   }
 

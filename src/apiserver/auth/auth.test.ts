@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { UserInfo } from '#apis/definition.ts';
 import type { ApiServer, Credentials } from '#apiserver/request.ts';
-import { call, configMap, configMaps, failureOf, objectOf, startTestServer } from '#apiserver/testing/server.ts';
+import { call, configMap, configMaps, failureOf, objectOf, startTestServer, nextEvent, watchOf } from '#apiserver/testing/server.ts';
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const user = (username: string, ...groups: string[]): UserInfo => ({ username, groups: [...groups, 'system:authenticated'] });
@@ -56,6 +56,38 @@ describe('authorization', () => {
     assert.equal((await call(server, 'GET', configMaps, { user: jane })).status, 200);
     assert.equal((await call(server, 'GET', '/api/v1/namespaces/kube-system/configmaps', { user: jane })).status, 403);
     assert.equal((await call(server, 'GET', `${rbac}/namespaces/default/roles`, { user: jane })).status, 403);
+  });
+
+  test('aggregates show their rules, and follow the roles that make them up', async () => {
+    await using server = await startTestServer();
+    const rulesOf = async (name: string) =>
+      objectOf<{ rules: { resources: string[] }[] }>(await call(server, 'GET', `${rbac}/clusterroles/${name}`)).rules;
+    for (const name of ['view', 'edit', 'admin']) {
+      assert.ok(
+        (await rulesOf(name)).some(({ resources }) => resources.includes('configmaps')),
+        name,
+      );
+    }
+    const stop = new AbortController();
+    const changes = await watchOf(server, `${rbac}/clusterroles?watch=true&fieldSelector=metadata.name%3Dadmin`, { signal: stop.signal });
+    const rules = [{ apiGroups: ['x.example.com'], resources: ['things'], verbs: ['get'] }];
+    const labels = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'things', labels }, rules };
+    assert.equal((await call(server, 'POST', `${rbac}/clusterroles`, { body: role })).status, 201);
+    const hasThings = (rules: { resources?: string[] }[] = []) => rules.some(({ resources }) => resources?.includes('things'));
+    const until = async (wanted: boolean) => {
+      for (;;) {
+        const event = await nextEvent(changes);
+        if (event === undefined || hasThings((event.object as { rules?: [] }).rules) === wanted) return;
+      }
+    };
+    await until(true);
+    assert.ok(hasThings(await rulesOf('view')));
+    await bind(server, 'view', { kind: 'User', name: 'jane' });
+    await call(server, 'DELETE', `${rbac}/clusterroles/things`);
+    await until(false);
+    assert.ok(!hasThings(await rulesOf('edit')));
+    stop.abort();
   });
 
   test('nobody gives away more than they have', async () => {

@@ -3,7 +3,6 @@ import type { KubeObject, LabelSelector } from '#apis/meta/object.ts';
 import { systemMasters, type Attributes, type Authorizer, type Decision, type PolicyRule } from '#apiserver/auth/authorizer.ts';
 import { ruleAllows } from '#apiserver/auth/rbac-rules.ts';
 import { resourcePrefix, type WatchCache } from '#apiserver/cache/watch-cache.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 export const rbacGroup = 'rbac.authorization.k8s.io';
 
@@ -17,7 +16,7 @@ interface Subject {
   readonly name: string;
   readonly namespace?: string;
 }
-interface Role extends KubeObject {
+export interface Role extends KubeObject {
   rules?: readonly PolicyRule[] | null;
   aggregationRule?: { clusterRoleSelectors?: readonly LabelSelector[] };
 }
@@ -111,22 +110,7 @@ export class RbacAuthorizer implements Authorizer {
 
   #clusterRoleRules(name: string): readonly PolicyRule[] | undefined {
     const role = this.#get('clusterroles', name) as Role | undefined;
-    return role === undefined ? undefined : this.#rulesOf(role, new Set());
-  }
-
-  /** Aggregates may select aggregates (edit into admin); one met twice adds nothing, which also ends circles. */
-  #rulesOf(role: Role, seen: Set<string>): readonly PolicyRule[] {
-    const uid = role.metadata.uid ?? '';
-    if (seen.has(uid)) return [];
-    seen.add(uid);
-    const selectors = role.aggregationRule?.clusterRoleSelectors;
-    if (selectors === undefined) return role.rules ?? [];
-    const parsed = selectors.map((selector) => fromLabelSelector(selector));
-    const rules: PolicyRule[] = [];
-    for (const { object } of this.#cache.resource(rbacGroup, 'clusterroles').range(resourcePrefix(rbacGroup, 'clusterroles'))) {
-      if (parsed.some((selector) => matchesLabels(selector, object.metadata.labels))) rules.push(...this.#rulesOf(object as Role, seen));
-    }
-    return rules;
+    return role === undefined ? undefined : (role.rules ?? []);
   }
 
   #get(plural: string, key: string): KubeObject | undefined {

@@ -30,7 +30,8 @@ function makeView({ definition, version, custom }: ServedKind): ObjectView {
     const id = `${version.name} ${customViews}`;
     return { id, present: (object) => adapted(convertTo(definition, object, version.name), version.schema) };
   }
-  if (version.name === definition.storageVersion && definition.versions.length === 1 && definition.storedAs === undefined) return { id: version.name };
+  if (version.name === definition.storageVersion && definition.versions.length === 1 && definition.storedAs === undefined)
+    return { id: version.name };
   return { id: versionOf({ definition, version, custom }), present: (object) => convertTo(definition, object, version.name) };
 }
 

@@ -83,6 +83,10 @@ const table = {
 
 export type ApiErrorCode = keyof typeof table;
 
+/** Every failure of the table, with its message where the detail stands as `…`; for the reference. */
+export const apiFailures: readonly { readonly error: StatusError; readonly fault: 'user' | 'system'; readonly retriable: boolean }[] =
+  Object.entries(table).map(([code, { fault, retriable }]) => ({ error: apiError(code as ApiErrorCode, '…'), fault, retriable }));
+
 export function apiError(code: ApiErrorCode, detail = '', cause?: unknown): StatusError {
   const { reason, message } = table[code];
   return new StatusError(reason, message(detail), {

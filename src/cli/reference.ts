@@ -1,11 +1,13 @@
 import { idleAnnotation, frozenRetentionAnnotation } from '#apis/dormouse/names.ts';
 import { annotations } from '#apis/serving/names.ts';
 import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
+import { apiFailures } from '#apiserver/errors.ts';
 import { apiServerMetrics } from '#apiserver/metrics.ts';
 import { controllerMetrics } from '#controller/metrics.ts';
 import type { Setting } from '#core/config.ts';
 import { noMetrics, type Metrics } from '#core/metrics.ts';
 import { answers } from '#gateway/errors.ts';
+import { imageFaults } from '#images/errors.ts';
 import type { Command, Option, Positional } from '#cli/command.ts';
 import { usage } from '#cli/help.ts';
 import { rootCommand } from '#cli/root.ts';
@@ -17,6 +19,7 @@ export function referencePages(): Readonly<Record<string, string>> {
     'cli.md': cliPage(rootCommand),
     'configuration.md': configurationPage(),
     'annotations.md': annotationsPage(),
+    'errors.md': errorsPage(),
     'gateway-answers.md': answersPage(),
     'metrics.md': metricsPage(),
   };
@@ -131,6 +134,44 @@ function annotationsPage(): string {
     tableOf(['annotation', ''], rows(userAnnotations.service)),
   );
 }
+
+function errorsPage(): string {
+  return page(
+    'Errors',
+    'Commands: what the user can mend ends with exit code 1, the reason and what to do next ([exit codes](cli.md)). Requests to services: [answers of the gateway](gateway-answers.md).',
+    '## The Kubernetes API\n\nEvery failure is a `Status` with code, reason and message. Those about one object (NotFound, AlreadyExists, Conflict, Invalid, Forbidden) have Kubernetes’ texts, refusals of serving objects Knative’s (`admission webhook "validation.webhook.serving.knative.dev" denied the request: …`). Those of the server itself:',
+    tableOf(
+      ['code', 'reason', 'message', 'fault', 'try again'],
+      apiFailures.map(({ error, fault, retriable }) => [
+        String(error.code),
+        error.reason,
+        `\`${error.message}\``,
+        fault,
+        retriable ? 'yes' : 'no',
+      ]),
+    ),
+    '## Images\n\nThe registry answers with the codes of the distribution specification; `dormouse build`, `deploy --source` and `image …` print the message.',
+    tableOf(
+      ['status', 'code', 'means'],
+      Object.entries(imageFaults).map(([code, { status, text }]) => [String(status), `\`${code}\``, text]),
+    ),
+    '## Revisions\n\nWhat a revision’s conditions say when it is not ready (`kubectl describe revision`, `dormouse deploy`).',
+    tableOf(
+      ['reason', 'means'],
+      Object.entries(revisionReasons).map(([reason, text]) => [`\`${reason}\``, text]),
+    ),
+  );
+}
+
+/** Reasons of conditions that a user meets; a test looks for each in the serving controllers. */
+export const revisionReasons: Readonly<Record<string, string>> = {
+  ContainerMissing: 'The image cannot be found or fetched; the message has the registry’s words.',
+  ExitCode: 'The container ended (`ExitCode5` and the like); the message ends with its last log lines.',
+  ProgressDeadlineExceeded: 'It was not ready within `serving.knative.dev/progress-deadline`.',
+  NoTraffic: 'It is not called and sleeps (`Active` is `False`). Nothing is wrong.',
+  RevisionMissing: 'Of a Service, Configuration or Route: the revision it needs is not there or not ready.',
+  RevisionFailed: 'Of a Service or Configuration: its newest revision failed; traffic stays with the last good one.',
+};
 
 function answersPage(): string {
   return page(

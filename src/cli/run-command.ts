@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { StatusError } from '#apis/meta/status.ts';
+import { ImageError } from '#apis/runtime/image-service.ts';
 import { UserError } from '#core/errors.ts';
 import type { Command, Invocation, Option } from '#cli/command.ts';
 import { helpText } from '#cli/help.ts';
@@ -99,8 +100,8 @@ function report(error: unknown, path: readonly Command[], { stderr, signal }: Su
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return 1;
   }
-  // What the API refuses, or cannot do now, it says in words for people; only a 500 is a fault.
-  if (error instanceof StatusError && error.code !== 500) {
+  // What the API or a registry refuses, or cannot do now, it says in words for people; only a 500 is a fault.
+  if ((error instanceof StatusError && error.code !== 500) || error instanceof ImageError) {
     stderr.write(`${name}: ${error.message}\n`);
     return 1;
   }

@@ -2,14 +2,17 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import type { ClientList, Held, WatchEvent } from '#client/client.ts';
 import { deepFreeze } from '#machinery/deep.ts';
 
+/** What a cache keeps of an object: the object itself, or one with the parts that its readers want. */
+export type Keep = <T extends KubeObject>(object: T) => T;
+
 /** The items of a list for a cache. */
-export function heldItems<T extends KubeObject>(list: ClientList<T>): Held<T>[] {
-  return list.held === undefined ? list.items.map(kept) : [...list.held];
+export function heldItems<T extends KubeObject>(list: ClientList<T>, keep?: Keep): Held<T>[] {
+  return list.held === undefined ? list.items.map((object) => kept(object, keep)) : [...list.held];
 }
 
 /** The object of an event for a cache. */
-export function heldObject<T extends KubeObject>(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>): Held<T> {
-  return event.held ?? kept(event.object);
+export function heldObject<T extends KubeObject>(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>, keep?: Keep): Held<T> {
+  return event.held ?? kept(event.object, keep);
 }
 
 /**
@@ -31,8 +34,8 @@ export function nameOnly<T extends KubeObject>(key: string): T {
 }
 
 /** Nobody who caches objects reads their managed fields, and they are half of many an object. */
-function kept<T extends KubeObject>(object: T): Held<T> {
+function kept<T extends KubeObject>(object: T, keep: Keep = (slim) => slim): Held<T> {
   const { managedFields, ...metadata } = object.metadata;
-  const slim = managedFields === undefined ? object : deepFreeze({ ...object, metadata });
-  return { object: slim, resourceVersion: metadata.resourceVersion ?? '' };
+  const slim = managedFields === undefined ? object : { ...object, metadata };
+  return { object: deepFreeze(keep(slim)), resourceVersion: metadata.resourceVersion ?? '' };
 }

@@ -1,7 +1,7 @@
 import { objectKey, type KubeObject } from '#apis/meta/object.ts';
 import type { Resource } from '#apis/definition.ts';
 import type { Client, Held, WatchEvent } from '#client/client.ts';
-import { heldObject, stateOf } from '#client/held.ts';
+import { heldObject, stateOf, type Keep } from '#client/held.ts';
 import type { Informer, InformerEvent, Informers } from '#client/informer-types.ts';
 import { ObjectCache } from '#client/object-cache.ts';
 import { Reflector, type Mirror, type ReflectorOptions } from '#client/reflector.ts';
@@ -13,6 +13,8 @@ export interface InformerOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly random?: () => number;
+  /** What the caches keep of objects that come over the wire; name, namespace, uid and resourceVersion must stay. */
+  readonly keep?: <T extends KubeObject>(object: T, resource: Resource<T>) => T;
 }
 
 /**
@@ -27,7 +29,7 @@ type Selector = NonNullable<Parameters<Informers['of']>[1]>;
 
 class SharedInformers implements Informers {
   readonly #client: Client;
-  readonly #options: Required<InformerOptions>;
+  readonly #options: Required<Omit<InformerOptions, 'keep'>> & Pick<InformerOptions, 'keep'>;
   readonly #informers = new Map<string, SharedInformer<KubeObject>>();
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -72,15 +74,19 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
   readonly #cache = new ObjectCache<T>();
   readonly #reflector: Reflector<T>;
   readonly #logger: Logger;
+  readonly #keep: Keep | undefined;
   readonly #handlers = new Set<(event: InformerEvent<T>) => void>();
   readonly #firstList = deferred<void>();
   started = false;
   synced = false;
 
-  constructor(client: Client, resource: Resource<T>, selector: Selector, options: ReflectorOptions) {
+  constructor(client: Client, resource: Resource<T>, selector: Selector, options: InformerOptions & Omit<ReflectorOptions, 'keep'>) {
     this.resource = resource;
     this.#logger = options.logger.child({ component: 'informer', resource: resource.plural, group: resource.group });
-    this.#reflector = new Reflector(client.of(resource), selector, this, { ...options, logger: this.#logger });
+    const { keep, ...rest } = options;
+    this.#keep = keep === undefined ? undefined : (object) => keep(object, resource as never);
+    const kept = this.#keep === undefined ? {} : { keep: this.#keep };
+    this.#reflector = new Reflector(client.of(resource), selector, this, { ...rest, ...kept, logger: this.#logger });
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -155,7 +161,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
 
   change(event: WatchEvent<T>): void {
     if (event.type === 'BOOKMARK') return;
-    const held = heldObject(event);
+    const held = heldObject(event, this.#keep);
     const { object } = held;
     if (event.type === 'DELETED') this.#remove(objectKey(object), object);
     else this.#put(object, held);

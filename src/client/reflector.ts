@@ -1,7 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { Held, ListOptions, ResourceClient, WatchEvent } from '#client/client.ts';
 import { isExpired } from '#client/errors.ts';
-import { heldItems } from '#client/held.ts';
+import { heldItems, type Keep } from '#client/held.ts';
 import { backoffMs } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
@@ -12,6 +12,7 @@ export interface ReflectorOptions {
   readonly logger: Logger;
   /** Uniform in [0, 1); spreads retries and watch ends of many reflectors. */
   readonly random: () => number;
+  readonly keep?: Keep;
 }
 
 /** Where a reflector delivers to. */
@@ -71,10 +72,10 @@ export class Reflector<T extends KubeObject> {
       signal,
       ...(version === '' ? { limit: pageSize } : { resourceVersion: version }),
     });
-    const items = heldItems(first);
+    const items = heldItems(first, this.#options.keep);
     for (let next = first.metadata.continue; next;) {
       const page = await this.#client.list({ ...this.#selector, signal, limit: pageSize, continue: next });
-      items.push(...heldItems(page));
+      items.push(...heldItems(page, this.#options.keep));
       next = page.metadata.continue;
     }
     this.#reached(first.metadata.resourceVersion);

@@ -31,6 +31,7 @@ export type { RouteConfig, RuleConfig, BackendConfig, PodConfig, CertificateConf
 export type { StatsSink } from '#gateway/stats/collector.ts';
 export { bindSocket, type BoundSocket } from '#gateway/transport/bindings.ts';
 export type { WireListener } from '#gateway/transport/transport.ts';
+export { keptByGateway } from '#gateway/controller/kept.ts';
 export type { Proxy } from '#gateway/proxy/proxy.ts';
 
 /** What a proxy needs besides routes; everything has a default. */

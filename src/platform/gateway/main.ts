@@ -5,7 +5,7 @@ import type { Informers } from '#client/informer-types.ts';
 import { createEventRecorder } from '#controller/events.ts';
 import { systemClock } from '#core/clock.ts';
 import { writeLogLine, type Logger } from '#core/logger.ts';
-import { startGateway, type Gateway } from '#gateway/gateway.ts';
+import { keptByGateway, startGateway, type Gateway } from '#gateway/gateway.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 
@@ -21,7 +21,7 @@ runProcess(start);
 async function start({ config, logger, signal }: ProcessContext): Promise<Started> {
   const { settings, ports, layout } = config;
   const client = certificateClient(config, 'gateway');
-  const informers = createInformers(client, { clock: systemClock, logger });
+  const informers = createInformers(client, { clock: systemClock, logger, keep: keptByGateway });
   // Asked for before the informers start, so that they wait for it too.
   informers.of(nodes);
   const address = ['0.0.0.0', '::'].includes(settings.listen) ? '127.0.0.1' : settings.listen;

@@ -27,6 +27,7 @@ export const annotations = {
   routes: 'serving.knative.dev/routes',
   routingStateModified: 'serving.knative.dev/routingStateModified',
   noGc: 'serving.knative.dev/no-gc',
+  rollout: 'networking.internal.knative.dev/rollout',
   rolloutDuration: 'serving.knative.dev/rollout-duration',
   progressDeadline: 'serving.knative.dev/progress-deadline',
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',

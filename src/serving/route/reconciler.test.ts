@@ -4,7 +4,7 @@ import { configMaps } from '#apis/core/v1/config-map.ts';
 import { services as coreServices } from '#apis/core/v1/service.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import { labels } from '#apis/serving/names.ts';
-import { routes } from '#apis/serving/v1/kinds.ts';
+import { configurations, routes } from '#apis/serving/v1/kinds.ts';
 import type { Configuration, Route, RouteStatus, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { reconcileOnce, startRig } from '#controller/testing.ts';
@@ -44,6 +44,45 @@ describe('route controller', () => {
       IngressReady: 'Unknown IngressNotConfigured: Ingress has not yet been reconciled.',
       Ready: 'Unknown IngressNotConfigured: Ingress has not yet been reconciled.',
     });
+  });
+
+  test('with a rollout duration the traffic moves in steps', async () => {
+    const annotated = aRoute({ metadata: { annotations: { 'serving.knative.dev/rollout-duration': '10s' } } });
+    const revisions = [1, 2].map((generation) => aRevision(aConfiguration(), generation, ready));
+    await using rig = await startRig([module], [domain, annotated, configured('s-00001'), ...revisions]);
+    const settleIngress = async () => {
+      await rig.settle();
+      rig.cluster.change(ingresses, 'n', 's', (ingress) => {
+        const { generation } = ingress.metadata;
+        ingress.status = { ...status({ Ready: 'True' }), ...(generation === undefined ? {} : { observedGeneration: generation }) };
+      });
+      await rig.settle();
+    };
+    await settleIngress();
+    rig.cluster.change(configurations, 'n', 's', (object) => (object.status = configured('s-00002').status ?? {}));
+    await rig.settle();
+    const seen: string[] = [];
+    const look = () => {
+      const after = rig.cluster.find(routes, 'n', 's')?.status as RouteStatus;
+      seen.push(`${(after.traffic ?? []).map(({ percent }) => percent).join('/')} ${conditionsOf(after)['IngressReady']?.split(':')[0]}`);
+      return splitsOf(rig.cluster.find(ingresses, 'n', 's'));
+    };
+    assert.deepEqual(look(), [
+      ['s-00001', 99],
+      ['s-00002', 1],
+    ]);
+    await settleIngress();
+    for (let second = 0; second < 12; second += 1) {
+      await rig.clock.advance(1000);
+      await settleIngress();
+      look();
+    }
+    assert.deepEqual([...new Set(seen)].slice(0, 3), [
+      '99/1 Unknown RolloutInProgress',
+      '88/12 Unknown RolloutInProgress',
+      '77/23 Unknown RolloutInProgress',
+    ]);
+    assert.equal(seen.at(-1), '100 True');
   });
 
   test('is ready when its Ingress is', async () => {

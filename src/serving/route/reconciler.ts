@@ -1,19 +1,21 @@
 import { services as coreServices, type Service as CoreService } from '#apis/core/v1/service.ts';
-import { conditionOf } from '#apis/knative/status.ts';
+import { conditionOf, isReady } from '#apis/knative/status.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import { configurations, revisions, routes } from '#apis/serving/v1/kinds.ts';
-import { labels } from '#apis/serving/names.ts';
+import { annotations, labels } from '#apis/serving/names.ts';
 import type { Configuration, Revision, Route, RouteStatus } from '#apis/serving/v1/schemas.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { parseGoDuration } from '#core/duration.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { localHosts } from '#serving/route/domains.ts';
 import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
+import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
 
 export interface RouteOptions {
@@ -26,6 +28,11 @@ interface RouteInformers {
   readonly revisions: Informer<Revision>;
   readonly ingresses: Informer<Ingress>;
   readonly services: Informer<CoreService>;
+}
+
+interface RolloutNow {
+  readonly rollout: Rollout;
+  readonly nextMs: number;
 }
 
 const byTarget = 'route-target';
@@ -123,28 +130,47 @@ class RouteReconciler {
     manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'external-domain-tls is not enabled');
     try {
       await this.#reconcilePlaceholders(route, plan.targets, config);
-      await this.#reconcileIngress(route, plan.targets, manager, config);
+      return await this.#reconcileIngress(route, status, plan.targets, manager, config);
     } catch (error) {
       if (!(error instanceof NotOwnedError)) throw error;
       const what = error.kind === 'Service' ? 'placeholder Service' : error.kind;
       manager.markFalse('IngressReady', 'NotOwned', `There is an existing ${what} ${quoted(error.childName)} that we do not own.`);
       return requeue(notOwnedRetryMs);
     }
-    return done;
   }
 
-  async #reconcileIngress(route: Route, targets: readonly RevisionTarget[], manager: ConditionManager, config: RouteConfig): Promise<void> {
-    const { object: ingress, created } = await ensureChild(
-      this.#context.client,
-      this.#informers.ingresses,
-      route,
-      makeIngress(route, targets, config),
-    );
+  async #reconcileIngress(
+    route: Route,
+    status: RouteStatus,
+    targets: readonly RevisionTarget[],
+    manager: ConditionManager,
+    config: RouteConfig,
+  ): Promise<Outcome> {
+    const { rollout, nextMs } = this.#rollout(route, targets, manager, config);
+    const desired = makeIngress(route, targets, config, rollout);
+    const { object: ingress, created } = await ensureChild(this.#context.client, this.#informers.ingresses, route, desired);
     if (created) this.#context.events.event(route, 'Normal', 'Created', `Created Ingress ${quoted(ingress.metadata.name ?? '')}`);
-    if (ingress.metadata.generation !== ingress.status?.observedGeneration) return ingressNotConfigured(manager);
-    const ready = conditionOf(ingress, 'Ready');
-    if (ready === undefined) ingressNotConfigured(manager);
+    const ready = ingress.metadata.generation === ingress.status?.observedGeneration ? conditionOf(ingress, 'Ready') : undefined;
+    if (!isSettled(rollout)) {
+      manager.markUnknown('IngressReady', 'RolloutInProgress', 'A gradual rollout of the latest revision(s) is in progress.');
+      status.traffic = statusTraffic(route, rolled(targets, '', rollout), config);
+    } else if (ready === undefined) ingressNotConfigured(manager);
     else manager.propagate('IngressReady', ready.status === 'True' ? { type: 'Ready', status: 'True' } : ready);
+    return nextMs > 0 ? requeue(nextMs) : done;
+  }
+
+  /** How far the traffic of latest revisions may have moved by now, and when there is more to move; 0: nothing is going on. */
+  #rollout(route: Route, targets: readonly RevisionTarget[], manager: ConditionManager, { network }: RouteConfig): RolloutNow {
+    const goal = goalOf(targets);
+    const own = parseGoDuration(route.metadata.annotations?.[annotations.rolloutDuration] ?? '') ?? 0;
+    const durationS = own === 0 ? network['rollout-duration'] : own / 1000;
+    const ingress = this.#informers.ingresses.get(route.metadata.namespace, route.metadata.name ?? '');
+    if (durationS <= 0 || ingress === undefined) return { rollout: goal, nextMs: 0 };
+    const observed = isReady(ingress) && manager.get('IngressReady')?.status !== 'True';
+    const nowMs = this.#context.clock.now();
+    const previous = readRollout(ingress.metadata.annotations?.[annotations.rollout]);
+    const { rollout, nextNs } = step(goal, previous, { nowNs: nowMs * 1e6, durationS, observed });
+    return { rollout, nextMs: nextNs === 0 ? 0 : Math.max(1, Math.ceil(nextNs / 1e6 - nowMs)) };
   }
 
   /** One Service a tag, and none for tags that are gone. */

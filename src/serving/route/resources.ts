@@ -9,6 +9,7 @@ import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { pick } from '#controller/children.ts';
 import { hostName, isClusterLocal, localHosts, publicHost } from '#serving/route/domains.ts';
+import { rolled, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
 /** Where in-cluster names of routes lead: the gateway's cluster-local listener. */
@@ -45,7 +46,7 @@ export function statusTraffic(route: Route, targets: readonly RevisionTarget[], 
   }));
 }
 
-export function makeIngress(route: Route, targets: readonly RevisionTarget[], config: RouteConfig): Ingress {
+export function makeIngress(route: Route, targets: readonly RevisionTarget[], config: RouteConfig, rollout: Rollout): Ingress {
   const { name = '', namespace = '' } = route.metadata;
   const service = route.metadata.labels?.[labels.service];
   return {
@@ -61,12 +62,13 @@ export function makeIngress(route: Route, targets: readonly RevisionTarget[], co
       annotations: {
         [annotations.ingressClass]: config.network['ingress-class'],
         ...pick(route.metadata.annotations, (key) => key !== annotations.lastApplied),
+        [annotations.rollout]: JSON.stringify(rollout),
       },
       ownerReferences: [controllerReference(route, routes)],
     },
     spec: {
       httpOption: httpOption(route, config.network),
-      rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, targets, config)),
+      rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, { targets, rollout }, config)),
     },
   };
 }
@@ -78,8 +80,14 @@ export function httpOption(object: KubeObject, network: NetworkConfig): 'Enabled
   return own.toLowerCase() === 'redirected' && network['external-domain-tls'] === 'Enabled' ? 'Redirected' : 'Enabled';
 }
 
-function makeRules(route: Route, tag: string, targets: readonly RevisionTarget[], config: RouteConfig): IngressRule[] {
-  const paths = makePaths(tag, targets, route.metadata.namespace ?? '', config);
+/** Where traffic is meant to go, and how far it has got. */
+interface Shares {
+  readonly targets: readonly RevisionTarget[];
+  readonly rollout: Rollout;
+}
+
+function makeRules(route: Route, tag: string, shares: Shares, config: RouteConfig): IngressRule[] {
+  const paths = makePaths(tag, shares, route.metadata.namespace ?? '', config);
   const local: IngressRule = { hosts: localHosts(route, tag, config.network), visibility: 'ClusterLocal', http: { paths } };
   const host = publicHost(route, tag, config.network, config.domains);
   if (isClusterLocal(host)) return [local];
@@ -88,13 +96,14 @@ function makeRules(route: Route, tag: string, targets: readonly RevisionTarget[]
 }
 
 /** The path of a tag; of the route itself also one for each tag named in a header, where that is enabled. */
-function makePaths(tag: string, targets: readonly RevisionTarget[], namespace: string, { features }: RouteConfig): IngressPath[] {
+function makePaths(tag: string, { targets, rollout }: Shares, namespace: string, { features }: RouteConfig): IngressPath[] {
   const byHeader = features['tag-header-based-routing'] === 'Enabled';
-  const splits = makeSplits(tag === '' ? targets : atFull(targets, tag), namespace);
+  const splitsOf = (of: string) => makeSplits(rolled(of === '' ? targets : atFull(targets, of), of, rollout), namespace);
+  const splits = splitsOf(tag);
   if (!byHeader || tag !== '') return [{ splits }];
   const tagged = tagsOf(targets).filter((one) => one !== '');
   return [
-    ...tagged.map((one) => ({ headers: { 'Knative-Serving-Tag': { exact: one } }, splits: makeSplits(atFull(targets, one), namespace) })),
+    ...tagged.map((one) => ({ headers: { 'Knative-Serving-Tag': { exact: one } }, splits: splitsOf(one) })),
     { splits, appendHeaders: { 'Knative-Serving-Default-Route': 'true' } },
   ];
 }

@@ -25,6 +25,8 @@ import { KindRegistry } from '#apiserver/registry/kind-registry.ts';
 import type { ApiRequest, ApiResponse, ApiServer, RawRoute, SubresourceHandler } from '#apiserver/request.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { builtinSubresources, foreignSubresource } from '#apiserver/rest/subresources.ts';
+import { admissionPolicies } from '#apiserver/webhooks/admission-policies.ts';
+import { admissionWebhooks } from '#apiserver/webhooks/admission-webhooks.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
@@ -91,6 +93,8 @@ class EmbeddedApiServer implements ApiServer {
       definitionAdmission(registry),
       ...defaultAdmission(context, authorizer, hooks, this.#options.admission),
       ...(this.#options.plugins ?? []),
+      admissionPolicies(context),
+      admissionWebhooks(context),
     ];
     for (const plugin of plugins) admission.add(plugin);
     for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);

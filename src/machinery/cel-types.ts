@@ -58,7 +58,8 @@ const duration = scalar('google.protobuf.Duration', (value) =>
 );
 const bytes = scalar('bytes', (value) => (typeof value === 'string' ? new Uint8Array(Buffer.from(value, 'base64')) : undefined));
 
-function dynamicValue(value: JsonValue): unknown {
+/** JSON as expressions without types see it: whole numbers are ints, objects are maps. */
+export function dynamicValue(value: JsonValue): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(dynamicValue);
   if (isObject(value)) return new Map(Object.entries(value).map(([key, member]) => [key, dynamicValue(member)]));

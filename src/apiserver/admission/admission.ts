@@ -20,6 +20,8 @@ export interface AdmissionRequest {
   /** The stored object, on update. */
   readonly old: KubeObject | undefined;
   warn(message: string): void;
+  /** For who has put into `object` what a client might send: prunes it and fills defaults again. Absent on delete. */
+  readonly complete?: () => void;
   /** Called once the write has ended either way, to give back what was reserved for it. */
   onSettled(release: (written: boolean) => void): void;
 }

@@ -48,7 +48,11 @@ export async function refine(draft: Draft, reservations: Reservations): Promise<
   const object = decodeDraft(draft, context);
   const refined = { ...draft, object };
   const operation: AdmissionOperation = draft.old === undefined ? 'create' : 'update';
-  const request = requestFor(call, operation, refined, reservations);
+  const complete = () => {
+    decode(object, call.served.version.schema, { custom: call.served.custom });
+    call.served.definition.default?.(object, context);
+  };
+  const request = { ...requestFor(call, operation, refined, reservations), complete };
   try {
     call.served.definition.default?.(object, context);
     await call.context.admission.admit(request);

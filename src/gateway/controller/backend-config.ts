@@ -1,8 +1,8 @@
+import { parseDial } from '#apis/dormouse/dial.ts';
 import { dialAnnotation, freezeAnnotation } from '#apis/dormouse/names.ts';
 import { revisionLabel, type EndpointSlice, type Pod, type Revision, type Service } from '#gateway/controller/kinds.ts';
 import type { ServiceRef } from '#gateway/controller/ingress-rules.ts';
 import type { BackendConfig, PodConfig } from '#gateway/routes/route-config.ts';
-import type { DialTarget } from '#gateway/transport/transport.ts';
 
 type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
 
@@ -110,13 +110,4 @@ function targetPort(pod: Pod, port: ServicePort): number | undefined {
   if (typeof target === 'string' && /^\d+$/.test(target)) return Number(target);
   const containerPorts = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
   return containerPorts.find(({ name }) => name === target)?.containerPort;
-}
-
-/** `unix:<path>`, in which `{port}` stands for the pod's port, or `tcp:<host>:<port>`; undefined: dial the pod's IP. */
-export function parseDial(value: string | undefined, podPort: number): DialTarget | undefined {
-  if (value === undefined) return undefined;
-  if (value.startsWith('unix:')) return { path: value.slice(5).replaceAll('{port}', String(podPort)) };
-  const match = /^tcp:\[?([^\]]+)\]?:(\d{1,5})$/.exec(value);
-  if (match === null) return undefined;
-  return { host: match[1] as string, port: Number(match[2]) };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { backendConfig, backendKey, parseDial, type BackendSources } from '#gateway/controller/backend-config.ts';
+import { parseDial } from '#apis/dormouse/dial.ts';
+import { backendConfig, backendKey, type BackendSources } from '#gateway/controller/backend-config.ts';
 import { hashOf, rulesOf, servicesOf } from '#gateway/controller/ingress-rules.ts';
 import type { EndpointSlice, Ingress, Pod, Service } from '#gateway/controller/kinds.ts';
 

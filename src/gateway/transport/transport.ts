@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import type { DialTarget } from '#apis/dormouse/dial.ts';
 import type { Logger } from '#core/logger.ts';
 
 /**
@@ -44,7 +45,7 @@ export interface WireOwner {
   onEnd(clean: boolean): void;
 }
 
-export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+export type { DialTarget };
 
 export interface TlsOptions {
   /** The context for a server name ('' without SNI); undefined refuses the handshake. */

@@ -122,7 +122,7 @@ async function finish({ client, namespace, platform }: Target, name: string, inv
   const service = await waitReady(client, { namespace, name, timeoutMs, before, stdout: progress, signal: invocation.signal });
   const host = (service.status?.url ?? '').replace(/^https?:\/\//, '').replace(/:\d+$/, '');
   progress.write(`\nService ${name} serves at ${service.status?.url}\n`);
-  progress.write(`  or: curl -H "Host: ${host}" http://${platform.listen}:${platform.ports.httpPort}\n`);
+  progress.write(`  or: curl -H "Host: ${host}" ${new URL(`http://${platform.listen}:${platform.ports.httpPort}`).origin}\n`);
   return service;
 }
 

@@ -43,7 +43,9 @@ export async function quickstart(invocation: Invocation): Promise<number> {
   const service = await step('Deploy it as a Knative Service, until it is ready', () => deploy(connected, invocation));
   const url = service.status?.url ?? '';
   await step(`Call it: ${url}`, async () => stdout.write(`  ${await call(url, connected)}\n`));
-  await step('Leave it alone until it sleeps (scale to zero)', () => untilAsleep(connected, service.status?.latestReadyRevisionName ?? ''));
+  await step('Leave it alone until it sleeps (scale to zero)', () =>
+    untilAsleep(connected, service.status?.latestReadyRevisionName ?? '', invocation),
+  );
   await step('Call it again: it wakes up', async () => stdout.write(`  ${await call(url, connected)}\n`));
   stdout.write(
     `\n${table(
@@ -106,9 +108,19 @@ function call(url: string, { platform }: Target): Promise<string> {
   });
 }
 
-/** Waits until the autoscaler has removed the last pod: a stable window without requests (six seconds here) and a little. */
-async function untilAsleep({ client }: Target, revision: string): Promise<void> {
-  for (const deadline = Date.now() + 90_000; Date.now() < deadline; await delay(100)) if ((await podCount(client, revision)) === 0) return;
+/** Waits until the autoscaler has removed the last pod (a stable window without requests, six seconds here, and a little), saying what it sees. */
+async function untilAsleep({ client }: Target, revision: string, { stdout, signal }: Invocation): Promise<void> {
+  const startedAt = performance.now();
+  let last: number | undefined;
+  while (performance.now() - startedAt < 90_000) {
+    const count = await podCount(client, revision);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
+    if (count !== last)
+      stdout.write(`  ${count === 0 ? 'no pod runs any more' : `${count} ${count === 1 ? 'pod runs' : 'pods run'}`}   (${seconds} s)\n`);
+    if (count === 0) return;
+    last = count;
+    await delay(100, undefined, { signal });
+  }
   throw new UserError(`${revision} still has pods after 90 s`, { hint: 'See why: kubectl describe pods' });
 }
 
@@ -118,7 +130,7 @@ async function podCount(client: Client, revision: string): Promise<number> {
 
 function whatNext({ platform }: Target, url: string, invocation: Invocation): string {
   const { host } = new URL(url);
-  const gateway = `http://${platform.listen}:${platform.ports.httpPort}`;
+  const gateway = new URL(`http://${platform.listen}:${platform.ports.httpPort}`).origin;
   // As this command was found: from a checkout through npx, from an installed package by its name; on the same data.
   const dormouse = import.meta.url.endsWith('.ts') ? 'npx dormouse' : 'dormouse';
   const elsewhere = textOption(invocation, 'data-dir') === undefined ? '' : ` --data-dir=${platform.dataDir}`;
@@ -127,7 +139,8 @@ function whatNext({ platform }: Target, url: string, invocation: Invocation): st
     ['with curl', `curl -H "Host: ${host}" ${gateway}`],
     ['with kubectl', `KUBECONFIG=${platform.kubeconfig} kubectl get ksvc,pods`],
     ['its logs', `${dormouse} logs ${name} -f${elsewhere}`],
-    ['under load', `hey -z 20s -c 50 -host ${host} ${gateway}   (in another terminal: ${dormouse} top${elsewhere})`],
+    ['under load', `hey -z 20s -c 50 -host ${host} ${gateway}`],
+    ['watch it', `${dormouse} top${elsewhere}   (in another terminal)`],
     ['your own', `${dormouse} deploy --source DIR --name NAME${elsewhere}`],
     ['stop', `${dormouse} down${elsewhere}   (its data stays; ${dormouse} reset${elsewhere} deletes it)`],
   ];

@@ -39,7 +39,8 @@ export function greeting(status: PlatformStatus, tookMs: number): string {
   return [
     `Dormouse ${status.version} is up (${(tookMs / 1000).toFixed(2)} s).`,
     ``,
-    `  services    http://<name>.<namespace>.${domain}${port}   (curl -H "Host: <name>.<namespace>.${domain}" http://${listen}:${ports.httpPort})`,
+    `  services    http://<name>.<namespace>.${domain}${port}`,
+    `              (or: curl -H "Host: <name>.<namespace>.${domain}" http://${listen}${port})`,
     `  Kubernetes  https://${listen}:${ports.apiPort}   (export KUBECONFIG=${status.kubeconfig})`,
     `  registry    localhost:${ports.registryPort}   (docker push localhost:${ports.registryPort}/NAME)`,
     `  data        ${status.dataDir}`,

@@ -31,9 +31,17 @@ export function hostName(route: Route, tag: string, network: NetworkConfig): str
   return fill(network['tag-template'], { Tag: tag, Name: route.metadata.name ?? '' }, route);
 }
 
-/** The public host of a tag ('' for the route itself). */
-export function publicHost(route: Route, tag: string, network: NetworkConfig, domains: Readonly<Record<string, string>>): string {
-  const domain = domainFor(route.metadata.labels ?? {}, domains);
+/** What decides the public names of a route. */
+export interface HostConfig {
+  readonly network: NetworkConfig;
+  readonly domains: Readonly<Record<string, string>>;
+  /** Tags ('' for the route itself) whose placeholder Service is labelled cluster-local; a cluster-local route is so with all its tags. */
+  readonly localTags: ReadonlySet<string>;
+}
+
+/** The host of a tag ('' for the route itself): its public one, or the local one of what is visible in the cluster alone. */
+export function publicHost(route: Route, tag: string, { network, domains, localTags }: HostConfig): string {
+  const domain = localTags.has(tag) ? `svc.${clusterDomain}` : domainFor(route.metadata.labels ?? {}, domains);
   const values = { Name: hostName(route, tag, network), Namespace: route.metadata.namespace ?? '', Domain: domain };
   return fill(isClusterLocal(`x.${domain}`) ? '{{.Name}}.{{.Namespace}}.{{.Domain}}' : network['domain-template'], values, route);
 }

@@ -203,6 +203,18 @@ describe('route controller', () => {
     });
   }
 
+  test('a tag whose placeholder is labelled cluster-local has no public host', async () => {
+    const route = routeTo({ configurationName: 's', percent: 100, tag: 'blue' });
+    const placeholder = make(coreServices, 'blue-s', { metadata: { labels: { [labels.visibility]: 'cluster-local' } } });
+    const existing = ownedBy(placeholder, route, routes);
+    const { creates, status: after } = await reconcile(route, configured('s-00001'), aRevision(aConfiguration(), 1, ready), existing);
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    const hosts = ingress.spec?.rules?.filter(({ visibility }) => visibility === 'ExternalIP').map((rule) => rule.hosts?.[0]);
+    assert.deepEqual(hosts, ['s.n.localhost']);
+    const { url, traffic } = after as RouteStatus;
+    assert.deepEqual([url, traffic?.[0]?.url], ['http://s.n.localhost:8080', 'http://blue-s.n.svc.cluster.local']);
+  });
+
   test('a cluster-local route has no public host', async () => {
     const route = aRoute({ metadata: { labels: { [labels.visibility]: 'cluster-local' } } });
     const { creates, status: after } = await reconcile(route, configured('s-00001'), aRevision(aConfiguration(), 1, ready));

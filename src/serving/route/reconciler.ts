@@ -13,7 +13,7 @@ import { parseGoDuration } from '#core/duration.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
-import { localHosts } from '#serving/route/domains.ts';
+import { hostName, localHosts } from '#serving/route/domains.ts';
 import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
 import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
@@ -105,7 +105,7 @@ class RouteReconciler {
     const manager = routeConditions.manage(status, timestamp(this.#context.clock));
     manager.initialize();
     if (route.metadata.generation !== status.observedGeneration) ingressNotConfigured(manager);
-    const config = this.#routeConfig();
+    const config = this.#routeConfig(route);
     status.url = routeUrl(route, '', config);
     const plan = planTraffic(route, this.#informers);
     if (route.metadata.generation !== undefined) status.observedGeneration = route.metadata.generation;
@@ -114,9 +114,15 @@ class RouteReconciler {
     return done;
   }
 
-  #routeConfig(): RouteConfig {
+  #routeConfig(route: Route): RouteConfig {
+    const network = this.#config.get('config-network');
+    const tags = ['', ...(route.spec?.traffic ?? []).map(({ tag = '' }) => tag)];
+    const isLocal = (tag: string) =>
+      this.#informers.services.get(route.metadata.namespace, hostName(route, tag, network))?.metadata.labels?.[labels.visibility] ===
+      'cluster-local';
     return {
-      network: this.#config.get('config-network'),
+      network,
+      localTags: new Set(tags.filter(isLocal)),
       features: this.#config.get('config-features'),
       domains: this.#config.data('config-domain'),
       ...this.#options,

@@ -8,17 +8,15 @@ import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { pick } from '#controller/children.ts';
-import { hostName, isClusterLocal, localHosts, publicHost } from '#serving/route/domains.ts';
+import { hostName, isClusterLocal, localHosts, publicHost, type HostConfig } from '#serving/route/domains.ts';
 import { rolled, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
 /** Where in-cluster names of routes lead: the gateway's cluster-local listener. */
 export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomain}`;
 
-export interface RouteConfig {
-  readonly network: NetworkConfig;
+export interface RouteConfig extends HostConfig {
   readonly features: FeaturesConfig;
-  readonly domains: Readonly<Record<string, string>>;
   /** Hosts that answer besides a route's own, e.g. of the book's default domain. */
   readonly extraDomains: readonly string[];
   /** `:8080` where the gateway's port is not the scheme's own, for the URLs people are shown. */
@@ -32,7 +30,7 @@ export function tagsOf(targets: readonly RevisionTarget[]): string[] {
 
 /** URL of a route or of one of its tags. */
 export function routeUrl(route: Route, tag: string, config: RouteConfig): string {
-  const host = publicHost(route, tag, config.network, config.domains);
+  const host = publicHost(route, tag, config);
   return isClusterLocal(host) ? `http://${host}` : `${config.network['default-external-scheme']}://${host}${config.urlPort}`;
 }
 
@@ -89,7 +87,7 @@ interface Shares {
 function makeRules(route: Route, tag: string, shares: Shares, config: RouteConfig): IngressRule[] {
   const paths = makePaths(tag, shares, route.metadata.namespace ?? '', config);
   const local: IngressRule = { hosts: localHosts(route, tag, config.network), visibility: 'ClusterLocal', http: { paths } };
-  const host = publicHost(route, tag, config.network, config.domains);
+  const host = publicHost(route, tag, config);
   if (isClusterLocal(host)) return [local];
   const extra = config.extraDomains.map((domain) => `${hostName(route, tag, config.network)}.${route.metadata.namespace}.${domain}`);
   return [local, { hosts: [host, ...extra.filter((other) => other !== host)], visibility: 'ExternalIP', http: { paths } }];
@@ -139,7 +137,8 @@ export function makePlaceholderService(route: Route, tag: string, config: RouteC
       name: hostName(route, tag, config.network),
       namespace,
       labels: {
-        ...pick(route.metadata.labels, (key) => key !== labels.visibility || (route.metadata.labels?.[key] ?? '') !== ''),
+        // A placeholder's own visibility is for its users to set.
+        ...pick(route.metadata.labels, (key) => key !== labels.visibility),
         [labels.route]: name,
         ...(tag === '' ? {} : { 'serving.knative.dev/tag': tag }),
       },

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 
 /**
  * The gateway as a process of its own, with as many routes as asked for:
- * `node gateway-process.ts <port> <upstream port> <raw|net> [routes] [tls port, certificate, key]`.
+ * `node gateway-process.ts <port> <upstream port> <raw|net> [routes] [tls port, certificate, key [port of an h2c container]]`.
  */
-const [port, upstream, transport, routeCount = '1', tlsPort, certificate, key] = process.argv.slice(2);
+const [port, upstream, transport, routeCount = '1', tlsPort, certificate, key, http2Port] = process.argv.slice(2);
 
 const pods = [{ key: 'bench/pod', dial: { host: '127.0.0.1', port: Number(upstream) } }];
 const names = Array.from({ length: Number(routeCount) }, (_, index) => `rev-${index}`);
@@ -29,9 +29,19 @@ const certificates =
     : [{ hosts: ['localhost', 'bench.test'], certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') }];
 const routes: RouteConfig = {
   certificates,
-  backends: ['canary', ...names].map((name) => ({ ...settings, key: name, name, pods })),
+  backends: [
+    ...['canary', ...names].map((name) => ({ ...settings, key: name, name, pods })),
+    {
+      ...settings,
+      key: 'h2c',
+      name: 'h2c',
+      protocol: 'h2c',
+      pods: [{ key: 'bench/h2c', dial: { host: '127.0.0.1', port: Number(http2Port ?? 0) } }],
+    },
+  ],
   rules: [
     { hosts: ['127.0.0.1', 'localhost', 'bench.test'], visibility: 'external', paths: [{ splits }] },
+    { hosts: ['h2.bench.test'], visibility: 'external', paths: [{ splits: [{ backend: 'h2c', percent: 100 }] }] },
     ...names.map((name) => ({
       hosts: [`${name}.bench.example.com`],
       visibility: 'external' as const,

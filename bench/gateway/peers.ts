@@ -8,12 +8,16 @@ export interface Contender {
   readonly name: string;
   readonly port: number;
   readonly tlsPort: number | undefined;
+  /** Where it takes HTTP/2 by prior knowledge; default: where it takes HTTP/1.1. */
+  readonly http2Port?: number;
   readonly children: readonly ChildProcess[];
 }
 
 export interface Bench {
   readonly dir: string;
   readonly upstreamPort: number;
+  /** Where a container speaks HTTP/2 alone; requests for `h2.bench.test` go there. */
+  readonly http2UpstreamPort?: number;
   readonly certificate: string;
   readonly key: string;
 }
@@ -48,7 +52,8 @@ export async function listening(port: number): Promise<void> {
 export async function startGateway(bench: Bench, transport: 'raw' | 'net', port: number, routes = 1): Promise<Contender> {
   const entry = join(import.meta.dirname, 'gateway-process.ts');
   const tlsPort = port + 1;
-  const args = [entry, port, bench.upstreamPort, transport, routes, tlsPort, bench.certificate, bench.key].map(String);
+  const tls = [tlsPort, bench.certificate, bench.key];
+  const args = [entry, port, bench.upstreamPort, transport, routes, ...tls, bench.http2UpstreamPort ?? 0].map(String);
   const child = run(proxyCpu, process.execPath, args);
   await listening(tlsPort);
   return { name: `gateway ${transport}`, port, tlsPort, children: [child] };
@@ -62,14 +67,14 @@ export async function startHaproxy(bench: Bench, port: number, chain = 1): Promi
     const here = port + 10 * hop;
     const next = hop === chain - 1 ? bench.upstreamPort : port + 10 * (hop + 1);
     const file = join(bench.dir, `haproxy-${here}.cfg`);
-    writeFileSync(file, haproxyConfig(here, next, pem));
+    writeFileSync(file, haproxyConfig(bench, here, next, pem));
     children.push(run(proxyCpu, 'haproxy', ['-db', '-f', file]));
     await listening(here);
   }
   return { name: chain === 1 ? 'haproxy' : `haproxy x${chain}`, port, tlsPort: port + 1, children };
 }
 
-function haproxyConfig(port: number, next: number, pem: string): string {
+function haproxyConfig(bench: Bench, port: number, next: number, pem: string): string {
   return `global
   nbthread 1
   maxconn 8000
@@ -88,11 +93,14 @@ frontend in
   bind 127.0.0.1:${port}
   bind 127.0.0.1:${port + 1} ssl crt ${pem}
   http-request set-header X-Forwarded-Proto http
+  use_backend h2c if { hdr(host) -m str h2.bench.test }
   use_backend main if { hdr(host),field(1,:) -m str 127.0.0.1 localhost bench.test }
 backend main
   balance roundrobin
   server stable 127.0.0.1:${next} weight 90
   server canary 127.0.0.1:${next} weight 10
+backend h2c
+  server h2c 127.0.0.1:${bench.http2UpstreamPort ?? 1} proto h2
 `;
 }
 
@@ -101,7 +109,7 @@ export async function startNginx(bench: Bench, port: number): Promise<Contender>
   writeFileSync(file, nginxConfig(bench, port));
   const child = run(proxyCpu, 'nginx', ['-p', bench.dir, '-c', file]);
   await listening(port);
-  return { name: 'nginx', port, tlsPort: port + 1, children: [child] };
+  return { name: 'nginx', port, tlsPort: port + 1, http2Port: port + 2, children: [child] };
 }
 
 function nginxConfig(bench: Bench, port: number): string {
@@ -119,6 +127,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     listen 127.0.0.1:${port + 1} ssl;
+    listen 127.0.0.1:${port + 2} http2;
     ssl_certificate ${bench.certificate};
     ssl_certificate_key ${bench.key};
     location / {

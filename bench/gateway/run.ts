@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,10 @@ interface Scenario {
   readonly tls?: boolean;
   readonly script?: string;
   readonly headers?: readonly string[];
+  /** HTTP/2 clients (h2load) with so many requests at a time on each connection. */
+  readonly streams?: number;
+  /** The container speaks HTTP/2, too. */
+  readonly h2c?: boolean;
 }
 
 const browser = [
@@ -49,6 +53,8 @@ const scenarios: readonly Scenario[] = [
   { name: 'browser c=50', connections: 50, path: '/1k', headers: browser },
   { name: 'short c=50', connections: 50, path: '/1k', headers: ['Connection: close'] },
   { name: 'TLS 1KB c=50', connections: 50, path: '/1k', tls: true },
+  { name: 'HTTP/2 1KB c=10x10', connections: 10, streams: 10, path: '/1k' },
+  { name: 'HTTP/2 to h2c 1KB c=10x10', connections: 10, streams: 10, path: '/1k', h2c: true },
 ];
 
 interface Window {
@@ -70,7 +76,9 @@ try {
 async function main(): Promise<void> {
   const bench = prepare();
   run('0', join(dir, 'upstream'), [String(bench.upstreamPort)]);
+  run('0', 'nghttpd', ['--no-tls', '-a', '127.0.0.1', '-d', join(dir, 'htdocs'), String(bench.http2UpstreamPort)]);
   await listening(bench.upstreamPort);
+  await listening(bench.http2UpstreamPort ?? 0);
   const all: Contender[] = [
     await startGateway(bench, 'raw', 21100),
     await startGateway(bench, 'net', 21110),
@@ -81,17 +89,24 @@ async function main(): Promise<void> {
   const contenders = all.filter(({ name }) => values.contenders === undefined || values.contenders.split(',').includes(name));
   for (const scenario of scenarios) {
     if (values.only !== undefined && !values.only.split(',').includes(scenario.name)) continue;
-    // The chain is there for its hops, not for handshakes.
     await race(
       scenario,
-      contenders.filter(({ name }) => !(scenario.tls === true && name.includes(' x'))),
+      contenders.filter(({ name }) => canTakePart(scenario, name)),
     );
   }
 }
 
+/** The chain is there for its hops, not for handshakes; nginx speaks no HTTP/2 to containers. */
+function canTakePart({ tls = false, streams = 0, h2c = false }: Scenario, name: string): boolean {
+  if (name.includes(' x')) return !tls && streams === 0;
+  return !(h2c && name === 'nginx');
+}
+
 function prepare(): Bench {
   execFileSync('gcc', ['-O2', '-o', join(dir, 'upstream'), join(import.meta.dirname, 'upstream.c')]);
-  const bench = { dir, upstreamPort: 21090, certificate: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
+  mkdirSync(join(dir, 'htdocs'));
+  writeFileSync(join(dir, 'htdocs', '1k'), 'x'.repeat(1024));
+  const bench = { dir, upstreamPort: 21090, http2UpstreamPort: 21095, certificate: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', bench.key];
   execFileSync('openssl', ['req', '-x509', ...key, '-out', bench.certificate, '-days', '2', ...subject], { stdio: 'ignore' });
@@ -127,7 +142,31 @@ async function race(scenario: Scenario, contenders: readonly Contender[]): Promi
   }
 }
 
+/** h2load tells no percentiles, but writes down every request: start, status, microseconds. */
+async function loadHttp2(contender: Contender, scenario: Scenario, seconds: number): Promise<Window> {
+  const { connections, streams = 1, path, h2c = false } = scenario;
+  const log = join(dir, 'h2load.log');
+  rmSync(log, { force: true });
+  const url = `http://127.0.0.1:${contender.http2Port ?? contender.port}${path}`;
+  const host = ['--header', `:authority: ${h2c ? 'h2.' : ''}bench.test`];
+  const args = ['-c', '0', 'h2load', `-c${connections}`, `-m${streams}`, '-D', String(seconds), '--log-file', log, ...host, url];
+  const before = cpuMicros(contender.children);
+  await text('taskset', args);
+  const used = cpuMicros(contender.children) - before;
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  const requests = lines.map((line) => line.split('\t').map(Number));
+  const times = requests.map(([, , micros = 0]) => micros).sort((a, b) => a - b);
+  return {
+    cpuPerRequest: used / requests.length,
+    perSecond: requests.length / seconds,
+    p50: times[Math.floor(times.length * 0.5)] ?? Number.NaN,
+    p99: times[Math.floor(times.length * 0.99)] ?? Number.NaN,
+    errors: requests.filter(([, status]) => status !== 200).length,
+  };
+}
+
 async function load(contender: Contender, scenario: Scenario, seconds: number): Promise<Window> {
+  if (scenario.streams !== undefined) return loadHttp2(contender, scenario, seconds);
   const url =
     scenario.tls === true ? `https://localhost:${contender.tlsPort}${scenario.path}` : `http://127.0.0.1:${contender.port}${scenario.path}`;
   const headers = (scenario.headers ?? []).flatMap((line) => ['-H', line]);

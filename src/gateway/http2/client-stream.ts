@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Logger } from '#core/logger.ts';
 import { parseResponseHead, ResponseHead } from '#gateway/http/response-head.ts';
 import { requestBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
@@ -34,6 +34,11 @@ export class ClientStreamWire extends StreamWire {
     stream.destroy(new Error('the response breaks off'));
   }
 
+  /** RFC 9113 §8.1: the client is asked to stop sending, without an error. */
+  protected override unwanted(stream: ServerHttp2Stream): void {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
   /** Hands the request to the owner. False: none can be made of the fields. */
   start(fields: FlatFields): boolean {
     const stream = this.#stream;
@@ -41,8 +46,7 @@ export class ClientStreamWire extends StreamWire {
     const message = requestBytes(fields, ends);
     if (message === undefined) return false;
     this.ended = ends;
-    if (ends) stream.resume();
-    else this.receive(stream, message.chunked);
+    if (!ends) this.receive(stream, message.chunked);
     this.deliver(message.head);
     return true;
   }
@@ -90,11 +94,10 @@ export class ClientStreamWire extends StreamWire {
 
   #send(data: Buffer): boolean {
     const stream = this.#stream;
-    if (data.length > 0) stream.write(data);
-    if (this.content.done) {
-      this.complete = true;
-      stream.end();
-    }
+    this.complete = this.content.done;
+    if (this.complete && data.length > 0) stream.end(data);
+    else if (this.complete) stream.end();
+    else if (data.length > 0) stream.write(data);
     return !stream.writableNeedDrain;
   }
 

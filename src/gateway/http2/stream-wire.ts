@@ -19,6 +19,8 @@ export abstract class StreamWire implements Wire {
   /** The message that comes in is complete. */
   protected ended = false;
   #reading = false;
+  /** The stream whose content is listened to; one without content is left alone, the engine is quicker about it. */
+  #source: Http2Stream | null = null;
   #trailers: FlatFields = [];
 
   constructor(logger: Logger) {
@@ -38,6 +40,7 @@ export abstract class StreamWire implements Wire {
 
   /** Takes content from the stream; `chunked`: of unknown length. */
   protected receive(stream: Http2Stream, chunked: boolean): void {
+    this.#source = stream;
     stream.on('data', (data: Buffer) => this.deliver(chunked ? chunkBytes(data) : data));
     if (!this.#reading) stream.pause();
     stream.on('trailers', (_fields: object, _flags: number, flat: unknown) => (this.#trailers = flat as FlatFields));
@@ -84,12 +87,12 @@ export abstract class StreamWire implements Wire {
 
   resume(): void {
     this.#reading = true;
-    if (!this.closed) this.stream?.resume();
+    if (!this.closed) this.#source?.resume();
   }
 
   pause(): void {
     this.#reading = false;
-    if (!this.closed) this.stream?.pause();
+    if (!this.closed) this.#source?.pause();
   }
 
   rest(): void {}
@@ -106,7 +109,7 @@ export abstract class StreamWire implements Wire {
     // Closed: a reset is under way, ours or the peer's.
     if (stream === null || stream.destroyed || stream.closed) return;
     // What still comes in is thrown away.
-    stream.resume();
+    if (!this.ended) stream.resume();
     if (complete) this.finish(stream);
     else if (!(this.complete && this.ended && stream.writableFinished)) this.reset(stream);
   }
@@ -116,15 +119,18 @@ export abstract class StreamWire implements Wire {
    */
   protected abstract reset(stream: Http2Stream): void;
 
-  /** Ends the stream properly, and tells the peer that no more content is wanted (RFC 9113 §8.1). */
+  /** Ends the stream properly. */
   protected finish(stream: Http2Stream | null): void {
     if (stream === null || stream.destroyed) return;
     if (!this.complete) {
       this.complete = true;
       stream.end();
     }
-    if (!this.ended) this.afterLastFrame(stream, () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (!this.ended) this.afterLastFrame(stream, () => this.unwanted(stream));
   }
+
+  /** Everything is answered; what the peer still sends is of no use. */
+  protected abstract unwanted(stream: Http2Stream): void;
 
   #trailersDue = false;
 

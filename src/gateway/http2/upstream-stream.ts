@@ -7,6 +7,8 @@ import { requestFields, trailerFields } from '#gateway/http2/to-fields.ts';
 /** Content that is kept for sending a refused request again. */
 const maxKeptBytes = 64 * 1024;
 const maxRefusals = 3;
+/** A container that has sent all content of a response ends the stream within this time. */
+const endMs = 1000;
 
 /** Where streams come from; one that was refused unprocessed asks again. */
 export interface StreamSource {
@@ -48,6 +50,13 @@ export class UpstreamStreamWire extends StreamWire {
   /** With CANCEL, which is what the engine makes of a signal. */
   protected override reset(): void {
     this.#abort.abort();
+  }
+
+  /** The end of a response of known length comes a moment after its content. One that does not come is not waited for. */
+  protected override unwanted(stream: ClientHttp2Stream): void {
+    setImmediate(() => {
+      if (!this.ended && !stream.destroyed) stream.setTimeout(endMs, () => stream.close(constants.NGHTTP2_CANCEL));
+    });
   }
 
   override write(bytes: Buffer): boolean {
@@ -121,8 +130,9 @@ export class UpstreamStreamWire extends StreamWire {
     this.#keep(data);
     if (this.content.done) this.complete = true;
     if (stream === null || stream.destroyed) return true;
-    if (data.length > 0) stream.write(data);
-    if (this.complete) stream.end();
+    if (this.complete && data.length > 0) stream.end(data);
+    else if (this.complete) stream.end();
+    else if (data.length > 0) stream.write(data);
     return !stream.writableNeedDrain;
   }
 

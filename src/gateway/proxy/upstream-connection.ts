@@ -146,7 +146,7 @@ export class UpstreamConnection implements WireOwner, PooledConnection, Expirabl
     this.wire.rest();
     this.#returnOut();
     if (keep) this.#pool();
-    else this.wire.close();
+    else this.wire.close(exchange.requestComplete);
     exchange.finished();
   }
 

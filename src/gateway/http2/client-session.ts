@@ -24,6 +24,8 @@ export class Http2Client implements ClientEnd, Expirable {
   readonly #streams = new Set<ClientEnd>();
   /** The client knows that the connection will end. */
   #announced = false;
+  /** An answer of the client is waited for, because nothing else tells whether it is still there. */
+  #pinging = false;
 
   /** Takes over a socket whose unread bytes begin with the connection preface. */
   constructor(context: ProxyContext, side: Side, socket: Socket) {
@@ -43,7 +45,7 @@ export class Http2Client implements ClientEnd, Expirable {
     this.#wait(context.head);
     this.#session
       .once('connect', () => this.#session.destroyed || this.#session.setLocalWindowSize(windowBytes))
-      .once('remoteSettings', () => this.#rest())
+      .once('remoteSettings', () => this.#wait(context.idle))
       .on('stream', (stream, _fields, _flags, flat: unknown) => this.#request(stream, flat as FlatFields))
       // Broken frames and broken connections are the client's affair; 'close' follows.
       .on('error', () => {})
@@ -57,9 +59,9 @@ export class Http2Client implements ClientEnd, Expirable {
     list.set(this.#deadline, this.#context.clock.monotonic());
   }
 
-  /** No stream is open. */
+  /** A stream is over. */
   #rest(): void {
-    if (this.#streams.size === 0 && !this.#session.destroyed) this.#wait(this.#context.idle);
+    if (this.#streams.size === 0 && !this.#session.destroyed && !this.#pinging) this.#wait(this.#context.idle);
   }
 
   #request(stream: ServerHttp2Stream, fields: FlatFields): void {
@@ -69,7 +71,6 @@ export class Http2Client implements ClientEnd, Expirable {
       return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     }
     context.streams++;
-    this.#deadline.cancel();
     const wire = new ClientStreamWire(stream, this.#remoteAddress, context.logger);
     stream.once('close', () => {
       context.streams--;
@@ -95,10 +96,22 @@ export class Http2Client implements ClientEnd, Expirable {
     this.#session.destroy();
   }
 
+  /** Idle for long, or streams have been open for long: a client that is still there answers. */
   expired(): void {
+    if (this.#pinging) return this.destroy();
+    if (this.#streams.size > 0) return this.#ping();
     this.#session.close();
     // A peer that does not take the goodbye.
     this.#context.clock.after(this.#context.limits.lingerMs, () => this.#session.destroy());
+  }
+
+  #ping(): void {
+    this.#pinging = true;
+    this.#wait(this.#context.head);
+    this.#session.ping(() => {
+      this.#pinging = false;
+      if (!this.#session.destroyed) this.#wait(this.#context.idle);
+    });
   }
 }
 

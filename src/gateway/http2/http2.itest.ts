@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ServerResponse } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import type { AccessRecord } from '#gateway/proxy/context.ts';
 import { silentLogger } from '#core/logger.ts';
 import { startProxy, testEach } from '#gateway/testing/each-transport.ts';
@@ -337,6 +339,50 @@ testEach('TLS: HTTP/2 where both sides agree on it, HTTP/1.1 otherwise', async (
   for await (const part of old) text += String(part);
   assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*https$/);
 });
+
+testEach('connections: idle ones are closed, those with long streams are asked whether the client is still there', async (transport) => {
+  await using upstream = await h2cUpstream((stream) => stream.respond({ ':status': 200 }));
+  const limits = { idleMs: 40, headMs: 60, lingerMs: 50 };
+  await using it = await startProxy(singleRoute([upstream.port], h2c), { transport, limits });
+  using idle = new Http2TestClient(it.port);
+  await new Promise((resolve) => idle.session.once('close', resolve));
+  assert.ok(idle.goaways > 0);
+  using patient = new Http2TestClient(it.port);
+  let pings = 0;
+  patient.session.on('ping', () => pings++);
+  const stream = patient.session.request({ ':path': '/', ':authority': 'app.test' }).on('error', () => {});
+  await eventually(() => pings >= 3, 'the client is asked again and again');
+  assert.equal(stream.closed, false);
+  // This one knows no PING, so it never answers.
+  using mute = new RawClient(it.port);
+  mute.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  // HEADERS of stream 1, END_STREAM and END_HEADERS: GET / of app.test over http.
+  mute.send('\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x84\x41\x08app.test');
+  await mute.untilEnd();
+});
+
+test('a container that speaks HTTP/1.1 alone behind a port named h2c: 502', async () => {
+  await using upstream = await httpUpstream((_request, response) => response.end('one'));
+  await using it = await startProxy(singleRoute([upstream.port], h2c));
+  using client = new RawClient(it.port).send('GET / HTTP/1.1\r\nHost: app.test\r\n\r\n');
+  assert.match(await client.until((text) => text.endsWith('response\n')), /^HTTP\/1\.1 502 /);
+  assert.equal(it.proxy.backends.get('app')?.running, 0);
+});
+
+test('curl waits for 100-continue of an HTTP/2 container', { skip: findCurl() }, async () => {
+  await using upstream = await h2cUpstream((stream, headers) => {
+    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    echo(stream, headers);
+  });
+  await using it = await startProxy(singleRoute([upstream.port], h2c));
+  const url = `http://127.0.0.1:${it.port}/`;
+  const args = ['-sS', '--http1.1', '-H', 'Host: app.test', '-H', 'Expect: 100-continue', '--data-binary', 'x'.repeat(70_000), url];
+  assert.equal(seen((await promisify(execFile)('curl', args)).stdout).bytes, 70_000);
+});
+
+function findCurl(): string | false {
+  return spawnSync('curl', ['--version']).status === 0 ? false : 'curl is not installed';
+}
 
 test('the access log says which protocol a client spoke', async () => {
   const records: AccessRecord[] = [];

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fetchTools } from './support/fetched-tools.ts';
 import { kubectls, withoutKubectl, type Kubectl } from './support/kubectl.ts';
 import { gadgetDefinition, gadget, service, shop } from './support/kubectl-manifests.ts';
 import { Session } from './support/kubectl-session.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
-import { findProgram, until } from './support/run.ts';
+import { findProgram, mustRun, until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const { kubectl: current, missing } = await fetchTools();
@@ -43,6 +46,7 @@ describe('kubectl, every command family', { skip }, () => {
       speaksCustomResources(session);
       runsDeployments(session, () => image);
       asksForPermissions(session);
+      signsCertificates(session);
       keepsNodes(session);
       deletesAndWaits(session);
     });
@@ -244,6 +248,50 @@ function asksForPermissions(session: Session): void {
       refused.stderr,
       /^Error from server \(Forbidden\): secrets is forbidden: User "system:serviceaccount:[\w-]+:robot" cannot list/,
     );
+  });
+}
+
+function signsCertificates(session: Session): void {
+  const withoutOpenssl = findProgram('openssl') === undefined ? 'openssl is not installed' : false;
+  it('asks for a certificate, approves it and logs in with it', { skip: withoutOpenssl }, async () => {
+    const name = `jane-${session.namespace}`;
+    const directory = await mkdtemp(join(tmpdir(), 'dormouse-csr-'));
+    try {
+      const [key, request] = [join(directory, 'key'), join(directory, 'request')];
+      const subject = ['-subj', '/O=devs/CN=jane'];
+      await mustRun('openssl', [
+        'req',
+        '-new',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        request,
+        ...subject,
+      ]);
+      const spec = { signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'], expirationSeconds: 3600 };
+      const csr = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name } };
+      await session.feed({ ...csr, spec: { ...spec, request: await readFile(request, 'base64') } }, 'create');
+      assert.match(await session.ok('get', 'csr', name), /Pending/);
+      assert.match(await session.ok('certificate', 'approve', name), /approved/);
+      const certificate = await until(
+        'the certificate',
+        async () => (await session.field('.status.certificate', 'csr', name)) || undefined,
+      );
+      const config = JSON.parse(await session.ok('config', 'view', '--raw', '-o', 'json')) as {
+        users: { user: Record<string, string> }[];
+      };
+      const user = { 'client-certificate-data': certificate, 'client-key-data': await readFile(key, 'base64') };
+      await writeFile(join(directory, 'config'), JSON.stringify({ ...config, users: config.users.map((one) => ({ ...one, user })) }));
+      assert.match(await session.ok('auth', 'whoami', `--kubeconfig=${join(directory, 'config')}`), /Username +jane\nGroups +\[devs /);
+      await session.ok('delete', 'csr', name);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 }
 

@@ -1,4 +1,5 @@
 import type { ControllerModule } from '#controller/controller.ts';
+import { certificateSigningController, type CertificateSigner } from '#cluster/certificate-signing/reconciler.ts';
 import { deploymentController } from '#cluster/deployment/reconciler.ts';
 import { garbageCollector } from '#cluster/garbage-collector/module.ts';
 import { namespaceController } from '#cluster/namespace/reconciler.ts';
@@ -12,12 +13,14 @@ import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
 import { namespaceDefaultsController } from '#cluster/namespace-defaults/reconciler.ts';
 
 export interface ClusterOptions {
+  /** Signs certificates that have been asked for and approved; absent: nobody does. */
+  readonly signer?: CertificateSigner;
   /** PEM of the authority that signed the API server's certificate; pods verify the server with it. */
   readonly authority?: string;
 }
 
 /** What a Kubernetes cluster brings along, for the embedded mode; the front door of this part. */
-export function clusterControllers({ authority }: ClusterOptions = {}): readonly ControllerModule[] {
+export function clusterControllers({ authority, signer }: ClusterOptions = {}): readonly ControllerModule[] {
   return [
     schedulerController,
     deploymentController,
@@ -26,6 +29,7 @@ export function clusterControllers({ authority }: ClusterOptions = {}): readonly
     garbageCollector,
     namespaceController,
     ...(authority === undefined ? [] : [namespaceDefaultsController(authority)]),
+    ...(signer === undefined ? [] : [certificateSigningController(signer)]),
     loadBalancerController,
     jobController,
     nodeLifecycleController,

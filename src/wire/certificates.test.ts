@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -5,7 +6,8 @@ import { createServer, get } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { test } from 'node:test';
-import { createAuthority, issueCertificate, isUsable } from '#wire/certificates.ts';
+import * as x509 from '@peculiar/x509';
+import { createAuthority, issueCertificate, isUsable, readRequest, signRequest } from '#wire/certificates.ts';
 
 test('a client and a server trust each other through certificates of one authority', async () => {
   const authority = await createAuthority('test-ca', 10);
@@ -52,4 +54,26 @@ test('a certificate is usable only for its hosts and while it lasts', async () =
   assert.equal(isUsable(certificate, 2, ['b.example']), false);
   assert.equal(isUsable(certificate, 30), false);
   assert.equal(isUsable('nonsense', 0), false);
+});
+
+test('a request is read and signed for its subject, key and names', async () => {
+  const authority = await createAuthority('test-ca', 10);
+  const signingAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
+  const keys = await crypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: 'CN=jane,O=devs',
+    keys,
+    signingAlgorithm,
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'jane.example' }])],
+  });
+  const pem = request.toString('pem');
+  assert.deepEqual(await readRequest(pem), { commonName: 'jane', organizations: ['devs'], hosts: ['jane.example'] });
+  const signed = new X509Certificate(await signRequest(authority, pem, { usages: ['client auth', 'digital signature'], seconds: 3600 }));
+  assert.ok(signed.verify(new X509Certificate(authority.certificate).publicKey));
+  assert.deepEqual(
+    [signed.subject, signed.keyUsage, signed.subjectAltName],
+    ['CN=jane\nO=devs', ['1.3.6.1.5.5.7.3.2'], 'DNS:jane.example'],
+  );
+  assert.ok(signed.validToDate.getTime() <= Date.now() + 3_600_000);
+  await assert.rejects(readRequest('-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----'));
 });

@@ -59,6 +59,65 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
   return { certificate: certificate.toString('pem'), privateKey: await exportKey(keys.privateKey) };
 }
 
+/** What a requested certificate may be used for, and for how long. */
+export interface SigningTerms {
+  readonly usages: readonly ('client auth' | 'server auth' | 'digital signature' | 'key encipherment')[];
+  readonly seconds: number;
+}
+
+/** A PKCS#10 request (PEM), read: who it names, and whether its signature is that of its key. */
+export interface SigningSubject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly hosts: readonly string[];
+}
+
+/** Throws an Error for what is no request, or is not signed by the key it is for. */
+export async function readRequest(pem: string): Promise<SigningSubject> {
+  const request = new x509.Pkcs10CertificateRequest(pem);
+  if (!(await request.verify())) throw new Error('the signature of the certificate request is not that of its key');
+  const names = alternativeNames(request)?.names.items ?? [];
+  return {
+    commonName: request.subjectName.getField('CN')[0] ?? '',
+    organizations: request.subjectName.getField('O'),
+    hosts: names.filter(({ type }) => type === 'dns' || type === 'ip').map(({ value }) => value),
+  };
+}
+
+/** A certificate for the subject, key and alternative names of a request, PEM. Nothing else of the request is taken over. */
+export async function signRequest(authority: KeyPair, pem: string, { usages, seconds }: SigningTerms): Promise<string> {
+  const request = new x509.Pkcs10CertificateRequest(pem);
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const names = alternativeNames(request);
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+  const keyUsages =
+    (usages.includes('digital signature') ? digitalSignature : 0) | (usages.includes('key encipherment') ? keyEncipherment : 0);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: request.subject,
+    issuer: issuer.subject,
+    ...validity(seconds / 86_400),
+    signingAlgorithm: algorithm,
+    publicKey: request.publicKey,
+    signingKey: await importKey(authority.privateKey),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      ...(keyUsages === 0 ? [] : [new x509.KeyUsagesExtension(keyUsages, true)]),
+      new x509.ExtendedKeyUsageExtension([
+        ...(usages.includes('client auth') ? [x509.ExtendedKeyUsage.clientAuth] : []),
+        ...(usages.includes('server auth') ? [x509.ExtendedKeyUsage.serverAuth] : []),
+      ]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      ...(names === undefined ? [] : [names]),
+    ],
+  });
+  return certificate.toString('pem');
+}
+
+function alternativeNames(request: x509.Pkcs10CertificateRequest): x509.SubjectAlternativeNameExtension | undefined {
+  return request.extensions.find((one) => one instanceof x509.SubjectAlternativeNameExtension);
+}
+
 /** Whether `pem` is a certificate that is valid for at least `days` more days and covers all `hosts`. */
 export function isUsable(pem: string, days: number, hosts: readonly string[] = []): boolean {
   try {

@@ -13,6 +13,7 @@ import type { ApiResponse, SubresourceHandler } from '#apiserver/request.ts';
 import { decodedBody, receiveChecked } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { deleteObject } from '#apiserver/rest/delete.ts';
+import { approve } from '#apiserver/rest/certificate-approval.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
@@ -34,6 +35,14 @@ export function builtinSubresources(tokens: ServiceAccountTokens): readonly Subr
       kind: 'TokenRequest',
       verbs: ['create'],
       run: (call) => issueToken(call, tokens),
+    },
+    {
+      group: 'certificates.k8s.io',
+      plural: 'certificatesigningrequests',
+      name: 'approval',
+      kind: 'CertificateSigningRequest',
+      verbs: ['get', 'update'],
+      run: approve,
     },
     { group: '', plural: 'namespaces', name: 'finalize', kind: 'Namespace', verbs: ['update'], run: finalize },
   ];

@@ -113,12 +113,10 @@ class DeploymentReconciler {
     if (live.length === 0 && set.spec !== undefined) set.spec.replicas = deployment.spec?.replicas ?? 1;
     try {
       const created = await this.#context.client.of(replicaSets).create(set);
-      this.#context.events.event(
-        deployment,
-        'Normal',
-        'ScalingReplicaSet',
-        `Scaled up replica set ${created.metadata.name} from 0 to ${replicasOf(created)}`,
-      );
+      if (replicasOf(created) > 0) {
+        const text = `Scaled up replica set ${created.metadata.name} from 0 to ${replicasOf(created)}`;
+        this.#context.events.event(deployment, 'Normal', 'ScalingReplicaSet', text);
+      }
       return created;
     } catch (error) {
       if (!isReason(error, 'AlreadyExists')) throw error;

@@ -12,6 +12,7 @@ import { componentClient } from '#platform/control/clients.ts';
 import { imageResolver, pullCredentials } from '#platform/control/image-resolver.ts';
 import { addStatsRoute } from '#platform/control/routes.ts';
 import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
+import { readKeyPair } from '#platform/pki.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 
 /** Controllers that run as one component, over that component's client and informers. */
@@ -33,7 +34,18 @@ export function controllerGroups({ server, config }: Parts): readonly Controller
   const autoscaler = createAutoscaler(systemClock);
   addStatsRoute(server, autoscaler.stats);
   return [
-    { component: 'cluster', modules: clusterControllers({ authority: readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8') }) },
+    {
+      component: 'cluster',
+      modules: clusterControllers({
+        authority: readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8'),
+        // The certificate library is loaded when there is something to sign.
+        signer: {
+          subject: async (request) => (await import('#wire/certificates.ts')).readRequest(request),
+          sign: async (request, terms) =>
+            (await import('#wire/certificates.ts')).signRequest(readKeyPair(layout.pkiDir, 'ca'), request, terms),
+        },
+      }),
+    },
     { component: 'autoscaler', modules: [autoscaler.module] },
     {
       component: 'controller',

@@ -3,13 +3,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import { bindSocket } from '#gateway/gateway.ts';
-import { RawClient } from '#gateway/testing/raw-client.ts';
+import { call, grpcClient, startGrpcServer } from '#gateway/testing/grpc.ts';
+import { eventually, RawClient } from '#gateway/testing/raw-client.ts';
 import { httpUpstream } from '#gateway/testing/upstream.ts';
 
-async function startGatewayProcess(fd: number, upstreamPort: number): Promise<ChildProcess> {
+async function startGatewayProcess(fd: number, upstreamPort: number, protocol = 'http1'): Promise<ChildProcess> {
   const entry = join(import.meta.dirname, 'testing/inherited-gateway.ts');
-  const child = spawn(process.execPath, [entry, String(upstreamPort)], { stdio: ['ignore', 'inherit', 'inherit', fd, 'ipc'] });
+  const child = spawn(process.execPath, [entry, String(upstreamPort), protocol], { stdio: ['ignore', 'inherit', 'inherit', fd, 'ipc'] });
   await once(child, 'message');
   return child;
 }
@@ -49,6 +51,37 @@ test('one gateway follows another on the same socket without a refused connectio
   assert.equal(await waiting, 'HTTP/1.1 200 OK');
   third.kill('SIGKILL');
   await once(third, 'exit');
+  socket.close();
+});
+
+test('gRPC calls go on through a planned restart: the old gateway says goodbye, and not one call fails', async () => {
+  await using server = await startGrpcServer({
+    Unary: (request: ServerUnaryCall<string, string>, callback: sendUnaryData<string>) =>
+      void setTimeout(callback, 2, null, request.request),
+    Duplex: (stream: ServerDuplexStream<string, string>) => stream.end(),
+  });
+  const socket = bindSocket('127.0.0.1', 0);
+  const first = await startGatewayProcess(socket.fd, server.port, 'h2c');
+  const client = grpcClient(socket.port);
+  const stop = new AbortController();
+  const answers: unknown[] = [];
+  const callers = Array.from({ length: 8 }, async () => {
+    while (!stop.signal.aborted) answers.push(await call(client, 'hello'));
+  });
+  const second = await startGatewayProcess(socket.fd, server.port, 'h2c');
+  first.kill('SIGTERM');
+  await once(first, 'exit');
+  const before = answers.length;
+  await eventually(() => answers.length > before + 20, 'calls go on with the new gateway');
+  stop.abort();
+  await Promise.all(callers);
+  assert.deepEqual(
+    answers.filter((answer) => answer !== 'hello'),
+    [],
+  );
+  client.close();
+  second.kill('SIGKILL');
+  await once(second, 'exit');
   socket.close();
 });
 

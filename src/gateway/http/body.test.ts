@@ -34,6 +34,20 @@ describe('chunked content', () => {
     );
   });
 
+  test('trailer lines are remembered where asked for, in whatever pieces they come', () => {
+    const bytes = Buffer.from('3\r\nabc\r\n0\r\nA: 1\r\nB: two\r\n\r\n');
+    const body = new BodyFraming();
+    for (const size of [1, 2, 7, bytes.length]) {
+      body.chunkedWithTrailers();
+      for (let at = 0; at < bytes.length; at += size) body.consume(bytes, at, Math.min(bytes.length, at + size));
+      assert.ok(body.done);
+      assert.equal(body.trailers.toString(), 'A: 1\r\nB: two\r\n');
+    }
+    body.chunked();
+    body.consume(Buffer.from('0\r\n\r\n'), 0, 5);
+    assert.equal(body.trailers.length, 0);
+  });
+
   test('what is refused', () => {
     for (const text of [
       '\r\n',

@@ -2,81 +2,21 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import {
-  Client,
-  credentials,
   Metadata,
-  Server,
-  ServerCredentials,
   status,
   type ClientDuplexStream,
-  type MethodDefinition,
-  type ServerDuplexStream,
   type sendUnaryData,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceError,
   type StatusObject,
-  type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { startProxy } from '#gateway/testing/each-transport.ts';
+import { call, duplex, grpcClient, startGrpcServer } from '#gateway/testing/grpc.ts';
 import { eventually } from '#gateway/testing/raw-client.ts';
 import { singleRoute, testBackend } from '#gateway/testing/routes.ts';
 
-/** A service of texts: what the messages are made of makes no difference to a proxy. */
-function method(name: string, requestStream: boolean, responseStream: boolean): MethodDefinition<string, string> {
-  const encode = (text: string) => Buffer.from(text);
-  const decode = (bytes: Buffer) => bytes.toString();
-  return {
-    path: `/test.Echo/${name}`,
-    requestStream,
-    responseStream,
-    requestSerialize: encode,
-    requestDeserialize: decode,
-    responseSerialize: encode,
-    responseDeserialize: decode,
-  };
-}
-const unary = method('Unary', false, false);
-const duplex = method('Duplex', true, true);
-const service: ServiceDefinition = { Unary: unary, Duplex: duplex };
-
-interface TestServer extends AsyncDisposable {
-  readonly port: number;
-}
-
-async function startServer(implementation: UntypedServiceImplementation): Promise<TestServer> {
-  const server = new Server();
-  server.addService(service, implementation);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      server.forceShutdown();
-      await Promise.resolve();
-    },
-  };
-}
-
-const clientTo = (port: number): Client =>
-  new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    'grpc.default_authority': 'app.test',
-    'grpc.enable_retries': 0,
-    'grpc.max_receive_message_length': -1,
-  });
-
-/** A unary call: its answer, or the error it failed with. */
-function call(client: Client, text: string, deadlineMs = 10_000, metadata = new Metadata()): Promise<string | ServiceError> {
-  return new Promise((resolve) => {
-    const options = { deadline: Date.now() + deadlineMs };
-    client.makeUnaryRequest(unary.path, unary.requestSerialize, unary.responseDeserialize, text, metadata, options, (error, answer) =>
-      resolve(error ?? (answer as string)),
-    );
-  });
-}
 const failureOf = async (answer: Promise<string | ServiceError>): Promise<number> => {
   const result = await answer;
   return typeof result === 'string' ? status.OK : result.code;
@@ -98,9 +38,9 @@ const echoing: UntypedServiceImplementation = {
 };
 
 test('gRPC: unary calls, large messages, errors with and without a message before', async () => {
-  await using server = await startServer(echoing);
+  await using server = await startGrpcServer(echoing);
   await using it = await startProxy(singleRoute([server.port], { protocol: 'h2c' }));
-  const client = clientTo(it.port);
+  const client = grpcClient(it.port);
   const metadata = new Metadata();
   metadata.set('x-user', 'ann');
   assert.equal(await call(client, 'hello', 10_000, metadata), 'hello for ann');
@@ -117,9 +57,9 @@ test('gRPC: unary calls, large messages, errors with and without a message befor
 });
 
 test('gRPC: both sides stream in turn; the server may end first, with its status', async () => {
-  await using server = await startServer(echoing);
+  await using server = await startGrpcServer(echoing);
   await using it = await startProxy(singleRoute([server.port], { protocol: 'h2c' }));
-  const client = clientTo(it.port);
+  const client = grpcClient(it.port);
   const open = (): ClientDuplexStream<string, string> =>
     client.makeBidiStreamRequest(duplex.path, duplex.requestSerialize, duplex.responseDeserialize);
   const talk = open();
@@ -144,9 +84,9 @@ test('gRPC: both sides stream in turn; the server may end first, with its status
 });
 
 test('gRPC: a deadline reaches the container and frees the slot; what the gateway answers itself has a code', async () => {
-  await using server = await startServer(echoing);
+  await using server = await startGrpcServer(echoing);
   await using it = await startProxy(singleRoute([server.port], { protocol: 'h2c', containerConcurrency: 1, timeoutMs: 300 }));
-  const client = clientTo(it.port);
+  const client = grpcClient(it.port);
   assert.equal(await failureOf(call(client, 'never', 50)), status.DEADLINE_EXCEEDED);
   await eventually(() => it.proxy.backends.get('app')?.running === 0, 'the slot is free');
   // 504 and 404, as gRPC clients translate them.
@@ -157,11 +97,11 @@ test('gRPC: a deadline reaches the container and frees the slot; what the gatewa
 });
 
 test('gRPC: a call wakes a revision without pods and waits for it', async () => {
-  await using server = await startServer(echoing);
+  await using server = await startGrpcServer(echoing);
   let poked = () => {};
   const waking = new Promise<void>((resolve) => (poked = resolve));
   await using it = await startProxy(singleRoute([], { protocol: 'h2c' }), { stats: { report: () => {}, poke: () => poked() } });
-  const client = clientTo(it.port);
+  const client = grpcClient(it.port);
   const answer = call(client, 'hello');
   await waking;
   it.proxy.setBackend(testBackend('app', [server.port], { protocol: 'h2c' }));

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { version } from '#platform/version.ts';
 
 /**
- * From source, once: loads every module in a process of its own that then ends, so that the compile cache has them all. A process
+ * From source, once for each state of it: loads every module in a process of its own that then ends, so that the compile cache has them all. A process
  * that has to strip types itself keeps the stripper in memory (about 30 MB) for as long as it lives, and the platform's would all do
  * the same work at the same time. Does nothing in a bundle, and where there is no compile cache.
  */
@@ -12,8 +13,15 @@ export function warmCompileCache(): void {
   const directory = process.env['NODE_COMPILE_CACHE'];
   if (!import.meta.url.endsWith('.ts') || directory === undefined || !existsSync(directory)) return;
   const stamp = join(directory, `warm-${version}-${process.version}`);
-  if (existsSync(stamp)) return;
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > newestSourceMs()) return;
   // When it fails the platform starts all the same, only slower.
   const { status } = spawnSync(process.execPath, [process.argv[1] ?? '', 'load-all'], { stdio: 'ignore' });
   if (status === 0) writeFileSync(stamp, '');
+}
+
+/** When a source file was changed last, or came with a newer version. */
+function newestSourceMs(): number {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return Math.max(...files.map((name) => statSync(join(root, name)).mtimeMs));
 }

@@ -1,25 +1,42 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { kubectls, withoutKubectl } from './support/kubectl.ts';
-import { startPlatform, type TestPlatform } from './support/platform.ts';
+import { startPlatform, type PlatformOptions, type TestPlatform } from './support/platform.ts';
 import { until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const skip = withoutKubectl || withoutTestImage;
+/** An id without a name. */
+const ordinaryUser = 54_322;
 const greeting = 'hello through a service\n';
 
-describe('services as clients meet them', { skip }, () => {
+describe('services as clients meet them', { skip }, () => describeServices({}));
+
+describe('services as clients meet them, run by an ordinary user', { skip: skip || withoutOrdinaryUser() }, () =>
+  describeServices({ user: ordinaryUser }),
+);
+
+function withoutOrdinaryUser(): string | false {
+  if (process.getuid?.() !== 0) return 'the test before is the same';
+  const tried = spawnSync('setpriv', [`--reuid=${ordinaryUser}`, `--regid=${ordinaryUser}`, '--clear-groups', 'unshare', '--user', 'true']);
+  return tried.status === 0 ? false : 'an ordinary user may not make user namespaces here (or setpriv is missing)';
+}
+
+function describeServices(options: PlatformOptions): void {
   let platform: TestPlatform;
-  let nodeIp: string;
+  let addresses: readonly string[];
 
   before(async () => {
-    platform = await startPlatform();
+    platform = await startPlatform(options);
     const image = await loadTestImage(platform);
     await platform.apply(...manifests(image));
     for (const name of ['web', 'client']) await platform.waitForPod(name);
-    nodeIp = await platform.kubectl(['get', 'node', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}']);
+    const nodeIp = await platform.kubectl(['get', 'node', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}']);
+    // An ordinary user's node has its address inside a network of its own.
+    addresses = ['127.0.0.1', ...(options.user === undefined ? [nodeIp] : [])];
   });
 
   after(() => platform?.[Symbol.asyncDispose]());
@@ -27,26 +44,29 @@ describe('services as clients meet them', { skip }, () => {
   const field = (service: string, path: string, namespace = 'default') =>
     platform.kubectl(['get', 'service', service, '-n', namespace, '-o', `jsonpath={${path}}`]);
 
-  it('a node port answers at 127.0.0.1 and at the node’s address, and pods reach it too', async () => {
+  it('a node port answers at 127.0.0.1, at the node’s address and at the bridge', async () => {
     const port = await field('web', '.spec.ports[0].nodePort');
-    for (const address of ['127.0.0.1', nodeIp]) assert.equal(await eventually(`http://${address}:${port}/`), greeting);
-    assert.equal(await fromPod(`http://${nodeIp}:${port}/`), greeting);
+    for (const address of addresses) assert.equal(await eventually(`http://${address}:${port}/`), greeting);
+    const bridgeIp = await platform.kubectl(['get', 'endpoints', 'kubernetes', '-o', 'jsonpath={.subsets[0].addresses[0].ip}']);
+    assert.equal(await fromPod(`http://${bridgeIp}:${port}/`), greeting);
   });
 
   it('a load balancer’s service answers at the address in its status', async () => {
     const address = await until('an address', async () => (await field('web', '.status.loadBalancer.ingress[0].ip')) || undefined);
     assert.match(address, /^127\./);
-    assert.equal(await eventually(`http://${address}:81/`), greeting);
+    assert.equal(await eventually(`http://${address}:8081/`), greeting);
   });
 
-  it('a cluster IP answers to this machine and, by name, to pods', async () => {
-    assert.equal(await eventually(`http://${await field('web', '.spec.clusterIP')}:81/`), greeting);
-    assert.equal(await fromPod('http://web:81/'), greeting);
+  it('pods reach it by name', async () => assert.equal(await fromPod('http://web:8081/'), greeting));
+
+  const elsewhere = options.user === undefined ? false : 'cluster IPs are inside the ordinary user’s network namespace';
+  it('a cluster IP answers to this machine', { skip: elsewhere }, async () => {
+    assert.equal(await eventually(`http://${await field('web', '.spec.clusterIP')}:8081/`), greeting);
   });
 
   it('the gateway answers at the node port of istio-ingressgateway', async () => {
     const port = await field('istio-ingressgateway', '.spec.ports[0].nodePort', 'istio-system');
-    for (const address of ['127.0.0.1', nodeIp]) {
+    for (const address of addresses) {
       const response = await fetch(`http://${address}:${port}/`);
       assert.equal(response.status, 404);
       await response.body?.cancel();
@@ -72,7 +92,7 @@ describe('services as clients meet them', { skip }, () => {
     const answer = await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]);
     return answer.slice(answer.indexOf('\r\n\r\n') + 4);
   }
-});
+}
 
 /** The answer's text, as soon as there is one. */
 function eventually(url: string): Promise<string> {
@@ -105,7 +125,18 @@ function manifests(image: string): object[] {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: meta('web'),
-      spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image, command: ['sh', '-c', www] }] },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'main',
+            image,
+            command: ['sh', '-c', www],
+            ports: [{ containerPort: 8080 }],
+            readinessProbe: { tcpSocket: { port: 8080 } },
+          },
+        ],
+      },
     },
     {
       apiVersion: 'v1',
@@ -129,7 +160,7 @@ function manifests(image: string): object[] {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: 'web' },
-      spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 81, targetPort: 8080 }] },
+      spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 8081, targetPort: 8080 }] },
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ export interface PlatformOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Everything runs in it, on the default ports. */
   readonly network?: OwnNetwork;
+  /** The ordinary user who runs it (`setpriv`); only root can ask for one. */
+  readonly user?: number;
 }
 
 /**
@@ -23,6 +25,7 @@ export interface PlatformOptions {
  */
 export async function startPlatform(options: PlatformOptions = {}): Promise<TestPlatform> {
   const dataDir = await mkdtemp(join(tmpdir(), 'dormouse-e2e-'));
+  if (options.user !== undefined) await chown(dataDir, options.user, options.user);
   const platform = new TestPlatform(dataDir, options);
   try {
     await platform.up();
@@ -135,7 +138,10 @@ export class TestPlatform implements AsyncDisposable {
   }
 
   #where(program: string, args: readonly string[]): [program: string, args: readonly string[]] {
-    return this.#options.network?.inside(program, args) ?? [program, args];
+    const { network, user } = this.#options;
+    if (user === undefined) return network?.inside(program, args) ?? [program, args];
+    const ids = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+    return ['setpriv', [...ids, 'env', `HOME=${this.dataDir}`, program, ...args]];
   }
 
   #with(options: RunOptions): RunOptions {

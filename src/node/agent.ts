@@ -22,8 +22,10 @@ import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-se
 import { podEvents } from '#node/pod-events.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
 import { inspectMachine } from '#node/registration/machine.ts';
+import type { NodeSettings } from '#node/registration/node-object.ts';
+import type { ProviderCapabilities } from '#node/provider.ts';
 import { NodeRegistration } from '#node/registration/node-registration.ts';
-import type { HostServices } from '#node/services/service-fronts.ts';
+import { isWildcard, type HostServices } from '#node/services/service-fronts.ts';
 import { startServiceProxy } from '#node/services/service-proxy.ts';
 import type { NodeFacts } from '#node/sources.ts';
 
@@ -45,6 +47,8 @@ export interface NodeAgentOptions {
   readonly serviceProxy?: boolean;
   /** Address of the platform's public listeners; node ports are open to other machines where these are. Default: loopback. */
   readonly listen?: string;
+  /** False in a network namespace of the platform's own: what the kernel does for Services there, the machine's processes do not meet. */
+  readonly hasHostNetwork?: boolean;
   /** Services that stand for a process of this machine. */
   readonly hostServices?: HostServices;
   readonly clock?: Clock;
@@ -107,19 +111,11 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     const server = stack.use(await startKubeletServer({ ...shared, settings: options.kubeletServer, nodeName, metrics: options.metrics }));
     await informers.start(agentSignal);
     const network = { services: serviceInformer, endpointSlices: sliceInformer, clock, logger };
-    for (const service of await startNetworkServices(options, network, hostDns, remarks)) stack.use(service);
+    const networkServices = await startNetworkServices(options, network, hostDns, remarks);
+    for (const service of networkServices.started) stack.use(service);
     const controller = stack.use(new PodController({ ...shared, events }));
     await controller.start();
-    const settings = {
-      nodeName,
-      labels: options.labels ?? {},
-      taints: options.taints ?? [],
-      kubeletPort: server.port,
-      // On a wildcard address it is reached at the machine's own; elsewhere only where it listens.
-      ...(isWildcard(options.kubeletServer.host) ? {} : { kubeletDial: `tcp:${options.kubeletServer.host}:${server.port}` }),
-      maxPods: options.maxPods ?? 110,
-      provider: provider.capabilities,
-    };
+    const settings = nodeSettings(options, server.port, provider.capabilities, networkServices.servesServices);
     const health = () => engine.list().then(() => undefined);
     const registration = new NodeRegistration({ client, clock, logger, machine, dataDirectory, health, settings });
     await registration.register(agentSignal);
@@ -142,40 +138,60 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
   }
 }
 
+function nodeSettings(
+  options: NodeAgentOptions,
+  kubeletPort: number,
+  provider: ProviderCapabilities,
+  servesServices: boolean,
+): NodeSettings {
+  const { engine, nodeName, kubeletServer, hasHostNetwork = true } = options;
+  const { podNetwork } = engine.capabilities;
+  return {
+    nodeName,
+    labels: options.labels ?? {},
+    taints: options.taints ?? [],
+    kubeletPort,
+    // On a wildcard address it is reached at the machine's own; elsewhere only where it listens.
+    ...(isWildcard(kubeletServer.host) ? {} : { kubeletDial: `tcp:${kubeletServer.host}:${kubeletPort}` }),
+    maxPods: options.maxPods ?? 110,
+    provider,
+    ...(podNetwork === undefined
+      ? {}
+      : { podNetwork: { bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr, servesHost: servesServices && hasHostNetwork } }),
+  };
+}
+
 /** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
 async function startNetworkServices(
   { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map() }: NodeAgentOptions,
   inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; clock: Clock; logger: Logger },
   hostDns: DnsSettings,
   remarks: string[],
-): Promise<AsyncDisposable[]> {
+): Promise<{ started: readonly AsyncDisposable[]; servesServices: boolean }> {
   const { podNetwork } = engine.capabilities;
-  if (podNetwork === undefined) return [];
+  if (podNetwork === undefined) return { started: [], servesServices: false };
   const started: AsyncDisposable[] = [];
   const attempt = async (start: () => Promise<AsyncDisposable>, failure: string) => {
     try {
       started.push(await start());
+      return true;
     } catch (error) {
       inputs.logger.warn(failure, { error });
       remarks.push(`${failure}: ${errorText(error)}`);
+      return false;
     }
   };
   if (dns !== false) {
     const settings = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain };
     await attempt(() => startClusterDns({ ...inputs, ...settings }), 'cluster DNS does not run');
   }
-  if (serviceProxy !== false) {
-    const settings = { table: `dormouse-${platformId}`, podNetwork, listen, hostServices };
-    await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs and node ports cannot be reached');
-  }
-  return started;
+  if (serviceProxy === false) return { started, servesServices: false };
+  const settings = { table: `dormouse-${platformId}`, podNetwork, listen, hostServices };
+  const servesServices = await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs cannot be reached');
+  return { started, servesServices };
 }
 
 async function readHostDns(): Promise<DnsSettings> {
   const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   return parseResolvConf(text);
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }

@@ -45,7 +45,6 @@ export interface ProviderCapabilities {
   readonly name: string;
   /** What the node object says of its runtime: `runc://…`. */
   readonly containerRuntimeVersion: string;
-  readonly podNetwork?: { readonly bridgeIp: string; readonly cidr: string };
 }
 
 /** What a provider knows of one pod. */

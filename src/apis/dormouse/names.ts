@@ -1,7 +1,13 @@
 /** Names that several parts agree on. Annotations and labels of our own live under dormouse.dev. */
 export const dialAnnotation = 'node.dormouse.dev/dial';
-/** On the Node: JSON `{bridgeIp, cidr}` of its pod network, for the gateway's and API's pod-network listeners. */
+/** On the Node: JSON of its PodNetwork, for the gateway's and API's listeners there. */
 export const podNetworkAnnotation = 'node.dormouse.dev/pod-network';
+export interface PodNetwork {
+  readonly bridgeIp: string;
+  readonly cidr: string;
+  /** This machine's own processes reach Services through the kernel; where not, a relay passes connections on. */
+  readonly servesHost: boolean;
+}
 /** On a pod: set to `true` by the gateway when it has no request on the pod and will send none; the agent then stops it. */
 export const drainedAnnotation = 'gateway.dormouse.dev/drained';
 /** On a revision template: `freeze` keeps idle pods frozen instead of removing them. */

@@ -35,11 +35,10 @@ export class EngineProvider implements Provider {
 
   constructor(options: EngineProviderOptions) {
     this.#options = options;
-    const { runtime, podNetwork } = options.engine.capabilities;
+    const { runtime } = options.engine.capabilities;
     this.capabilities = {
       name: 'local',
       containerRuntimeVersion: `dormouse://${runtime}`,
-      ...(podNetwork === undefined ? {} : { podNetwork }),
     };
   }
 

@@ -1,4 +1,4 @@
-import { dialAnnotation, podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import { dialAnnotation, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
 import type { Node, Taint } from '#apis/core/v1/node.ts';
 import { timestamp } from '#node/engine-provider/pod-status.ts';
@@ -15,13 +15,14 @@ export interface NodeSettings {
   readonly kubeletDial?: string;
   readonly maxPods: number;
   readonly provider: ProviderCapabilities;
+  readonly podNetwork?: PodNetwork;
   /** Absent: the machine's outward address. */
   readonly internalIp?: string;
 }
 
 /** The node as it is created; whatever others add to it later is kept. */
 export function newNode(settings: NodeSettings, machine: Machine): Node {
-  const { podNetwork } = settings.provider;
+  const { podNetwork } = settings;
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -29,9 +30,7 @@ export function newNode(settings: NodeSettings, machine: Machine): Node {
       name: settings.nodeName,
       labels: nodeLabels(settings, machine),
       annotations: {
-        ...(podNetwork === undefined
-          ? {}
-          : { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) }),
+        ...(podNetwork === undefined ? {} : { [podNetworkAnnotation]: JSON.stringify(podNetwork) }),
         ...(settings.kubeletDial === undefined ? {} : { [dialAnnotation]: settings.kubeletDial }),
       },
     },

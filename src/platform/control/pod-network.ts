@@ -2,7 +2,7 @@ import { endpoints, type Endpoints } from '#apis/core/v1/endpoints.ts';
 import { nodes, type Node } from '#apis/core/v1/node.ts';
 import type { Resource } from '#apis/definition.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import { podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { HttpsFront } from '#apiserver/front/https-server.ts';
@@ -51,7 +51,7 @@ export function followPodNetwork(options: PodNetworkOptions): void {
 
 function bridgeAddress(node: Node): string | undefined {
   const text = node.metadata.annotations?.[podNetworkAnnotation];
-  return text === undefined ? undefined : (JSON.parse(text) as { bridgeIp?: string }).bridgeIp;
+  return text === undefined ? undefined : (JSON.parse(text) as PodNetwork).bridgeIp;
 }
 
 const metadata = { name: 'kubernetes', namespace: 'default' };

@@ -1,11 +1,17 @@
 import { nodes } from '#apis/core/v1/node.ts';
-import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
+import { pods } from '#apis/core/v1/pod.ts';
+import { services } from '#apis/core/v1/service.ts';
+import { endpointSlices } from '#apis/discovery/v1/endpoint-slice.ts';
+import { gatewayService, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
+import type { KubeObject } from '#apis/meta/object.ts';
+import type { Client } from '#client/client.ts';
 import { createInformers } from '#client/informer.ts';
 import type { Informers } from '#client/informer-types.ts';
 import { createEventRecorder } from '#controller/events.ts';
 import { systemClock } from '#core/clock.ts';
 import { writeLogLine, type Logger } from '#core/logger.ts';
 import { keptByGateway, startGateway, type Gateway } from '#gateway/gateway.ts';
+import { keptByRelay, startServiceRelay } from '#node/services/service-relay.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 
@@ -22,8 +28,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
   const { settings, ports, layout } = config;
   const client = certificateClient(config, 'gateway');
   const informers = createInformers(client, { clock: systemClock, logger, keep: keptByGateway });
-  // Asked for before the informers start, so that they wait for it too.
-  informers.of(nodes);
+  // Asked for before the informers start, so that they wait for them too.
+  for (const resource of [nodes, endpointSlices, pods]) informers.of<KubeObject>(resource);
   const address = ['0.0.0.0', '::'].includes(settings.listen) ? '127.0.0.1' : settings.listen;
   const gateway = await startGateway(
     {
@@ -48,10 +54,12 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     signal,
   );
   followPodNetwork(gateway, informers, logger);
+  const relay = followRelay(client, informers, settings.listen, logger);
   await gateway.synced;
   return {
     details: { http: ports.httpPort, https: ports.httpsPort },
     async stop() {
+      await relay[Symbol.asyncDispose]();
       await gateway.drain(drainMs);
       await informers[Symbol.asyncDispose]();
     },
@@ -64,12 +72,61 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
   informers.of(nodes).on(({ type, object }) => {
     const text = object.metadata.annotations?.[podNetworkAnnotation];
     if (type === 'deleted' || text === undefined) return;
-    const { bridgeIp } = JSON.parse(text) as { bridgeIp?: string };
-    if (bridgeIp === undefined || listening.has(bridgeIp)) return;
+    const { bridgeIp } = JSON.parse(text) as PodNetwork;
+    if (listening.has(bridgeIp)) return;
     listening.add(bridgeIp);
     gateway.listenLocal({ host: bridgeIp, port: localPort, reusePort: true }).catch((error: unknown) => {
       listening.delete(bridgeIp);
       logger.warn('cluster-local listener is not up', { bridgeIp, port: localPort, error });
     });
   });
+}
+
+/** Passes connections to node ports on while the node says that the kernel does not. */
+function followRelay(client: Client, informers: Informers, listen: string, logger: Logger): AsyncDisposable {
+  let relay: AsyncDisposable | undefined;
+  let working = Promise.resolve();
+  const set = async (wanted: boolean) => {
+    if (wanted === (relay !== undefined)) return;
+    if (wanted) relay = await startRelay(client, informers, listen, logger);
+    else {
+      await relay?.[Symbol.asyncDispose]();
+      relay = undefined;
+    }
+  };
+  const stop = informers.of(nodes).on(({ object }) => {
+    const text = object.metadata.annotations?.[podNetworkAnnotation];
+    const { servesHost } = JSON.parse(text ?? '{}') as Partial<PodNetwork>;
+    if (servesHost === undefined) return;
+    working = working.then(() => set(!servesHost)).catch((error: unknown) => logger.warn('node ports are not served', { error }));
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      stop();
+      working = working.then(() => set(false));
+      await working;
+    },
+  };
+}
+
+async function startRelay(client: Client, informers: Informers, listen: string, logger: Logger): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  // The gateway's own cache keeps less of a Service than is needed here.
+  const own = stack.use(createInformers(client, { clock: systemClock, logger, keep: keptByRelay }));
+  const life = new AbortController();
+  stack.defer(() => life.abort());
+  const serviceInformer = own.of(services);
+  await own.start(life.signal);
+  stack.use(
+    startServiceRelay({
+      services: serviceInformer,
+      endpointSlices: informers.of(endpointSlices),
+      pods: informers.of(pods),
+      listen,
+      hostServices: new Map([[gatewayService, listen]]),
+      clock: systemClock,
+      logger,
+    }),
+  );
+  return stack.move();
 }

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodes } from '#apis/core/v1/node.ts';
-import { podNetworkAnnotation } from '#apis/dormouse/names.ts';
 import { systemClock } from '#core/clock.ts';
 import { openImageStore } from '#images/image-store.ts';
 import { startRegistry } from '#images/registry/server.ts';
@@ -70,17 +68,14 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       dataDirectory: join(layout.nodeDir, 'pods'),
       platformId: layout.id,
       listen: settings.listen,
+      hasHostNetwork: !isInUserNamespace(),
       hostServices: new Map([[gatewayService, settings.listen]]),
       logger,
       metrics,
     },
     signal,
   );
-  const { podNetwork, runtime, isolation } = engine.capabilities;
-  if (podNetwork !== undefined) {
-    const annotations = { [podNetworkAnnotation]: JSON.stringify({ bridgeIp: podNetwork.bridgeIp, cidr: podNetwork.cidr }) };
-    await client.of(nodes).patch(undefined, settings.nodeName, { type: 'merge', body: { metadata: { annotations } } });
-  }
+  const { runtime, isolation } = engine.capabilities;
   return {
     details: { runtime, isolation, remarks: agent.remarks },
     async stop(cleanUp) {

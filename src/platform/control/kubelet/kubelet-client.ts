@@ -3,6 +3,7 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import { nodes, type Node } from '#apis/core/v1/node.ts';
+import { parseDial } from '#apis/dormouse/dial.ts';
 import { dialAnnotation } from '#apis/dormouse/names.ts';
 import { StatusError, type StatusReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
@@ -91,10 +92,9 @@ export function upgradedBy(outgoing: ClientRequest): Promise<UpgradedConnection>
 /** Where a node's kubelet listens: where the node says it is dialled from this machine, else at its internal address. */
 export function addressOf(node: Node): RequestOptions {
   const dial = node.metadata.annotations?.[dialAnnotation];
-  if (dial?.startsWith('unix:') === true) return { socketPath: dial.slice('unix:'.length) };
-  const local = /^tcp:(?<host>.+):(?<port>\d{1,5})$/.exec(dial ?? '')?.groups;
-  if (local !== undefined) return { host: (local['host'] ?? '').replaceAll(/^\[|\]$/g, ''), port: Number(local['port']) };
   const { addresses = [], daemonEndpoints } = node.status ?? {};
+  const local = parseDial(dial, daemonEndpoints?.kubeletEndpoint?.Port ?? 0);
+  if (local !== undefined) return 'path' in local ? { socketPath: local.path } : local;
   const host = addresses.find(({ type }) => type === 'InternalIP')?.address;
   const port = daemonEndpoints?.kubeletEndpoint?.Port ?? 0;
   if (host === undefined || port === 0)

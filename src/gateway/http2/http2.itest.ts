@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ServerResponse } from 'node:http';
 import { connect as connectTls } from 'node:tls';
@@ -102,7 +103,7 @@ testEach(
       assert.deepEqual([status, seen(body).bytes, trailers['x-check']], [200, index * 1000, 'done']);
       assert.equal(seen(body).headers[':path'], `/${index}`);
     }
-    assert.deepEqual([it.proxy.connections, upstream.connections()], [1, 1]);
+    assert.deepEqual([it.proxy.connections, it.proxy.streams, upstream.connections()], [1, 0, 1]);
     const interim: number[] = [];
     const stream = client.session.request({ ':path': '/hints', ':authority': 'app.test', ':method': 'POST', expect: '100-continue' });
     stream.on('headers', (headers) => interim.push(headers[':status'] ?? 0));
@@ -310,6 +311,9 @@ testEach(
     assert.equal((await client.ask('/', { ':authority': 'nobody.test' })).status, 404);
     const probe = await client.ask('/', { 'k-network-probe': 'probe', 'k-network-hash': 'override' });
     assert.deepEqual([probe.status, probe.headers['k-network-hash']], [200, 'cafe']);
+    const tunnel = client.session.request({ ':method': 'CONNECT', ':authority': 'app.test' }).on('error', () => {});
+    const [refusal] = (await once(tunnel, 'response')) as [{ ':status': number }];
+    assert.equal(refusal[':status'], 405);
     assert.equal((await client.ask('/', { host: 'other.test' })).reset, constants.NGHTTP2_PROTOCOL_ERROR);
     assert.equal((await client.ask('/')).status, 200);
   },

@@ -141,6 +141,10 @@ export class Proxy {
   get connections(): number {
     return this.#context.clients.size;
   }
+  /** Open HTTP/2 streams, all connections together. */
+  get streams(): number {
+    return this.#context.streams;
+  }
   get draining(): boolean {
     return this.#context.draining;
   }

@@ -14,6 +14,7 @@ export const gatewayMetrics = {
   podRunning: ['dormouse_gateway_pod_requests_running', 'gauge', 'Requests inside one pod.'],
   podRequests: ['dormouse_gateway_pod_requests_total', 'counter', 'Requests sent to one pod.'],
   connections: ['dormouse_gateway_client_connections', 'gauge', 'Open connections of clients.'],
+  streams: ['dormouse_gateway_client_streams', 'gauge', 'Requests open on HTTP/2 connections of clients.'],
   ownAnswers: ['dormouse_gateway_own_answers_total', 'counter', 'Responses made by the gateway itself, by status.'],
   rules: ['dormouse_gateway_route_rules', 'gauge', 'Route rules in effect.'],
 } as const satisfies Record<string, readonly [name: string, type: 'counter' | 'gauge' | 'histogram', help: string]>;
@@ -58,6 +59,7 @@ export function exposeProxy(proxy: Proxy): string {
     podLines('podRequests', backends, (pod) => pod.requests),
   );
   page.add('connections', [line('connections', {}, proxy.connections)]);
+  page.add('streams', [line('streams', {}, proxy.streams)]);
   page.add(
     'ownAnswers',
     [...proxy.ownAnswers].map(([status, count]) => line('ownAnswers', { status: String(status) }, count)),

@@ -68,10 +68,7 @@ export class ClientStreamWire extends StreamWire {
 
   #interim(bytes: Buffer): void {
     if (head.status === 101) throw new Error('there is no change of protocol in HTTP/2');
-    const [, status, ...fields] = responseFields(bytes, head);
-    const values: Record<string, string | number> = { ':status': Number(status) };
-    for (let index = 0; index < fields.length; index += 2) values[fields[index] as string] = fields[index + 1] as string;
-    this.#stream.additionalHeaders(values);
+    this.#stream.additionalHeaders(responseFields(bytes, head));
   }
 
   #respond(bytes: Buffer, next: number): boolean {
@@ -88,7 +85,7 @@ export class ClientStreamWire extends StreamWire {
     const endStream = content.done && data.length === 0 && !hasTrailers;
     const waitForTrailers = content.kind === 'chunked' && (!content.done || hasTrailers);
     if (waitForTrailers) this.sendTrailers(stream, () => trailerFields(content.trailers));
-    stream.respond(fields as never, { endStream, waitForTrailers, sendDate: false } as never);
+    stream.respond(fields, { endStream, waitForTrailers, sendDate: false } as Parameters<typeof stream.respond>[1]);
     return this.#send(data);
   }
 

@@ -2,6 +2,7 @@ import { constants, type Http2Stream } from 'node:http2';
 import type { Logger } from '#core/logger.ts';
 import { BodyFraming } from '#gateway/http/body.ts';
 import { chunkBytes, lastChunkBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
+import type { FieldValues } from '#gateway/http2/to-fields.ts';
 import { giveUp, nobody, type Wire, type WireOwner } from '#gateway/transport/transport.ts';
 
 /**
@@ -135,7 +136,7 @@ export abstract class StreamWire implements Wire {
   #trailersDue = false;
 
   /** Sends what trailer fields there are when the content has gone out. */
-  protected sendTrailers(stream: Http2Stream, fields: () => Record<string, string | string[]>): void {
+  protected sendTrailers(stream: Http2Stream, fields: () => FieldValues): void {
     this.#trailersDue = true;
     stream.once('wantTrailers', () => {
       stream.sendTrailers(fields());

@@ -2,7 +2,7 @@ import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node
 import type { Logger } from '#core/logger.ts';
 import { responseBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
 import { StreamWire } from '#gateway/http2/stream-wire.ts';
-import { requestFields, trailerFields } from '#gateway/http2/to-fields.ts';
+import { requestFields, trailerFields, type FieldValues } from '#gateway/http2/to-fields.ts';
 
 /** Content that is kept for sending a refused request again. */
 const maxKeptBytes = 64 * 1024;
@@ -32,7 +32,7 @@ export class UpstreamStreamWire extends StreamWire {
   #refusals = 0;
   #cancelRetry: (() => void) | null = null;
   /** The request so far, while it may still be refused. */
-  #fields: string[] | null = null;
+  #fields: FieldValues | null = null;
   #trailers = false;
   #kept: Buffer[] = [];
   #keptBytes = 0;
@@ -85,7 +85,7 @@ export class UpstreamStreamWire extends StreamWire {
     let stream: ClientHttp2Stream;
     this.#placeHeld = false;
     try {
-      stream = this.#session.request(this.#fields as never, options);
+      stream = this.#session.request(this.#fields ?? {}, options);
     } catch (error) {
       this.logger.warn('request cannot be sent in HTTP/2', { error });
       this.#source.done(this.#session);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readChoice, readPort, readText, resolveConfig } from '#core/config.ts';
+import { readChoice, readPort, resolveConfig } from '#core/config.ts';
 
 const settings = {
   port: { flag: 'port', env: 'T_PORT', key: 'port', summary: '', fallback: () => 1, read: readPort },
-  name: { flag: 'name', env: 'T_NAME', key: 'name', summary: '', fallback: () => 'none', read: readText },
+  name: { flag: 'name', env: 'T_NAME', key: 'name', summary: '', fallback: () => 'none', read: (text: string) => text },
   mode: { flag: 'mode', env: 'T_MODE', summary: '', fallback: () => 'a' as const, read: readChoice(['a', 'b']) },
 };
 

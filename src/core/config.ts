@@ -34,7 +34,7 @@ export interface ConfigSources {
 
 /** Resolves every setting once: flag, then environment, then file, then default. Unknown keys of the file are refused. */
 export function resolveConfig<S extends Settings>(settings: S, { flags, environment, file }: ConfigSources): Resolved<S> {
-  const known = new Set(Object.values(settings).map(({ key }) => key));
+  const known = new Set(Object.values(settings).flatMap(({ key }) => (key === undefined ? [] : [key])));
   for (const key of Object.keys(file)) {
     if (!known.has(key))
       throw new UserError(`the configuration file has an unknown key ${JSON.stringify(key)}`, {
@@ -70,8 +70,6 @@ function lookup(
 function asText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
 }
-
-export const readText = (text: string): string => text;
 
 export function readPort(text: string, name: string): number {
   const port = Number(text);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorText, UserError } from '#core/errors.ts';
 
 /** Where things are in a data directory, and the short-lived files that go with it. */
 export interface Layout {
@@ -50,8 +51,19 @@ export function engineDirectories({ nodeDir, runDir }: Layout): { readonly dataD
   return { dataDir: join(nodeDir, 'engine'), runDir: join(runDir, 'engine') };
 }
 
-/** Creates the directories, readable by their owner alone. */
+/** Creates the directories, readable by their owner alone. UserError where that cannot be. */
 export function createDirectories(layout: Layout): void {
+  try {
+    makeDirectories(layout);
+  } catch (error) {
+    throw new UserError(`the platform's data cannot be kept in ${layout.dataDir}: ${errorText(error)}`, {
+      hint: 'Give a directory of your own with --data-dir.',
+      cause: error,
+    });
+  }
+}
+
+function makeDirectories(layout: Layout): void {
   for (const directory of [
     layout.dataDir,
     layout.runDir,

@@ -1,6 +1,22 @@
+import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { readChoice, readPort, readText, type Setting, type Values } from '#core/config.ts';
+import { checkDns1123Subdomain } from '#apis/meta/names.ts';
+import { readChoice, readPort, type Setting, type Values } from '#core/config.ts';
+import { UserError } from '#core/errors.ts';
+
+function readAddress(text: string, name: string): string {
+  if (isIP(text) !== 0) return text;
+  throw new UserError(`${name}: ${JSON.stringify(text)} is not an IP address`, {
+    hint: 'For example 127.0.0.1 (this machine alone) or 0.0.0.0 (everybody who reaches it).',
+  });
+}
+
+function readDnsName(text: string, name: string): string {
+  const [problem] = checkDns1123Subdomain(text);
+  if (problem === undefined) return text;
+  throw new UserError(`${name}: ${JSON.stringify(text)} is not a name: ${problem}`);
+}
 
 /** Whether this process is the machine's root. */
 export const isRoot = (): boolean => process.getuid?.() === 0;
@@ -22,7 +38,7 @@ export const settings = {
     summary: 'Address of the public listeners',
     placeholder: 'IP',
     fallback: () => '127.0.0.1',
-    read: readText,
+    read: readAddress,
   } satisfies Setting<string>,
   apiPort: {
     flag: 'api-port',
@@ -85,7 +101,7 @@ export const settings = {
     summary: 'Domain of the services’ URLs',
     placeholder: 'DOMAIN',
     fallback: () => 'localhost',
-    read: readText,
+    read: readDnsName,
   } satisfies Setting<string>,
   runtime: {
     flag: 'runtime',
@@ -103,7 +119,7 @@ export const settings = {
     summary: 'Name of the node',
     placeholder: 'NAME',
     fallback: () => 'dormouse',
-    read: readText,
+    read: readDnsName,
   } satisfies Setting<string>,
   logLevel: {
     flag: 'log-level',

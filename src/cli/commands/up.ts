@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '#core/clock.ts';
@@ -9,7 +9,7 @@ import { flagOption, type Invocation } from '#cli/command.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
 import { warmCompileCache } from '#platform/compile-cache.ts';
 import { requireDiskSpace } from '#platform/disk-space.ts';
-import { layoutOf } from '#platform/layout.ts';
+import { createDirectories, layoutOf } from '#platform/layout.ts';
 import { startSupervisor, type PlatformStatus } from '#platform/supervisor/supervisor.ts';
 
 const detachedStartMs = 90_000;
@@ -61,7 +61,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
   }
   requireDiskSpace(dataDir);
   warmCompileCache();
-  mkdirSync(layout.logsDir, { recursive: true, mode: 0o700 });
+  createDirectories(layout);
   const logFile = join(layout.logsDir, 'supervisor.log');
   const log = openSync(logFile, 'a', 0o600);
   const from = statSync(logFile).size;

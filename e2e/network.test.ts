@@ -64,6 +64,17 @@ function describeServices(options: PlatformOptions): void {
     assert.equal(await eventually(`http://${await field('web', '.spec.clusterIP')}:8081/`), greeting);
   });
 
+  const outside = options.user === undefined ? false : 'the gateway of an ordinary user is outside of the pods’ network';
+  it('pods call a service that only they may, and its revision, by their names', { skip: outside }, async () => {
+    await platform.kubectl(['wait', 'ksvc/inside', '--for=condition=Ready', '--timeout=60s']);
+    const zone = 'default.svc.cluster.local';
+    for (const name of ['inside.default', 'inside.default.svc', `inside.${zone}`, `inside-00001.${zone}`]) {
+      assert.equal(await fromPod(`http://${name}/`), greeting, name);
+    }
+    const forged = await statusOf(`http://127.0.0.1:${platform.port('http')}/`, `inside.${zone}`);
+    assert.equal(forged, 404);
+  });
+
   it('the gateway answers at the node port of istio-ingressgateway', async () => {
     const port = await field('istio-ingressgateway', '.spec.ports[0].nodePort', 'istio-system');
     for (const address of addresses) {
@@ -77,7 +88,7 @@ function describeServices(options: PlatformOptions): void {
     const inPod = (...args: string[]) => platform.tryKubectl(['exec', 'client', '--', '/kubectl', ...args]);
     const refused = await inPod('get', 'secrets');
     assert.match(refused.stderr, /secrets is forbidden: User "system:serviceaccount:default:reader" cannot list resource "secrets"/);
-    const pods = await inPod('get', 'pods', '-o', 'name');
+    const pods = await inPod('get', 'pods', '-l', 'app in (client, web)', '-o', 'name');
     assert.deepEqual(pods.stdout.trim().split('\n').toSorted(), ['pod/client', 'pod/web'], pods.stderr);
     const account = '/var/run/secrets/kubernetes.io/serviceaccount';
     const given = `--server=https://kubernetes.default.svc --certificate-authority=${account}/ca.crt --token="$(cat ${account}/token)"`;
@@ -85,12 +96,8 @@ function describeServices(options: PlatformOptions): void {
     assert.equal(await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]), 'Running');
   });
 
-  async function fromPod(url: string): Promise<string> {
-    const { host, pathname } = new URL(url);
-    const [name, port] = host.split(':');
-    const script = `printf 'GET ${pathname} HTTP/1.0\\r\\n\\r\\n' | nc ${name} ${port ?? '80'}`;
-    const answer = await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]);
-    return answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  function fromPod(url: string): Promise<string> {
+    return platform.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', url]);
   }
 }
 
@@ -103,10 +110,27 @@ function eventually(url: string): Promise<string> {
   return until(`an answer of ${url}`, () => once().catch(() => undefined));
 }
 
+/** The status of an answer to a request for another host. */
+function statusOf(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = get(url, { agent: false, headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject);
+  });
+}
+
 function manifests(image: string): object[] {
   const meta = (name: string) => ({ name, labels: { app: name } });
   const www = `mkdir /tmp/www; echo '${greeting.trim()}' > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
   return [
+    {
+      apiVersion: 'serving.knative.dev/v1',
+      kind: 'Service',
+      metadata: { name: 'inside', labels: { 'networking.knative.dev/visibility': 'cluster-local' } },
+      spec: { template: { spec: { containers: [{ image, command: ['sh', '-c', www] }] } } },
+    },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'reader' } },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',

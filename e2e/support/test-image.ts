@@ -13,7 +13,7 @@ import { findProgram } from './run.ts';
 export const withoutTestImage: string | false = findProgram('busybox') === undefined ? 'busybox is not installed' : false;
 
 const applets =
-  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc httpd seq yes tty test date'.split(' ');
+  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc wget httpd seq yes tty test date'.split(' ');
 
 /** Makes a small image of this machine's busybox and loads it into the platform as `name`. */
 export async function loadTestImage(platform: TestPlatform, name = 'test.local/busybox:1'): Promise<string> {

@@ -19,5 +19,11 @@ export const freezeAnnotation = 'node.dormouse.dev/freeze';
 /** The Service that stands for the gateway's public listener, under the name people look for it. */
 export const gatewayService = 'istio-system/istio-ingressgateway';
 export const systemNamespace = 'knative-serving';
+/** Where pods' requests to services go: the gateway's cluster-local listeners. */
+export const localGatewayService = `${systemNamespace}/gateway-local`;
+/** The same under the name Knative gives the place where requests wait for a revision that sleeps. */
+export const activatorService = `${systemNamespace}/activator-service`;
+/** The gateway's cluster-local port on the pod network: the usual one, so that names need no port. */
+export const localGatewayPort = 80;
 export const clusterDomain = 'cluster.local';
 export const schedulerName = 'default-scheduler';

@@ -23,6 +23,10 @@ export function backendKey(service: Service | undefined, ref: ServiceRef): strin
   return revision === undefined ? `service/${ref.namespace}/${ref.name}:${ref.port}` : `revision/${ref.namespace}/${revision}`;
 }
 
+export function isRevisionKey(key: string): boolean {
+  return key.startsWith('revision/');
+}
+
 export function backendConfig(key: string, sources: BackendSources): BackendConfig {
   const { service, revision } = sources;
   const name = service.metadata.labels?.[revisionLabel];
@@ -43,8 +47,8 @@ export function backendConfig(key: string, sources: BackendSources): BackendConf
 }
 
 /**
- * The pods that may get requests: those of the EndpointSlices, and pods of the revision whose own Ready condition is ahead of them.
- * Where the pod itself is known, its condition decides: it is the source the slices are made from.
+ * The pods that may get requests: of a revision all that are ready, of another Service those of its EndpointSlices. Where the pod itself
+ * is known, its condition decides: it is the source the slices are made from.
  */
 function podsOf(sources: BackendSources): PodConfig[] {
   const port = findPort(sources.service, sources.port);

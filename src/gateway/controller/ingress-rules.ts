@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { clusterDomain } from '#apis/dormouse/names.ts';
 import type { IngressPath, IngressRule } from '#apis/networking/v1alpha1/ingress.ts';
 import type { Ingress } from '#gateway/controller/kinds.ts';
 import type { PathConfig, RuleConfig } from '#gateway/routes/route-config.ts';
@@ -38,6 +39,13 @@ export function rulesOf(ingress: Ingress, backendKey: (service: ServiceRef) => s
       paths: pathsOf(rule).map((path) => pathConfig(path, backendKey)),
     };
   });
+}
+
+/** The names other pods know a revision by, without a route; a call wakes it as any other. */
+export function revisionRule({ namespace, name }: ServiceRef, backend: string): RuleConfig {
+  const hosts = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.${clusterDomain}`];
+  const appendHeaders = { 'Knative-Serving-Revision': name, 'Knative-Serving-Namespace': namespace };
+  return { hosts, visibility: 'local', paths: [{ splits: [{ backend, percent: 100, appendHeaders }] }] };
 }
 
 function pathsOf(rule: IngressRule): readonly IngressPath[] {

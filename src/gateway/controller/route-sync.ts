@@ -1,9 +1,9 @@
 import { objectKey } from '#apis/meta/object.ts';
 import type { Informer, Informers } from '#client/informer-types.ts';
 import type { Logger } from '#core/logger.ts';
-import { backendConfig, backendKey } from '#gateway/controller/backend-config.ts';
+import { backendConfig, backendKey, isRevisionKey } from '#gateway/controller/backend-config.ts';
 import { CertificateSync } from '#gateway/controller/certificates.ts';
-import { rulesOf, servicesOf, type ServiceRef } from '#gateway/controller/ingress-rules.ts';
+import { revisionRule, rulesOf, servicesOf, type ServiceRef } from '#gateway/controller/ingress-rules.ts';
 import {
   endpointSlices,
   ingresses,
@@ -159,7 +159,7 @@ export class RouteSync {
     this.#updateBackends();
     this.#dirtyServices.clear();
     if (changed.length > 0) {
-      this.#options.proxy.setRules([...this.#programmed.values()].flatMap(({ rules }) => rules));
+      this.#options.proxy.setRules(this.#rules());
       this.#dropBackends();
       this.certificates.update([...this.#programmed.values()].map(({ ingress }) => ingress));
     }
@@ -170,10 +170,16 @@ export class RouteSync {
   /** Everything in effect, as plain data. */
   config(): RouteConfig {
     return {
-      rules: [...this.#programmed.values()].flatMap(({ rules }) => rules),
+      rules: this.#rules(),
       backends: [...this.#backends.values()],
       certificates: this.certificates.configs(),
     };
+  }
+
+  /** The rules of all Ingresses, and for each revision behind them the one that its own name has. */
+  #rules(): RuleConfig[] {
+    const own = [...this.#sources].filter(([key]) => isRevisionKey(key)).map(([key, ref]) => revisionRule(ref, key));
+    return [...[...this.#programmed.values()].flatMap(({ rules }) => rules), ...own];
   }
 
   /** Whether the rules in effect are those of this generation of the Ingress; otherwise what is missing. */
@@ -268,7 +274,8 @@ export class RouteSync {
     return backendConfig(key, {
       service,
       port: ref.port,
-      slices: this.#slices.byIndex('service', name),
+      // Endpoints of a revision's Service may be this gateway's own; its pods are what requests go to.
+      slices: revision === undefined ? this.#slices.byIndex('service', name) : [],
       pods: revision === undefined ? [] : this.#pods.byIndex('revision', revisionKey),
       revision: revision === undefined ? undefined : this.#revisions.get(ref.namespace, revision),
       pod: (namespace, podName) => this.#pods.get(namespace, podName),

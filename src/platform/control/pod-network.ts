@@ -1,8 +1,9 @@
 import { endpoints, type Endpoints } from '#apis/core/v1/endpoints.ts';
 import { nodes, type Node } from '#apis/core/v1/node.ts';
+import { services, type Service } from '#apis/core/v1/service.ts';
 import type { Resource } from '#apis/definition.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
+import { activatorService, localGatewayPort, localGatewayService, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { HttpsFront } from '#apiserver/front/https-server.ts';
@@ -22,8 +23,8 @@ interface PodNetworkOptions {
 }
 
 /**
- * Makes the API reachable from pods: on the pod network of the node (only there besides the public listener), and as the endpoints of the
- * Service `kubernetes`. Where an ordinary user runs the platform that network is inside the node's namespaces, which bring the port in themselves.
+ * Makes the API and the gateway reachable from pods: the API on the pod network of the node (only there besides the public listener), and
+ * both as the endpoints of Services: `kubernetes`, `gateway-local` (where the names of services lead) and Knative's `activator-service`. Where an ordinary user runs the platform that network is inside the node's namespaces, which bring the port in themselves.
  */
 export function followPodNetwork(options: PodNetworkOptions): void {
   const { client, informers, port, logger } = options;
@@ -38,6 +39,8 @@ export function followPodNetwork(options: PodNetworkOptions): void {
     if (published === address) return;
     await keep(client, endpointSlices, apiSlice(address, port));
     await keep(client, endpoints, apiEndpoints(address, port));
+    // An ordinary user's gateway is outside of the pods' network: nothing would answer there.
+    if (isRoot()) for (const name of [localGatewayService, activatorService]) await keepGateway(client, name, address);
     published = address;
   };
   informers.of(nodes).on(({ type, object }) => {
@@ -72,11 +75,39 @@ function apiEndpoints(address: string, port: number): Endpoints {
   };
 }
 
-async function keep<T extends KubeObject>(client: Client, resource: Resource<T>, wanted: T): Promise<void> {
+async function keepGateway(client: Client, key: string, address: string): Promise<void> {
+  const [namespace = '', name = ''] = key.split('/');
+  await keep(client, services, gatewayPorts(namespace, name), (old) => old);
+  await keep(client, endpointSlices, gatewaySlice(namespace, name, address));
+}
+
+/** Headless: its name means the gateway's address itself. Knative's ports; HTTP/2 is told from HTTP/1.1 by its first bytes. */
+function gatewayPorts(namespace: string, name: string): Service {
+  const port = (portName: string, number: number) => ({ name: portName, port: number, protocol: 'TCP', targetPort: localGatewayPort });
+  return { metadata: { namespace, name }, spec: { clusterIP: 'None', ports: [port('http', 80), port('http2', 81)] } } as Service;
+}
+
+function gatewaySlice(namespace: string, name: string, address: string): EndpointSlice {
+  const port = (portName: string) => ({ name: portName, protocol: 'TCP' as const, port: localGatewayPort });
+  return {
+    metadata: { namespace, name, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [port('http'), port('http2')],
+  };
+}
+
+/** Creates the object, or brings it to the wanted state. */
+async function keep<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  wanted: T,
+  merge = (old: T): T => ({ ...old, ...wanted, metadata: { ...old.metadata, ...wanted.metadata } }),
+): Promise<void> {
   const { namespace, name = '' } = wanted.metadata;
   try {
     const old = await client.of(resource).get(namespace, name);
-    const next = { ...old, ...wanted, metadata: { ...old.metadata, ...wanted.metadata } };
+    const next = merge(old);
     if (!semanticEqual(next, old)) await client.of(resource).update(next);
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;

@@ -2,7 +2,7 @@ import { nodes } from '#apis/core/v1/node.ts';
 import { pods } from '#apis/core/v1/pod.ts';
 import { services } from '#apis/core/v1/service.ts';
 import { endpointSlices } from '#apis/discovery/v1/endpoint-slice.ts';
-import { gatewayService, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
+import { gatewayService, localGatewayPort, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { Client } from '#client/client.ts';
 import { createInformers } from '#client/informer.ts';
@@ -18,8 +18,6 @@ import { runProcess, type ProcessContext, type Started } from '#platform/process
 /** The supervisor's sockets, inherited in this order. */
 const [httpDescriptor, httpsDescriptor, adminDescriptor] = [3, 4, 5];
 const drainMs = 30_000;
-/** Cluster-local requests come in on the usual port of the pod network. */
-const localPort = 80;
 
 runProcess(start);
 
@@ -75,9 +73,9 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
     const { bridgeIp } = JSON.parse(text) as PodNetwork;
     if (listening.has(bridgeIp)) return;
     listening.add(bridgeIp);
-    gateway.listenLocal({ host: bridgeIp, port: localPort, reusePort: true }).catch((error: unknown) => {
+    gateway.listenLocal({ host: bridgeIp, port: localGatewayPort, reusePort: true }).catch((error: unknown) => {
       listening.delete(bridgeIp);
-      logger.warn('cluster-local listener is not up', { bridgeIp, port: localPort, error });
+      logger.warn('cluster-local listener is not up', { bridgeIp, port: localGatewayPort, error });
     });
   });
 }

@@ -1,19 +1,28 @@
 import { services as coreServices, type Service as CoreService } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { serverlessServices, type ServerlessService } from '#apis/networking/v1alpha1/serverless-service.ts';
+import { activatorService } from '#apis/dormouse/names.ts';
 import { labels, privateServiceName } from '#apis/serving/names.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { controllerReference, enqueueOwner } from '#controller/owner.ts';
+import { enqueueOwner } from '#controller/owner.ts';
 import { serverlessServiceConditions } from '#serving/conditions.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
+import {
+  adoptService,
+  adoptSlice,
+  makePrivateService,
+  makePublicService,
+  makePublicSlice,
+  type SliceContent,
+} from '#serving/serverless-service/resources.ts';
 
 const byService = 'service';
 
 /**
- * ServerlessService → the revision's two Services. Both select the revision's pods: the gateway is activator and load balancer
- * in one, so there is nothing to switch between; Serve and Proxy show in the status as Knative's users know them.
+ * ServerlessService → the revision's two Services. The private one selects its pods. The public one is what other pods know the revision
+ * by: its endpoints are the pods (Serve), or the gateway, which is the activator (Proxy) and wakes the revision when it is called.
  */
 export const serverlessServiceController: ControllerModule<ServerlessService> = {
   name: 'serverlessservice-controller',
@@ -25,6 +34,7 @@ export const serverlessServiceController: ControllerModule<ServerlessService> = 
     slices.on(({ object }) => {
       const owner = object.metadata.labels?.[labels.serverlessService];
       if (owner !== undefined) enqueue.key(`${object.metadata.namespace}/${owner}`);
+      else if (serviceKeyOf(object) === activatorService) enqueue.all();
     });
     const reconciler = new ServerlessServiceReconciler(context, serviceInformer, slices);
     return {
@@ -57,14 +67,15 @@ class ServerlessServiceReconciler {
     const manager = serverlessServiceConditions.manage(status, timestamp(this.#context.clock));
     manager.initialize();
     if (object.metadata.generation !== undefined) status.observedGeneration = object.metadata.generation;
+    const ready = this.#ready(`${object.metadata.namespace}/${privateServiceName(object.metadata.name ?? '')}`);
     try {
-      const [own, hidden] = await Promise.all(
-        [makePublicService(object), makePrivateService(object)].map((desired) =>
-          ensureChild(this.#context.client, this.#services, object, desired, adopt),
-        ),
-      );
-      status.serviceName = own?.object.metadata.name ?? '';
-      status.privateServiceName = hidden?.object.metadata.name ?? '';
+      const [own, hidden] = await Promise.all([
+        ensureChild(this.#context.client, this.#services, object, makePublicService(object), adoptService),
+        ensureChild(this.#context.client, this.#services, object, makePrivateService(object), adoptService),
+        this.#publish(object, ready),
+      ]);
+      status.serviceName = own.object.metadata.name ?? '';
+      status.privateServiceName = hidden.object.metadata.name ?? '';
     } catch (error) {
       if (!(error instanceof NotOwnedError)) throw error;
       manager.markFalse(
@@ -75,50 +86,23 @@ class ServerlessServiceReconciler {
       return requeue(notOwnedRetryMs);
     }
     manager.markTrue('ActivatorEndpointsPopulated');
-    if (this.#hasReadyEndpoint(object)) manager.markTrue('EndpointsPopulated');
+    if (ready.length > 0) manager.markTrue('EndpointsPopulated');
     else manager.markUnknown('EndpointsPopulated', 'NoHealthyBackends', 'Endpoints have not yet been populated');
     return done;
   }
 
-  #hasReadyEndpoint({ metadata }: ServerlessService): boolean {
-    const slices = this.#slices.byIndex(byService, `${metadata.namespace}/${metadata.name}`);
-    return slices.some(({ endpoints }) => endpoints.some(({ conditions }) => conditions?.ready !== false));
+  /** Writes the public Service's slice: without pods the gateway is forced, without a gateway on the pod network the pods are. */
+  async #publish(object: ServerlessService, ready: readonly SliceContent[]): Promise<void> {
+    const activators = this.#ready(activatorService);
+    const direct = activators.length === 0 || (object.spec?.mode === 'Serve' && ready.length > 0);
+    await ensureChild(this.#context.client, this.#slices, object, makePublicSlice(object, direct ? ready : activators), adoptSlice);
   }
-}
 
-/** The Service named like the revision: what a route's Ingress points at. */
-export function makePublicService(object: ServerlessService): CoreService {
-  return makeService(object, object.metadata.name ?? '', 'Public');
-}
-
-/** The Service that always means the revision's own pods. */
-export function makePrivateService(object: ServerlessService): CoreService {
-  return makeService(object, privateServiceName(object.metadata.name ?? ''), 'Private');
-}
-
-function makeService(object: ServerlessService, name: string, type: 'Public' | 'Private'): CoreService {
-  const { namespace = '', labels: own = {} } = object.metadata;
-  const h2c = object.spec?.protocolType === 'h2c';
-  const port = h2c ? { name: 'http2', port: 81 } : { name: 'http', port: 80 };
-  return {
-    metadata: {
-      name,
-      namespace,
-      labels: { ...own, [labels.serverlessService]: object.metadata.name ?? '', [labels.serviceType]: type },
-      annotations: { ...object.metadata.annotations },
-      ownerReferences: [controllerReference(object, serverlessServices)],
-    },
-    spec: {
-      // Nobody calls a revision by its cluster IP: names resolve to the pods, and no address is spent on it.
-      clusterIP: 'None',
-      selector: { [labels.revisionUid]: own[labels.revisionUid] ?? '' },
-      ports: [{ ...port, protocol: 'TCP', targetPort: 'user-port' }],
-    },
-  };
-}
-
-function adopt(existing: CoreService, desired: CoreService): void {
-  existing.metadata.labels = desired.metadata.labels ?? {};
-  const { selector, ports } = desired.spec ?? {};
-  existing.spec = { ...existing.spec, ...(selector === undefined ? {} : { selector }), ...(ports === undefined ? {} : { ports }) };
+  /** The ready endpoints of a Service, with the ports they have. */
+  #ready(service: string): SliceContent[] {
+    return this.#slices
+      .byIndex(byService, service)
+      .map(({ ports = [], endpoints }) => ({ ports, endpoints: endpoints.filter(({ conditions }) => conditions?.ready !== false) }))
+      .filter(({ endpoints }) => endpoints.length > 0);
+  }
 }

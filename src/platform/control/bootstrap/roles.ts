@@ -35,7 +35,7 @@ export const components = {
       rule('', ['services', 'endpoints'], all),
       rule('', ['configmaps', 'pods', 'namespaces', 'serviceaccounts'], read),
       rule('', ['secrets'], ['get']),
-      rule('discovery.k8s.io', ['endpointslices'], read),
+      rule('discovery.k8s.io', ['endpointslices'], all),
       events,
       leases,
     ],

@@ -33,6 +33,8 @@ export class Http2Client implements ClientEnd, Expirable {
     this.#side = side;
     this.#remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     const { limits } = context;
+    // HTTP/1.1 clients may end their side and still get an answer; here it means that the client is gone.
+    socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, {
       settings: { maxConcurrentStreams: limits.maxStreamsPerConnection, maxHeaderListSize: limits.maxHeadBytes, enablePush: false },
       maxSessionInvalidFrames: 100,
@@ -98,6 +100,7 @@ export class Http2Client implements ClientEnd, Expirable {
 
   /** Idle for long, or streams have been open for long: a client that is still there answers. */
   expired(): void {
+    if (this.#session.destroyed) return;
     if (this.#pinging) return this.destroy();
     if (this.#streams.size > 0) return this.#ping();
     this.#session.close();

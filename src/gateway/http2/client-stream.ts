@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { parseResponseHead, ResponseHead } from '#gateway/http/response-head.ts';
 import { requestBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
@@ -54,6 +55,17 @@ export class ClientStreamWire extends StreamWire {
   override write(bytes: Buffer): boolean {
     const stream = this.#stream;
     if (this.closed || this.complete || stream.destroyed || stream.closed) return true;
+    try {
+      return this.#write(bytes);
+    } catch (error) {
+      // HTTP/1.1 passes on what HTTP/2 has no room for, such as a status of 999.
+      this.logger.warn('response cannot be sent in HTTP/2', { reason: errorText(error) });
+      this.reset(stream);
+      return true;
+    }
+  }
+
+  #write(bytes: Buffer): boolean {
     let at = 0;
     while (!this.#responding) {
       const next = parseResponseHead(bytes, at, bytes.length, head);

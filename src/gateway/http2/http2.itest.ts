@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import type { AccessRecord } from '#gateway/proxy/context.ts';
 import { silentLogger } from '#core/logger.ts';
 import { startProxy, testEach } from '#gateway/testing/each-transport.ts';
@@ -342,6 +343,8 @@ testEach('TLS: HTTP/2 where both sides agree on it, HTTP/1.1 otherwise', async (
   let text = '';
   for await (const part of old) text += String(part);
   assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*https$/);
+  client.session.destroy();
+  await eventually(() => it.proxy.connections === 0, 'both connections are gone');
 });
 
 testEach('connections: idle ones are closed, those with long streams are asked whether the client is still there', async (transport) => {
@@ -363,6 +366,45 @@ testEach('connections: idle ones are closed, those with long streams are asked w
   // HEADERS of stream 1, END_STREAM and END_HEADERS: GET / of app.test over http.
   mute.send('\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x84\x41\x08app.test');
   await mute.untilEnd();
+});
+
+testEach('whatever comes after the preface, other clients are served and nothing is left behind', async (transport) => {
+  await using upstream = await h2cUpstream(echo);
+  await using it = await startProxy(singleRoute([upstream.port], h2c), { transport });
+  using client = new Http2TestClient(it.port);
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  // A request whose frames are whole, for the fuzz to spoil: SETTINGS, then GET / of app.test.
+  const good = Buffer.from('\0\0\0\x04\0\0\0\0\0\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x84\x41\x08app.test', 'latin1');
+  const frame = fc
+    .record({ type: fc.integer({ min: 0, max: 10 }), flags: fc.integer({ min: 0, max: 255 }), stream: fc.integer({ min: 0, max: 5 }) })
+    .chain(({ type, flags, stream }) =>
+      fc
+        .uint8Array({ maxLength: 40 })
+        .map((content) => Buffer.concat([Buffer.from([0, 0, content.length, type, flags, 0, 0, 0, stream]), content])),
+    );
+  const spoilt = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, byte]) => Buffer.from(good).fill(byte, at, at + 1));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(frame, spoilt, fc.constant(good)), { minLength: 1, maxLength: 6 }), async (frames) => {
+      using raw = new RawClient(it.port);
+      raw.send(Buffer.concat([preface, ...frames]));
+      await raw.until((text) => text.length > 0, 'the SETTINGS of the gateway');
+    }),
+    { numRuns: 150 },
+  );
+  assert.equal((await client.ask('/')).status, 200);
+  await eventually(() => it.proxy.connections === 1 && it.proxy.streams === 0, 'the spoilt connections are gone');
+  assert.equal(it.proxy.backends.get('app')?.running, 0);
+});
+
+test('what HTTP/2 cannot express is a reset: a status of 999', async () => {
+  await using upstream = await tcpUpstream(
+    (socket) => void socket.on('data', () => socket.write('HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n')),
+  );
+  await using it = await startProxy(singleRoute([upstream.port]));
+  using client = new Http2TestClient(it.port);
+  assert.equal((await client.ask('/')).reset, constants.NGHTTP2_INTERNAL_ERROR);
+  using plain = new RawClient(it.port).send('GET / HTTP/1.1\r\nHost: app.test\r\n\r\n');
+  assert.match(await plain.until((text) => text.endsWith('\r\n\r\n')), /^HTTP\/1\.1 999 Odd/);
 });
 
 test('a container that speaks HTTP/1.1 alone behind a port named h2c: 502', async () => {

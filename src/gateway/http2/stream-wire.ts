@@ -1,4 +1,5 @@
 import { constants, type Http2Stream } from 'node:http2';
+import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { BodyFraming } from '#gateway/http/body.ts';
 import { chunkBytes, lastChunkBytes, type FlatFields } from '#gateway/http2/to-bytes.ts';
@@ -139,7 +140,13 @@ export abstract class StreamWire implements Wire {
   protected sendTrailers(stream: Http2Stream, fields: () => FieldValues): void {
     this.#trailersDue = true;
     stream.once('wantTrailers', () => {
-      stream.sendTrailers(fields());
+      if (stream.destroyed || stream.closed) return;
+      try {
+        stream.sendTrailers(fields());
+      } catch (error) {
+        this.logger.warn('trailers cannot be sent in HTTP/2', { reason: errorText(error) });
+        return this.reset(stream);
+      }
       // The engine sends them in an immediate of its own, which comes before this one.
       setImmediate(() => {
         this.#trailersDue = false;

@@ -1,6 +1,7 @@
 import type { ControllerModule } from '#controller/controller.ts';
 import { certificateSigningController, type CertificateSigner } from '#cluster/certificate-signing/reconciler.ts';
 import { deploymentController } from '#cluster/deployment/reconciler.ts';
+import { disruptionController } from '#cluster/disruption/reconciler.ts';
 import { garbageCollector } from '#cluster/garbage-collector/module.ts';
 import { namespaceController } from '#cluster/namespace/reconciler.ts';
 import { endpointSliceController } from '#cluster/endpoint-slice/reconciler.ts';
@@ -32,6 +33,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     ...(signer === undefined ? [] : [certificateSigningController(signer)]),
     loadBalancerController,
     jobController,
+    disruptionController,
     nodeLifecycleController,
     podGarbageCollector,
   ] as readonly ControllerModule[];

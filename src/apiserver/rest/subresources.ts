@@ -1,4 +1,3 @@
-import { evictionDefinition } from '#apis/policy/v1/eviction.ts';
 import { tokenRequestDefinition, type TokenRequest } from '#apis/authentication/v1/token-request.ts';
 import { bindingDefinition } from '#apis/core/v1/binding.ts';
 import { fieldInvalid, fieldNotSupported, invalid } from '#apis/meta/field-error.ts';
@@ -12,7 +11,7 @@ import { receiveObject } from '#apiserver/negotiation/body.ts';
 import type { ApiResponse, SubresourceHandler } from '#apiserver/request.ts';
 import { decodedBody, receiveChecked } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
-import { deleteObject } from '#apiserver/rest/delete.ts';
+import { evict } from '#apiserver/rest/eviction.ts';
 import { approve } from '#apiserver/rest/certificate-approval.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
@@ -65,18 +64,6 @@ export function foreignSubresource(handler: SubresourceHandler): Subresource {
 
 async function binding(call: ResourceCall): Promise<ApiResponse> {
   return bindPod(call, await receiveChecked(call, bindingDefinition));
-}
-
-/** Deletes the pod on behalf of a drain. Disruption budgets are looked at by an admission plug-in of whoever keeps them. */
-async function evict(call: ResourceCall): Promise<ApiResponse> {
-  const eviction = await receiveChecked(call, evictionDefinition);
-  const name = eviction.metadata.name ?? '';
-  if (name !== '' && name !== call.info.name)
-    throw badRequest(`name in URL does not match name in Eviction object: ${call.info.name} != ${name}`);
-  const options = eviction.deleteOptions ?? {};
-  const dryRunAll = (options.dryRun ?? []).includes('All') || call.request.query.get('dryRun') === 'All';
-  await deleteObject(call, { ...options, dryRunAll });
-  return plainResponse({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
 }
 
 async function finalize(call: ResourceCall): Promise<ApiResponse> {

@@ -39,11 +39,16 @@ export function tolerates(toleration: Toleration, taint: { key: string; value?: 
 }
 
 function nodeSelector(pod: Pod, node: Node): string | undefined {
+  return matchesNodeSelector(pod, node) ? undefined : "node(s) didn't match Pod's node affinity/selector";
+}
+
+/** Whether the pod's node selector and required node affinity let it run on the node. */
+export function matchesNodeSelector(pod: Pod, node: Node): boolean {
   const nodeLabels = node.metadata.labels ?? {};
   const plain = Object.entries(pod.spec?.nodeSelector ?? {}).every(([key, value]) => nodeLabels[key] === value);
   const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const affine = terms === undefined || terms.some((term) => matchesTerm(term, node));
-  return plain && affine ? undefined : "node(s) didn't match Pod's node affinity/selector";
+  return plain && affine;
 }
 
 type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];

@@ -1,8 +1,11 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
+import { keepsOthersAway, type PlacedPod } from '#cluster/scheduler/between-pods.ts';
+import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { add, requestsOf, subtract, type Amounts } from '#cluster/scheduler/resources.ts';
 
 interface Share {
   readonly node: string;
+  readonly pod: Pod;
   readonly amounts: Amounts;
   readonly ports: readonly string[];
 }
@@ -15,6 +18,7 @@ const nothing: Amounts = new Map();
  */
 export class NodeUsage {
   readonly #shares = new Map<string, Share>();
+  readonly #keepAway = new Set<string>();
   readonly #totals = new Map<string, Map<string, bigint>>();
   readonly #ports = new Map<string, Map<string, number>>();
 
@@ -24,18 +28,35 @@ export class NodeUsage {
 
   put(key: string, node: string, pod: Pod): void {
     this.remove(key);
-    const share = { node, amounts: requestsOf(pod), ports: hostPorts(pod) };
+    const share = { node, pod, amounts: requestsOf(pod), ports: hostPorts(pod) };
     this.#shares.set(key, share);
     const total = this.#totals.get(node) ?? new Map<string, bigint>();
     add(total, share.amounts);
     this.#totals.set(node, total);
     for (const port of share.ports) this.#countPort(node, port, 1);
+    if (keepsOthersAway(pod)) this.#keepAway.add(key);
+  }
+
+  /** The pod has changed. True when that may matter to pods to come: its labels are others, or it is going away. */
+  refresh(key: string, pod: Pod): boolean {
+    const share = this.#shares.get(key);
+    if (share === undefined) return false;
+    this.#shares.set(key, { ...share, pod });
+    const facts = ({ metadata }: Pod) => [metadata.labels, metadata.deletionTimestamp];
+    return !semanticEqual(facts(share.pod), facts(pod));
+  }
+
+  /** Every pod that has a place, or only those that want others elsewhere: few, as a rule. */
+  placed(which: 'all' | 'keeping others away'): PlacedPod[] {
+    if (which === 'all') return [...this.#shares.values()];
+    return [...this.#keepAway].flatMap((key) => this.#shares.get(key) ?? []);
   }
 
   remove(key: string): void {
     const share = this.#shares.get(key);
     if (share === undefined) return;
     this.#shares.delete(key);
+    this.#keepAway.delete(key);
     subtract(this.#totals.get(share.node) ?? new Map<string, bigint>(), share.amounts);
     for (const port of share.ports) this.#countPort(share.node, port, -1);
   }

@@ -86,6 +86,88 @@ describe('scheduler', () => {
     assert.equal(refusal(rig), why("node(s) didn't have free ports for the requested pod ports"));
   });
 
+  const zoned = (name: string, zone: string, cpu = '8') => node(name, { labels: { zone, 'kubernetes.io/hostname': name } as never, cpu });
+  const web = { matchLabels: { app: 'web' } };
+  const near = (topologyKey: string, more: object = {}) => ({ labelSelector: web, topologyKey, ...more });
+  const required = (kind: 'podAffinity' | 'podAntiAffinity', ...terms: object[]) => ({
+    affinity: { [kind]: { requiredDuringSchedulingIgnoredDuringExecution: terms } },
+  });
+  const labelled = (name: string, spec: object = {}, cpu = '1m') => {
+    const object = pod(name, spec, cpu);
+    object.metadata.labels = { app: 'web' };
+    return object;
+  };
+
+  test('keeps pods apart, those there already too, and goes on when one ends', async () => {
+    const apart = required('podAntiAffinity', near('kubernetes.io/hostname'));
+    await using rig = await settled(zoned('x', 'a'), zoned('y', 'b'), labelled('p', apart), labelled('q', apart), labelled('r', apart));
+    const places = ['p', 'q', 'r'].map((name) => placeOf(rig, name));
+    assert.deepEqual([new Set(places).size, places.filter((place) => place === undefined).length], [3, 1]);
+    assert.equal(refusal(rig), "Warning FailedScheduling 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules");
+    const first = rig.cluster.all(pods).find(({ spec }) => spec?.nodeName === 'x');
+    rig.cluster.change(pods, 'n', first?.metadata.name ?? '', (object) => void (object.status = { phase: 'Succeeded' } as never));
+    await rig.settle();
+    assert.equal(rig.cluster.all(pods).filter(({ spec }) => spec?.nodeName === 'x').length, 2);
+  });
+
+  test('a pod without wishes of its own stays away from one that wants no such pod near', async () => {
+    await using rig = await settled(
+      node('x', { labels: { zone: 'a' } as never }),
+      pod('hermit', { nodeName: 'x', ...required('podAntiAffinity', near('zone')) }),
+      labelled('p'),
+    );
+    assert.equal(placeOf(rig, 'p'), undefined);
+    assert.equal(refusal(rig), why("node(s) didn't satisfy existing pods anti-affinity rules"));
+  });
+
+  test('puts pods where those they want are; the first of a group goes anywhere', async () => {
+    const together = required('podAffinity', near('zone'));
+    await using rig = await settled(zoned('x', 'a', '1'), zoned('y', 'b'), labelled('first', { nodeName: 'x' }), labelled('p', together));
+    assert.equal(placeOf(rig, 'p'), 'x');
+    await using alone = await settled(zoned('x', 'a'), labelled('p', together), pod('other', together));
+    assert.equal(placeOf(alone, 'p'), 'x');
+    await using none = await settled(zoned('x', 'a'), pod('other', together));
+    assert.equal(refusal(none), why("node(s) didn't match pod affinity rules"));
+  });
+
+  test('another namespace counts only where the term names it', async () => {
+    const elsewhere = labelled('there', { nodeName: 'x' });
+    elsewhere.metadata.namespace = 'm';
+    const space = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'm', labels: { team: 'red' } } } as KubeObject;
+    const tryWith = async (term: object) => {
+      await using rig = await settled(zoned('x', 'a'), space, elsewhere, pod('p', required('podAntiAffinity', near('zone', term))));
+      return placeOf(rig, 'p');
+    };
+    assert.equal(await tryWith({}), 'x');
+    assert.equal(await tryWith({ namespaces: ['m'] }), undefined);
+    assert.equal(await tryWith({ namespaceSelector: { matchLabels: { team: 'red' } } }), undefined);
+    assert.equal(await tryWith({ namespaceSelector: { matchLabels: { team: 'blue' } } }), 'x');
+  });
+
+  test('prefers to be near, or not', async () => {
+    const wish = (kind: string) => ({
+      affinity: { [kind]: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 10, podAffinityTerm: near('zone') }] } },
+    });
+    const place = async (kind: string) => {
+      await using rig = await settled(zoned('x', 'a'), zoned('y', 'b'), labelled('there', { nodeName: 'x' }), pod('p', wish(kind)));
+      return placeOf(rig, 'p');
+    };
+    assert.deepEqual([await place('podAffinity'), await place('podAntiAffinity')], ['x', 'y']);
+  });
+
+  test('spreads over zones as evenly as maxSkew asks', async () => {
+    const spread = (more: object = {}) => ({
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: web, ...more }],
+    });
+    const four = ['p', 'q', 'r', 's'].map((name) => labelled(name, spread()));
+    await using rig = await settled(zoned('x', 'a', '1'), zoned('y', 'b'), ...four);
+    assert.equal(rig.cluster.all(pods).filter(({ spec }) => spec?.nodeName === 'x').length, 2);
+    await using lonely = await settled(zoned('x', 'a'), labelled('there', { nodeName: 'x' }), labelled('p', spread({ minDomains: 2 })));
+    assert.equal(refusal(lonely), why("node(s) didn't match pod topology spread constraints"));
+    await using unlabelled = await settled(node('x'), labelled('p', spread()));
+    assert.equal(refusal(unlabelled), why("node(s) didn't match pod topology spread constraints (missing required label)"));
+  });
+
   test('tries waiting pods again when a pod ends, and when a node gets room', async () => {
     await using rig = await settled(node('x', { cpu: '500m' }), pod('a'), pod('b'), pod('c'));
     const placed = () => rig.cluster.all(pods).filter(({ spec }) => spec?.nodeName === 'x').length;

@@ -1,4 +1,5 @@
 import { nodes, type Node } from '#apis/core/v1/node.ts';
+import { namespaces, type Namespace } from '#apis/core/v1/namespace.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { schedulerName } from '#apis/dormouse/names.ts';
 import { objectKey } from '#apis/meta/object.ts';
@@ -8,6 +9,7 @@ import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { isFinished } from '#cluster/pod-state.ts';
+import { BetweenPods, dependsOnPods, type Surroundings } from '#cluster/scheduler/between-pods.ts';
 import { filters, preference } from '#cluster/scheduler/filters.ts';
 import { NodeUsage } from '#cluster/scheduler/node-usage.ts';
 import { allocatableOf, requestsOf, shortages } from '#cluster/scheduler/resources.ts';
@@ -25,21 +27,25 @@ export const schedulerController: ControllerModule<Pod> = {
     const nodeInformer = context.informers.of(nodes);
     const usage = new NodeUsage();
     const waiting = new WaitingPods(context.clock, (key) => enqueue.key(key));
+    const scheduler = new Scheduler(context, nodeInformer, usage, waiting);
     nodeInformer.on((event) => {
       if (event.type === 'added' || (event.type === 'updated' && changedForPods(event.old, event.object))) waiting.wake();
     });
     podInformer.on(({ type, object }) => {
       const key = objectKey(object);
       const node = object.spec?.nodeName ?? '';
-      if (type === 'deleted') waiting.remove(key);
+      if (type === 'deleted') scheduler.forget(key);
       if (type !== 'deleted' && node === '') return;
       const ended = type === 'deleted' || isFinished(object);
-      if (!ended && !usage.has(key)) usage.put(key, node, object);
+      if (!ended) {
+        const news = !usage.has(key) || usage.refresh(key, object);
+        if (!usage.has(key)) usage.put(key, node, object);
+        if (news) scheduler.podPlaced();
+      }
       if (!ended || !usage.has(key)) return;
       usage.remove(key);
       waiting.wake();
     });
-    const scheduler = new Scheduler(context, nodeInformer, usage, waiting);
     // One at a time: two decisions at once could take the same room.
     return { name: schedulerName, resource: pods, workers: 1, reconcile: (pod) => scheduler.schedule(pod) };
   },
@@ -56,16 +62,30 @@ class Scheduler {
   readonly #nodes: Informer<Node>;
   readonly #usage: NodeUsage;
   readonly #waiting: WaitingPods;
+  readonly #namespaces: Informer<Namespace>;
+  /** Waiting pods whose place depends on other pods': a placed pod may help them. */
+  readonly #waitingForPods = new Set<string>();
 
   constructor(context: ControllerContext, nodeInformer: Informer<Node>, usage: NodeUsage, waiting: WaitingPods) {
     this.#context = context;
     this.#nodes = nodeInformer;
     this.#usage = usage;
     this.#waiting = waiting;
+    this.#namespaces = context.informers.of(namespaces);
+  }
+
+  forget(key: string): void {
+    this.#waiting.remove(key);
+    this.#waitingForPods.delete(key);
+  }
+
+  podPlaced(): void {
+    if (this.#waitingForPods.size > 0) this.#waiting.wake();
   }
 
   async schedule(pod: Pod): Promise<Outcome> {
     const key = objectKey(pod);
+    this.#waitingForPods.delete(key);
     if ((pod.spec?.nodeName ?? '') !== '' || pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) {
       this.#waiting.remove(key);
       return done;
@@ -80,6 +100,7 @@ class Scheduler {
       return done;
     }
     this.#waiting.add(key);
+    if (dependsOnPods(pod)) this.#waitingForPods.add(key);
     this.#refuse(pod, reasons);
     return requeue(retryMs);
   }
@@ -87,11 +108,12 @@ class Scheduler {
   #choose(pod: Pod): { chosen: string | undefined; reasons: ReadonlyMap<string, number> } {
     const reasons = new Map<string, number>();
     const wanted = requestsOf(pod);
+    const others = new BetweenPods(pod, this.#surroundings(pod));
     let best: { name: string; score: number } | undefined;
     for (const node of this.#nodes.list()) {
       const used = this.#usage.on(node.metadata.name ?? '');
       const allocatable = allocatableOf(node);
-      const refusal = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined);
+      const refusal = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined) ?? others.refusal(node);
       const problems = refusal === undefined ? shortages(wanted, used, allocatable) : [refusal];
       if (refusal === undefined && this.#usage.portsTaken(node.metadata.name ?? '', pod)) problems.unshift(noFreePorts);
       for (const problem of problems) reasons.set(problem, (reasons.get(problem) ?? 0) + 1);
@@ -99,10 +121,19 @@ class Scheduler {
       const cpu = allocatable.get('cpu') ?? 0n;
       const cpuTaken = (used.get('cpu') ?? 0n) + (wanted.get('cpu') ?? 0n);
       const cpuLeft = cpu === 0n ? 0 : Number(cpu - cpuTaken) / Number(cpu);
-      const score = preference(pod.spec?.affinity, node) * 100 + cpuLeft * 50 - Number((used.get('pods') ?? 0n) / 1_000_000_000n);
+      const liked = preference(pod.spec?.affinity, node) + others.points(node);
+      const score = liked * 100 + cpuLeft * 50 - Number((used.get('pods') ?? 0n) / 1_000_000_000n);
       if (best === undefined || score > best.score) best = { name: node.metadata.name ?? '', score };
     }
     return { chosen: best?.name, reasons };
+  }
+
+  #surroundings(pod: Pod): Surroundings {
+    return {
+      nodes: this.#nodes.list(),
+      placed: this.#usage.placed(dependsOnPods(pod) ? 'all' : 'keeping others away'),
+      namespaceLabels: (name) => this.#namespaces.get(undefined, name)?.metadata.labels,
+    };
   }
 
   async #bind(pod: Pod, key: string, node: string): Promise<void> {

@@ -100,6 +100,13 @@ export type {
   PodStatus,
 } from '#apis/core/v1/pod-status.ts';
 export type { ExecAction, GRPCAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe, TCPSocketAction } from '#apis/core/v1/probe.ts';
-export type { Affinity, NodeAffinity, NodeSelectorTerm, Toleration, TopologySpreadConstraint } from '#apis/core/v1/scheduling.ts';
+export type {
+  Affinity,
+  NodeAffinity,
+  NodeSelectorTerm,
+  PodAffinityTerm,
+  Toleration,
+  TopologySpreadConstraint,
+} from '#apis/core/v1/scheduling.ts';
 export type { PodSecurityContext, SecurityContext } from '#apis/core/v1/security-context.ts';
 export type { Volume } from '#apis/core/v1/volume.ts';

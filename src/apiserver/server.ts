@@ -15,6 +15,7 @@ import type { ServerContext } from '#apiserver/context.ts';
 import { Discovery } from '#apiserver/discovery/discovery.ts';
 import { SubresourceRegistry } from '#apiserver/discovery/subresources.ts';
 import { apiError } from '#apiserver/errors.ts';
+import { EventExpiry } from '#apiserver/event-expiry.ts';
 import { healthRoutes } from '#apiserver/health.ts';
 import { defaultInFlightLimits, InFlight, type InFlightLimits } from '#apiserver/in-flight.ts';
 import { apiServerMetrics } from '#apiserver/metrics.ts';
@@ -67,6 +68,7 @@ class EmbeddedApiServer implements ApiServer {
   #cache: WatchCache | undefined;
   #custom: CustomKinds | undefined;
   #aggregation: RoleAggregation | undefined;
+  #expiry: EventExpiry | undefined;
   #ready = false;
   readonly #stopped = new AbortController();
 
@@ -113,6 +115,7 @@ class EmbeddedApiServer implements ApiServer {
     await bootstrap(context, this.#pipeline);
     this.#aggregation = new RoleAggregation(context, this.#pipeline);
     await this.#aggregation.settle();
+    this.#expiry = new EventExpiry(context);
     this.#ready = true;
     this.#logger.info('serving', { revision: cache.revision, kinds: registry.definitions().length });
   }
@@ -139,6 +142,7 @@ class EmbeddedApiServer implements ApiServer {
     this.#stopped.abort();
     this.#custom?.[Symbol.dispose]();
     this.#aggregation?.[Symbol.dispose]();
+    this.#expiry?.[Symbol.dispose]();
     await this.#cache?.[Symbol.asyncDispose]();
   }
 

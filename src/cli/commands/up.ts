@@ -60,7 +60,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
     });
   }
   requireDiskSpace(dataDir);
-  warmCompileCache();
+  warmCompileCache(() => invocation.stdout.write('Compiling the sources, once …\n'));
   createDirectories(layout);
   const logFile = join(layout.logsDir, 'supervisor.log');
   const log = openSync(logFile, 'a', 0o600);

@@ -23,6 +23,8 @@ export interface Layout {
   /** Names the format of the directory. */
   readonly versionFile: string;
   readonly supervisorSocket: string;
+  /** Where an ordinary user's pods come in to the gateway. */
+  readonly gatewaySocket: string;
 }
 
 export function layoutOf(dataDir: string): Layout {
@@ -43,6 +45,7 @@ export function layoutOf(dataDir: string): Layout {
     stateFile: join(dataDir, 'ports.json'),
     versionFile: join(dataDir, 'version'),
     supervisorSocket: join(runDir, 'supervisor.sock'),
+    gatewaySocket: join(runDir, 'gateway.sock'),
   };
 }
 

@@ -13,6 +13,8 @@ import { matchRule, normalizeHost, type HostRoutes, type RouteTable } from '#gat
 import type { Wire, WireOwner } from '#gateway/transport/transport.ts';
 
 const head = new RequestHead();
+/** A unix socket's other end has no address, but is here. */
+const thisMachine = '127.0.0.1';
 
 export interface ClientConnectionOptions {
   /** Where the connection is listed; default: with those of all clients. */
@@ -65,7 +67,7 @@ export class ClientConnection implements WireOwner, Expirable, ClientEnd {
   }
 
   get remoteAddress(): string {
-    this.#remote ??= this.#wire.remoteAddress().replace(/^::ffff:/, '');
+    this.#remote ??= this.#wire.remoteAddress().replace(/^::ffff:/, '') || thisMachine;
     return this.#remote;
   }
 

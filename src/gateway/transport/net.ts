@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
@@ -47,19 +48,15 @@ export async function openServer(options: ListenOptions): Promise<{ server: net.
   const server = tls === undefined ? net.createServer({ noDelay: true, allowHalfOpen: true }) : await tlsServer(tls);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    const address =
-      options.fd === undefined
-        ? { port: options.port, host: options.host ?? '127.0.0.1', ...(options.reusePort === true ? { reusePort: true } : {}) }
-        : { fd: options.fd };
-    server.listen({ ...address, backlog: options.backlog ?? 1024 }, () => {
+    server.listen({ ...addressOf(options), backlog: options.backlog ?? 1024 }, () => {
       server.removeListener('error', reject);
       resolve();
     });
   });
-  const address = server.address() as net.AddressInfo;
+  const address = server.address() as net.AddressInfo | string;
   const listener: WireListener = {
-    host: address.address,
-    port: address.port,
+    host: typeof address === 'string' ? address : address.address,
+    port: typeof address === 'string' ? 0 : address.port,
     close: () =>
       new Promise((resolve) => {
         server.close();
@@ -68,6 +65,13 @@ export async function openServer(options: ListenOptions): Promise<{ server: net.
       }),
   };
   return { server, listener };
+}
+
+function addressOf({ fd, path, host = '127.0.0.1', port, reusePort }: ListenOptions): net.ListenOptions & { fd?: number } {
+  if (fd !== undefined) return { fd };
+  if (path === undefined) return { port, host, ...(reusePort === true ? { reusePort } : {}) };
+  rmSync(path, { force: true });
+  return { path };
 }
 
 async function tlsServer(options: TlsOptions): Promise<net.Server> {

@@ -55,6 +55,8 @@ export interface TlsOptions {
 export interface ListenOptions {
   readonly host?: string;
   readonly port: number;
+  /** A unix socket instead of host and port; one that is there already is replaced. */
+  readonly path?: string;
   /** Lets a successor bind the same port while this process still listens (SO_REUSEPORT). */
   readonly reusePort?: boolean;
   /** An inherited listening descriptor (socket activation) instead of host and port. */

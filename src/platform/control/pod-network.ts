@@ -39,8 +39,7 @@ export function followPodNetwork(options: PodNetworkOptions): void {
     if (published === address) return;
     await keep(client, endpointSlices, apiSlice(address, port));
     await keep(client, endpoints, apiEndpoints(address, port));
-    // An ordinary user's gateway is outside of the pods' network: nothing would answer there.
-    if (isRoot()) for (const name of [localGatewayService, activatorService]) await keepGateway(client, name, address);
+    for (const name of [localGatewayService, activatorService]) await keepGateway(client, name, address);
     published = address;
   };
   informers.of(nodes).on(({ type, object }) => {

@@ -13,6 +13,7 @@ import { writeLogLine, type Logger } from '#core/logger.ts';
 import { keptByGateway, startGateway, type Gateway } from '#gateway/gateway.ts';
 import { keptByRelay, startServiceRelay } from '#node/services/service-relay.ts';
 import { certificateClient } from '#platform/connection.ts';
+import { isRoot } from '#platform/settings.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
 
 /** The supervisor's sockets, inherited in this order. */
@@ -51,7 +52,9 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     },
     signal,
   );
-  followPodNetwork(gateway, informers, logger);
+  if (isRoot()) followPodNetwork(gateway, informers, logger);
+  // An ordinary user's pods are in a network of their own, from which a forwarder leads here.
+  else await gateway.listenLocal({ path: layout.gatewaySocket, port: 0 });
   const relay = followRelay(client, informers, settings.listen, logger);
   await gateway.synced;
   return {

@@ -11,7 +11,7 @@ import { hostArchitecture } from '#providers/local/machine/numbers.ts';
 import type { Program } from '#providers/local/machine/program.ts';
 import { namespaces } from '#providers/local/network/sandbox-program.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
-import { forwarderProgram, tcpAddress } from '#providers/local/rootless/forwarder-program.ts';
+import { forwarderProgram, tcpAddress, unixAddress } from '#providers/local/rootless/forwarder-program.ts';
 import { enterProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
 import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
@@ -23,8 +23,8 @@ export interface UserNamespaceEntry {
   /** The engine's directories: the launcher lies in the first, what runs in the second. */
   readonly dataDir: string;
   readonly runDir: string;
-  /** Ports of this machine's loopback that pods reach at the same number on the bridge (and any address inside): API, gateway, DNS. */
-  readonly expose: readonly { readonly port: number; readonly hostPort: number }[];
+  /** What pods reach at a port of the bridge (and any address inside): a port of this machine's loopback, or a unix socket. API, gateway, DNS. */
+  readonly expose: readonly ({ readonly port: number } & ({ readonly hostPort: number } | { readonly hostPath: string }))[];
   /** Ports of this process (inside, on its loopback) that the machine reaches at the same number on its loopback: kubelet API, registry. */
   readonly publish?: readonly number[];
 }
@@ -178,10 +178,10 @@ async function exposePort(
   const program = forwarderProgram({
     architecture: launcher.architecture,
     listen: tcpAddress('0.0.0.0', ports.port),
-    connect: tcpAddress('127.0.0.1', ports.hostPort),
+    connect: 'hostPath' in ports ? unixAddress(ports.hostPath) : tcpAddress('127.0.0.1', ports.hostPort),
     listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
   });
-  await startForwarder(launcher, directory, `expose-${ports.port}-`, String(ports.hostPort), program);
+  await startForwarder(launcher, directory, `expose-${ports.port}-`, 'hostPath' in ports ? 'socket' : String(ports.hostPort), program);
 }
 
 /** Starts the forwarder of a port inside that is reached from the host. */

@@ -269,3 +269,29 @@ describe('shapes of 0.8', () => {
     );
   });
 });
+
+describe('a dry run', () => {
+  const dryRun = (container: Json, more: Json = {}) => {
+    const object = service(withContainer(container, more));
+    const scope = { ...context<Service>(), dryRun: true };
+    serviceDefinition.default?.(object, scope);
+    serviceDefinition.validate?.(object, scope);
+  };
+
+  test('refuses a template whose pod would be refused', () => {
+    assert.throws(
+      () => dryRun({ name: '&InvalidValue' }),
+      /denied the request: validation callback failed: dry run failed with Pod "dry-run-validation" is invalid: spec\.containers\[0\]\.name: Invalid value: "&InvalidValue": .*: spec\.template$/,
+    );
+  });
+
+  test('accepts what a revision may leave open', () => {
+    dryRun(
+      { ports: [{ containerPort: 8081 }], livenessProbe: { httpGet: { path: '/' } }, volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+      {
+        volumes: [{ name: 'v', secret: { secretName: 's' } }],
+      },
+    );
+    dryRun({});
+  });
+});

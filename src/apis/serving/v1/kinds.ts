@@ -6,8 +6,9 @@ import type { Schema } from '#apis/schema.ts';
 import { modernConfigurationSpec, modernRevisionSpec, modernServiceSpec, withModernTraffic } from '#apis/serving/legacy.ts';
 import { labels, servingGroup } from '#apis/serving/names.ts';
 import { defaultsContext, defaultRevisionSpec, defaultTemplate, defaultTraffic, setUserInfo } from '#apis/serving/v1/defaults.ts';
-import { schemas, type Configuration, type Revision, type Route, type Service } from '#apis/serving/v1/schemas.ts';
+import { schemas, type Configuration, type Revision, type RevisionTemplate, type Route, type Service } from '#apis/serving/v1/schemas.ts';
 import { validateRolloutDuration } from '#apis/serving/validation/annotations.ts';
+import { checkSamplePod } from '#apis/serving/validation/dry-run.ts';
 import { differenceText, sameValue } from '#apis/serving/validation/difference.ts';
 import {
   servingConfig,
@@ -53,8 +54,10 @@ function modernizing(modernize: Modernize) {
   };
 }
 
-function refuse(findings: readonly Finding[]): readonly [] {
+/** Throws what was found; without findings a dry run also looks at the pod that the template stands for. */
+function refuse(findings: readonly Finding[], template?: RevisionTemplate, dryRun = false): readonly [] {
   if (findings.length > 0) throw denied(webhook, findings);
+  if (dryRun) checkSamplePod(template, webhook);
   return [];
 }
 
@@ -84,18 +87,22 @@ export const serviceDefinition = defineKind<Service>({
     if (context.subresource === 'status') return [];
     const config = servingConfig(context);
     const spec = service.spec ?? {};
-    return refuse([
-      ...viaField('metadata', [
-        ...validateMetadata(service.metadata, config, false),
-        ...viaField('annotations', validateRolloutDuration(service.metadata.annotations ?? {})),
-      ]),
-      ...viaField('spec', [
-        ...viaField('template', validateTemplate(spec.template ?? {}, service.metadata, config)),
-        ...validateTraffic(spec.traffic ?? [], true),
-      ]),
-      ...(context.old === undefined ? [] : validateUserAnnotations(service, context.old)),
-      ...viaField('spec.template', verifyNameChange(spec.template, context.old?.spec?.template)),
-    ]);
+    return refuse(
+      [
+        ...viaField('metadata', [
+          ...validateMetadata(service.metadata, config, false),
+          ...viaField('annotations', validateRolloutDuration(service.metadata.annotations ?? {})),
+        ]),
+        ...viaField('spec', [
+          ...viaField('template', validateTemplate(spec.template ?? {}, service.metadata, config)),
+          ...validateTraffic(spec.traffic ?? [], true),
+        ]),
+        ...(context.old === undefined ? [] : validateUserAnnotations(service, context.old)),
+        ...viaField('spec.template', verifyNameChange(spec.template, context.old?.spec?.template)),
+      ],
+      spec.template,
+      context.dryRun,
+    );
   },
 });
 export const services = resourceOf(serviceDefinition);
@@ -116,13 +123,17 @@ export const configurationDefinition = defineKind<Configuration>({
     if (context.subresource === 'status') return [];
     const config = servingConfig(context);
     const template = configuration.spec?.template;
-    return refuse([
-      ...viaField('metadata', validateMetadata(configuration.metadata, config, false)),
-      ...validateOwnerLabel(configuration.metadata, 'service'),
-      ...viaField('spec.template', validateTemplate(template ?? {}, configuration.metadata, config)),
-      ...userAnnotations(configuration, context),
-      ...viaField('spec.template', verifyNameChange(template, context.old?.spec?.template)),
-    ]);
+    return refuse(
+      [
+        ...viaField('metadata', validateMetadata(configuration.metadata, config, false)),
+        ...validateOwnerLabel(configuration.metadata, 'service'),
+        ...viaField('spec.template', validateTemplate(template ?? {}, configuration.metadata, config)),
+        ...userAnnotations(configuration, context),
+        ...viaField('spec.template', verifyNameChange(template, context.old?.spec?.template)),
+      ],
+      template,
+      context.dryRun,
+    );
   },
 });
 export const configurations = resourceOf(configurationDefinition);

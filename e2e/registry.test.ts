@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { DockerEngine, withoutDockerEngine } from './support/docker-engine.ts';
+import { withoutKubectl } from './support/kubectl.ts';
+import { startPlatform, type TestPlatform } from './support/platform.ts';
+import { findProgram, mustRun, until } from './support/run.ts';
+import { loadTestImage, withoutTestImage } from './support/test-image.ts';
+
+const without = (program: string) => (findProgram(program) === undefined ? `${program} is not installed` : false);
+
+describe('the registry and the tools people push with', { skip: withoutKubectl || withoutTestImage }, () => {
+  let platform: TestPlatform;
+  let registry: string;
+  let base: string;
+
+  before(async () => {
+    platform = await startPlatform();
+    registry = `localhost:${platform.port('registry')}`;
+    base = await loadTestImage(platform);
+    await platform.dormouse(['image', 'tag', base, `${registry}/tools/base:1`]);
+  });
+  after(() => platform?.[Symbol.asyncDispose]());
+
+  it(
+    'docker pulls, builds on it, pushes; a pod runs what was pushed; docker pulls the same again',
+    { skip: withoutDockerEngine() },
+    async () => {
+      await using docker = await DockerEngine.start();
+      await docker.run(['pull', '--quiet', `${registry}/tools/base:1`]);
+      const context = join(platform.dataDir, 'docker-context');
+      await mkdir(context);
+      await writeFile(join(context, 'greeting'), 'built by docker\n');
+      await writeFile(join(context, 'Dockerfile'), `FROM ${registry}/tools/base:1\nCOPY greeting /greeting\nCMD ["cat", "/greeting"]\n`);
+      const image = `${registry}/tools/greeter:1`;
+      await docker.run(['build', '--quiet', '--tag', image, context]);
+      const pushed = await docker.run(['push', image]);
+      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1];
+      assert.ok(digest, pushed);
+      assert.equal(await outputOf('greeter', image), 'built by docker\n');
+      assert.match(
+        await platform.kubectl(['get', 'pod', 'greeter', '-o', 'jsonpath={.status.containerStatuses[0].imageID}']),
+        new RegExp(digest),
+      );
+      await docker.run(['rmi', image]);
+      assert.match(await docker.run(['pull', image]), new RegExp(`Digest: ${digest}`));
+    },
+  );
+
+  it('skopeo copies out and in', { skip: without('skopeo') }, async () => {
+    const directory = join(platform.dataDir, 'copied');
+    await mustRun('skopeo', ['copy', '--src-tls-verify=false', `docker://${registry}/tools/base:1`, `oci:${directory}:base`]);
+    await mustRun('skopeo', ['copy', '--dest-tls-verify=false', `oci:${directory}:base`, `docker://${registry}/tools/copied:1`]);
+    assert.equal(await outputOf('copied', `${registry}/tools/copied:1`, ['echo', 'copied']), 'copied\n');
+  });
+
+  it('buildah commits and pushes', { skip: without('buildah') }, async () => {
+    const storage = [
+      `--root=${join(platform.dataDir, 'buildah')}`,
+      `--runroot=${join(platform.dataDir, 'buildah-run')}`,
+      '--storage-driver=vfs',
+    ];
+    const buildah = (...args: string[]) => mustRun('buildah', [...storage, ...args]);
+    const container = (await buildah('from', '--quiet', '--tls-verify=false', `${registry}/tools/base:1`)).trim();
+    await buildah('config', '--cmd', '["echo", "built by buildah"]', container);
+    const image = `${registry}/tools/buildah:1`;
+    await buildah('commit', '--quiet', container, image);
+    await buildah('push', '--quiet', '--tls-verify=false', image);
+    assert.equal(await outputOf('buildah', image), 'built by buildah\n');
+  });
+
+  /** What the image prints when it is run as a pod. */
+  async function outputOf(name: string, image: string, command?: readonly string[]): Promise<string> {
+    const container = { name: 'main', image, ...(command === undefined ? {} : { command }) };
+    await platform.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { restartPolicy: 'Never', containers: [container] } });
+    const phase = ['get', 'pod', name, '-o', 'jsonpath={.status.phase}'];
+    await until(`pod ${name} to end well`, async () => ((await platform.kubectl(phase)) === 'Succeeded' ? true : undefined));
+    return platform.kubectl(['logs', name]);
+  }
+});

@@ -57,6 +57,10 @@ function describeServices(options: PlatformOptions): void {
     assert.equal(await eventually(`http://${address}:8081/`), greeting);
   });
 
+  it('a host port answers at 127.0.0.1', async () => {
+    assert.equal(await eventually('http://127.0.0.1:29081/'), greeting);
+  });
+
   it('pods reach it by name', async () => assert.equal(await fromPod('http://web:8081/'), greeting));
 
   const elsewhere = options.user === undefined ? false : 'cluster IPs are inside the ordinary user’s network namespace';
@@ -155,7 +159,7 @@ function manifests(image: string): object[] {
             name: 'main',
             image,
             command: ['sh', '-c', www],
-            ports: [{ containerPort: 8080 }],
+            ports: [{ containerPort: 8080, hostPort: 29081 }],
             readinessProbe: { tcpSocket: { port: 8080 } },
           },
         ],

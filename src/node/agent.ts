@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { nodes, type Taint } from '#apis/core/v1/node.ts';
-import { pods } from '#apis/core/v1/pod.ts';
+import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { clusterDomain } from '#apis/dormouse/names.ts';
@@ -110,7 +110,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     const shared = { client, provider, pods: podInformer, clock, logger };
     const server = stack.use(await startKubeletServer({ ...shared, settings: options.kubeletServer, nodeName, metrics: options.metrics }));
     await informers.start(agentSignal);
-    const network = { services: serviceInformer, endpointSlices: sliceInformer, clock, logger };
+    const network = { services: serviceInformer, endpointSlices: sliceInformer, pods: podInformer, clock, logger };
     const networkServices = await startNetworkServices(options, network, hostDns, remarks);
     for (const service of networkServices.started) stack.use(service);
     const controller = stack.use(new PodController({ ...shared, events }));
@@ -164,7 +164,7 @@ function nodeSettings(
 /** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
 async function startNetworkServices(
   { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map() }: NodeAgentOptions,
-  inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; clock: Clock; logger: Logger },
+  inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; pods: Informer<Pod>; clock: Clock; logger: Logger },
   hostDns: DnsSettings,
   remarks: string[],
 ): Promise<{ started: readonly AsyncDisposable[]; servesServices: boolean }> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { renderRules } from '#node/services/nft-rules.ts';
@@ -12,8 +13,8 @@ const slice = (endpoints: EndpointSlice['endpoints'], namespace = 'a'): Endpoint
   endpoints: endpoints ?? [],
 });
 const place = { table: 'dormouse-x', podCidr: '10.88.0.0/16', bridge: 'dm0', listen: '127.0.0.1', hostServices: new Map<string, string>() };
-const render = (services: Service[], slices: EndpointSlice[], changes: Partial<typeof place> = {}) =>
-  renderRules({ ...place, ...changes, services, slices });
+const render = (services: Service[], slices: EndpointSlice[], changes: Partial<typeof place & { pods: Pod[] }> = {}) =>
+  renderRules({ ...place, pods: [], ...changes, services, slices });
 const chain = (rules: string, name: string) =>
   new RegExp(`chain ${name} \\{\\n([^]*?)\\n? {2}\\}`).exec(rules)?.[1]?.replaceAll(/^ +/gm, '') ?? '';
 
@@ -52,6 +53,24 @@ describe('service rules', () => {
     const to = ['10.96.0.7', '192.0.2.4', '127.96.0.7'].map((ip) => `ip daddr ${ip} tcp dport 80 dnat to 10.88.0.2:8080`);
     assert.equal(chain(rules, 'services'), to.join('\n'));
     assert.equal(chain(rules, 'node_ports'), 'tcp dport 30080 dnat to 10.88.0.2:8080');
+  });
+
+  it('lead host ports to the running pods of the node', () => {
+    const ports = [
+      { containerPort: 80, hostPort: 8080 },
+      { containerPort: 53, hostPort: 5353, protocol: 'UDP', hostIP: '192.0.2.4' },
+    ];
+    const pod = (name: string, phase: string, more: object = {}) =>
+      ({
+        metadata: { namespace: 'a', name },
+        spec: { containers: [{ name: 'c', ports }], ...more },
+        status: { phase, podIP: '10.88.0.9' },
+      }) as Pod;
+    const rules = render([], [], { pods: [pod('p', 'Running'), pod('ended', 'Succeeded'), pod('host', 'Running', { hostNetwork: true })] });
+    assert.deepEqual(chain(rules, 'node_ports').split('\n'), [
+      'tcp dport 8080 dnat to 10.88.0.9:80',
+      'ip daddr 192.0.2.4 udp dport 5353 dnat to 10.88.0.9:53',
+    ]);
   });
 
   it('let other machines in only where the platform listens for them', () => {

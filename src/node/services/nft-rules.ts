@@ -1,6 +1,14 @@
+import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { isWildcard, serviceFronts, type HostServices, type ServiceFront, type Target } from '#node/services/service-fronts.ts';
+import {
+  hostPortFronts,
+  isWildcard,
+  serviceFronts,
+  type HostServices,
+  type ServiceFront,
+  type Target,
+} from '#node/services/service-fronts.ts';
 
 export interface RuleInput {
   readonly table: string;
@@ -12,6 +20,8 @@ export interface RuleInput {
   readonly hostServices: HostServices;
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
+  /** Pods of this node, for their host ports. */
+  readonly pods: readonly Pod[];
 }
 
 /**
@@ -20,7 +30,7 @@ export interface RuleInput {
  * this machine reach a node port at each of its addresses, also at 127.0.0.1; others only where `listen` lets them. Pure: the same input
  * gives the same text.
  */
-export function renderRules({ table, podCidr, bridge, listen, hostServices, services, slices }: RuleInput): string {
+export function renderRules({ table, podCidr, bridge, listen, hostServices, services, slices, pods }: RuleInput): string {
   const fronts = serviceFronts(services, slices, hostServices);
   const onHost = fronts.filter((front) => front.onHost);
   const inPods = fronts.filter((front) => !front.onHost);
@@ -30,7 +40,7 @@ export function renderRules({ table, podCidr, bridge, listen, hostServices, serv
 delete table ip ${table}
 table ip ${table} {
 ${chain('services', inPods.filter(hasTargets).flatMap(byAddress))}
-${chain('node_ports', inPods.filter(hasTargets).flatMap(byNodePort))}
+${chain('node_ports', [...hostPortFronts(pods), ...inPods.filter(hasTargets)].flatMap(byNodePort))}
 ${chain('host_services', onHost.flatMap(byAddress))}
 ${chain('host_node_ports', onHost.flatMap(byNodePort))}
 ${chain('host_node_ports_outside', isWildcard(listen) ? onHost.flatMap(redirected) : onHost.flatMap(byNodePort))}
@@ -81,8 +91,9 @@ function byAddress({ addresses, protocol, port, targets }: ServiceFront): readon
   return addresses.map((address) => `ip daddr ${address} ${protocol} dport ${port} ${dnat(targets)}`);
 }
 
-function byNodePort({ protocol, nodePort, targets }: ServiceFront): readonly string[] {
-  return nodePort === 0 ? [] : [`${protocol} dport ${nodePort} ${dnat(targets)}`];
+function byNodePort({ protocol, nodePort, nodeAddress, targets }: ServiceFront): readonly string[] {
+  const at = nodeAddress === undefined ? '' : `ip daddr ${nodeAddress} `;
+  return nodePort === 0 ? [] : [`${at}${protocol} dport ${nodePort} ${dnat(targets)}`];
 }
 
 function redirected({ protocol, nodePort, targets }: ServiceFront): readonly string[] {

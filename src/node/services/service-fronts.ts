@@ -1,6 +1,7 @@
+import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service, ServicePort } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { objectKey } from '#apis/meta/object.ts';
+import { objectKey, type KubeObject } from '#apis/meta/object.ts';
 
 /** Services that stand for a process of this machine, by `namespace/name`: the address it listens on. Their targetPorts are its ports. */
 export type HostServices = ReadonlyMap<string, string>;
@@ -20,6 +21,8 @@ export interface ServiceFront {
   readonly port: number;
   /** 0: none. */
   readonly nodePort: number;
+  /** The node port answers only at this address of the machine. */
+  readonly nodeAddress?: string;
   readonly targets: readonly Target[];
   /** The targets are processes of this machine, on its own addresses. */
   readonly onHost: boolean;
@@ -38,6 +41,28 @@ export function serviceFronts(services: readonly Service[], slices: readonly End
       if (protocol !== 'tcp' && protocol !== 'udp') continue;
       const targets = hostAddress === undefined ? targetsOf(own, port.name ?? '', port.protocol ?? 'TCP') : hostTarget(hostAddress, port);
       fronts.push({ protocol, addresses, port: port.port, nodePort: port.nodePort ?? 0, targets, onHost: hostAddress !== undefined });
+    }
+  }
+  return fronts;
+}
+
+export function hasHostPort({ spec }: Pod): boolean {
+  return (spec?.containers ?? []).some(({ ports = [] }) => ports.some(({ hostPort = 0 }) => hostPort > 0));
+}
+
+/** The host ports of running pods that have an address of their own, as fronts that have nothing but a node port. */
+export function hostPortFronts(pods: readonly Pod[]): ServiceFront[] {
+  const fronts: ServiceFront[] = [];
+  for (const { metadata, spec, status } of pods.toSorted(byName)) {
+    const ip = status?.podIP ?? '';
+    if (spec?.hostNetwork === true || status?.phase !== 'Running' || !isIPv4(ip)) continue;
+    for (const port of (spec?.containers ?? []).flatMap(({ ports = [] }) => ports)) {
+      const { hostPort = 0, hostIP = '', containerPort } = port;
+      const protocol = (port.protocol ?? 'TCP').toLowerCase();
+      if (hostPort === 0 || (protocol !== 'tcp' && protocol !== 'udp')) continue;
+      const target = { ip, port: containerPort, ...(metadata.name === undefined ? {} : { pod: metadata.name }) };
+      const address = isIPv4(hostIP) && !isWildcard(hostIP) ? { nodeAddress: hostIP } : {};
+      fronts.push({ protocol, addresses: [], port: 0, nodePort: hostPort, ...address, targets: [target], onHost: false });
     }
   }
   return fronts;
@@ -86,6 +111,6 @@ function isIPv4(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text);
 }
 
-function byName(a: Service, b: Service): number {
+function byName(a: KubeObject, b: KubeObject): number {
   return objectKey(a) < objectKey(b) ? -1 : 1;
 }

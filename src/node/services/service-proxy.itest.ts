@@ -42,6 +42,7 @@ describe('nft', { skip: canUseNft ? false : 'needs root and nft' }, () => {
       hostServices: new Map([['a/gateway', '0.0.0.0']]),
       services,
       slices,
+      pods: [],
     });
     const result = spawnSync('nft', ['-c', '-f', '-'], { input: script, encoding: 'utf8' });
     assert.equal(result.status, 0, result.stderr);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { Engine } from '#apis/runtime/engine.ts';
@@ -8,13 +9,15 @@ import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { renderRules } from '#node/services/nft-rules.ts';
-import type { HostServices } from '#node/services/service-fronts.ts';
+import { hasHostPort, type HostServices } from '#node/services/service-fronts.ts';
 
 type PodNetwork = NonNullable<Engine['capabilities']['podNetwork']>;
 
 export interface ServiceProxyOptions {
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
+  /** Those of this node. */
+  readonly pods: Informer<Pod>;
   /** Name of the nft table; carries the platform's id, so that two platforms do not meet. */
   readonly table: string;
   readonly podNetwork: PodNetwork;
@@ -62,17 +65,18 @@ class NftServiceProxy implements AsyncDisposable {
   }
 
   async apply(): Promise<void> {
-    const { services, endpointSlices, table, podNetwork, listen, hostServices } = this.#options;
+    const { services, endpointSlices, pods, table, podNetwork, listen, hostServices } = this.#options;
     const network = { podCidr: podNetwork.cidr, bridge: podNetwork.interfaceName, listen, hostServices };
-    const rules = renderRules({ table, ...network, services: services.list(), slices: endpointSlices.list() });
+    const rules = renderRules({ table, ...network, services: services.list(), slices: endpointSlices.list(), pods: pods.list() });
     if (rules === this.#applied) return;
     await nft(rules);
     this.#applied = rules;
   }
 
   follow(): void {
-    const { services, endpointSlices } = this.#options;
+    const { services, endpointSlices, pods } = this.#options;
     this.#stop = [services.on(() => this.#schedule(batchMs)), endpointSlices.on(() => this.#schedule(batchMs))];
+    this.#stop.push(pods.on(({ object }) => hasHostPort(object) && this.#schedule(batchMs)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,7 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
-import { serviceFronts, type HostServices, type Target } from '#node/services/service-fronts.ts';
+import { hasHostPort, hostPortFronts, serviceFronts, type HostServices, type Target } from '#node/services/service-fronts.ts';
 
 export interface ServiceRelayOptions {
   readonly services: Informer<Service>;
@@ -57,6 +57,7 @@ class ServiceRelay implements AsyncDisposable {
   constructor(options: ServiceRelayOptions) {
     this.#options = options;
     this.#stop = [options.services.on(() => this.#schedule()), options.endpointSlices.on(() => this.#schedule())];
+    this.#stop.push(options.pods.on(({ object }) => hasHostPort(object) && this.#schedule()));
     this.#schedule();
   }
 
@@ -85,7 +86,7 @@ class ServiceRelay implements AsyncDisposable {
 
   /** `host:port` → what answers there. */
   #wanted(): Map<string, { host: string; port: number; targets: readonly Target[]; namespace: string }> {
-    const { services, endpointSlices, hostServices, listen } = this.#options;
+    const { services, endpointSlices, pods, hostServices, listen } = this.#options;
     const wanted = new Map<string, { host: string; port: number; targets: readonly Target[]; namespace: string }>();
     for (const service of services.list()) {
       const namespace = service.metadata.namespace ?? '';
@@ -95,6 +96,12 @@ class ServiceRelay implements AsyncDisposable {
         const places = own.map((host) => ({ host, port: front.port }));
         if (front.nodePort !== 0) places.push({ host: listen, port: front.nodePort });
         for (const place of places) wanted.set(`${place.host}:${place.port}`, { ...place, targets: front.targets, namespace });
+      }
+    }
+    for (const pod of pods.list().filter(hasHostPort)) {
+      const namespace = pod.metadata.namespace ?? '';
+      for (const { protocol, nodePort: port, nodeAddress: host = listen, targets } of hostPortFronts([pod])) {
+        if (protocol === 'tcp') wanted.set(`${host}:${port}`, { host, port, targets, namespace });
       }
     }
     return wanted;

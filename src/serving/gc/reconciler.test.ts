@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configMaps } from '#apis/core/v1/config-map.ts';
 import { annotations, labels } from '#apis/serving/names.ts';
+import { revisions } from '#apis/serving/v1/kinds.ts';
 import type { Revision } from '#apis/serving/v1/schemas.ts';
-import { reconcileOnce } from '#controller/testing.ts';
+import { reconcileOnce, startRig } from '#controller/testing.ts';
 import { FakeClock } from '#core/clock.ts';
 import { gcController } from '#serving/gc/reconciler.ts';
 import { aConfiguration, aRevision, make, status } from '#serving/testing.ts';
@@ -62,6 +63,23 @@ describe('revision gc controller', () => {
       revision(9, 9),
     ];
     assert.deepEqual(await collected(keepNone, ...kept), []);
+  });
+
+  test('a revision that loses its route is collected at once', async () => {
+    const data = { ...keepNone, 'max-non-active-revisions': '0' };
+    const map = make(configMaps, 'config-gc', { metadata: { namespace: 'knative-serving' }, data });
+    const active = revision(1, 0, { state: 'active' });
+    await using rig = await startRig([gcController], [map, configuration, active, revision(9, 0)], new FakeClock(nowMs));
+    await rig.settle();
+    assert.ok(rig.cluster.find(revisions, 'n', 's-00001'));
+    rig.cluster.change(
+      revisions,
+      'n',
+      's-00001',
+      ({ metadata }) => (metadata.labels = { ...metadata.labels, [labels.routingState]: 'reserve' }),
+    );
+    await rig.settle();
+    assert.equal(rig.cluster.find(revisions, 'n', 's-00001'), undefined);
   });
 
   test('with both ages switched off nothing grows too old', async () => {

@@ -4,7 +4,7 @@ import type { GcConfig } from '#apis/serving/config/tables.ts';
 import type { Configuration, Revision } from '#apis/serving/v1/schemas.ts';
 import { isReason } from '#apis/meta/status.ts';
 import { done, requeue, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 
 const hourMs = 3_600_000;
@@ -15,6 +15,8 @@ export const gcController: ControllerModule<Configuration> = {
   setup(context, enqueue) {
     const informer = context.informers.of(revisions);
     indexByOwner(informer);
+    // A revision that loses its route may be one too many at once.
+    enqueueOwner(informer, configurations, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-gc'], () => enqueue.all());
     return {

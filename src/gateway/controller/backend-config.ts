@@ -1,6 +1,14 @@
 import { parseDial } from '#apis/dormouse/dial.ts';
 import { dialAnnotation, freezeAnnotation } from '#apis/dormouse/names.ts';
-import { revisionLabel, type EndpointSlice, type Pod, type Revision, type Service } from '#gateway/controller/kinds.ts';
+import {
+  configurationLabel,
+  revisionLabel,
+  serviceLabel,
+  type EndpointSlice,
+  type Pod,
+  type Revision,
+  type Service,
+} from '#gateway/controller/kinds.ts';
 import type { ServiceRef } from '#gateway/controller/ingress-rules.ts';
 import type { BackendConfig, PodConfig } from '#gateway/routes/route-config.ts';
 
@@ -93,7 +101,7 @@ export function isServing(pod: Pod): boolean {
 }
 
 function owners(revision: Revision | undefined): Pick<BackendConfig, 'service' | 'configuration'> {
-  const { 'serving.knative.dev/service': service, 'serving.knative.dev/configuration': configuration } = revision?.metadata.labels ?? {};
+  const { [serviceLabel]: service, [configurationLabel]: configuration } = revision?.metadata.labels ?? {};
   return { ...(service === undefined ? {} : { service }), ...(configuration === undefined ? {} : { configuration }) };
 }
 

@@ -34,10 +34,14 @@ describe('what the gateway keeps', () => {
     });
   });
 
-  it('of a Revision: its limits', () => {
-    const revision = { metadata, spec: { containerConcurrency: 2, timeoutSeconds: 30, containers: [{ image: 'i' }] } };
+  it('of a Revision: its limits and what it belongs to', () => {
+    const owners = { 'serving.knative.dev/service': 'web', 'serving.knative.dev/configuration': 'web' };
+    const revision = {
+      metadata: { ...metadata, labels: { app: 'web', ...owners } },
+      spec: { containerConcurrency: 2, timeoutSeconds: 30, containers: [{ image: 'i' }] },
+    };
     assert.deepEqual(keptByGateway(revision as never, revisions), {
-      metadata: slim,
+      metadata: { ...slim, labels: owners },
       spec: { containerConcurrency: 2, timeoutSeconds: 30 },
     });
   });

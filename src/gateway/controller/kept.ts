@@ -1,6 +1,14 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import { revisionLabel, serviceNameLabel, type EndpointSlice, type Revision, type Service } from '#gateway/controller/kinds.ts';
+import {
+  configurationLabel,
+  revisionLabel,
+  serviceLabel,
+  serviceNameLabel,
+  type EndpointSlice,
+  type Revision,
+  type Service,
+} from '#gateway/controller/kinds.ts';
 
 type Metadata = KubeObject['metadata'];
 
@@ -34,13 +42,13 @@ function slimSlice({ metadata, ports, endpoints }: EndpointSlice): KubeObject {
 function slimRevision({ metadata, spec }: Revision): KubeObject {
   const { containerConcurrency, timeoutSeconds, responseStartTimeoutSeconds, idleTimeoutSeconds } = spec ?? {};
   const limits = withoutUndefined({ containerConcurrency, timeoutSeconds, responseStartTimeoutSeconds, idleTimeoutSeconds });
-  return { metadata: slimMetadata(metadata), spec: limits } as KubeObject;
+  return { metadata: slimMetadata(metadata, serviceLabel, configurationLabel), spec: limits } as KubeObject;
 }
 
-function slimMetadata({ name, namespace, uid, resourceVersion, labels }: Metadata, label?: string): Metadata {
-  const value = label === undefined ? undefined : labels?.[label];
-  const kept = label === undefined || value === undefined ? undefined : { [label]: value };
-  return withoutUndefined({ name, namespace, uid, resourceVersion, labels: kept }) as Metadata;
+function slimMetadata({ name, namespace, uid, resourceVersion, labels }: Metadata, ...wanted: readonly string[]): Metadata {
+  const kept = withoutUndefined(Object.fromEntries(wanted.map((label) => [label, labels?.[label]])));
+  const some = Object.keys(kept).length === 0 ? undefined : kept;
+  return withoutUndefined({ name, namespace, uid, resourceVersion, labels: some }) as Metadata;
 }
 
 function withoutUndefined(object: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -36,6 +36,8 @@ export const endpointSlices: Resource<EndpointSlice> = {
 };
 
 export const revisionLabel = 'serving.knative.dev/revision';
+export const serviceLabel = 'serving.knative.dev/service';
+export const configurationLabel = 'serving.knative.dev/configuration';
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
 export type { EndpointSlice, Ingress, Pod, Revision, Secret, Service };

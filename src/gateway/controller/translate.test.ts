@@ -110,10 +110,11 @@ describe('backends from Services', () => {
     assert.equal(backendKey(labelled, { namespace: 'ns', name: 'svc-private', port: '81' }), 'revision/ns/rev');
     assert.equal(backendKey(service([]), { namespace: 'ns', name: 'svc', port: '80' }), 'service/ns/svc:80');
     const revision = {
-      metadata: {},
+      metadata: { labels: { 'serving.knative.dev/service': 'svc', 'serving.knative.dev/configuration': 'cfg' } },
       spec: { containerConcurrency: 7, timeoutSeconds: 20, responseStartTimeoutSeconds: 5, idleTimeoutSeconds: 3 },
     };
     const config = backendConfig('k', sources({ service: labelled, revision: revision as never }));
+    assert.deepEqual([config.service, config.configuration], ['svc', 'cfg']);
     assert.deepEqual(
       [config.name, config.isRevision, config.containerConcurrency, config.timeoutMs, config.responseStartTimeoutMs, config.idleTimeoutMs],
       ['rev', true, 7, 20_000, 5000, 3000],

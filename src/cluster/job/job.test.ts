@@ -40,10 +40,10 @@ const holding = (rig: Rig): string[] =>
   (statusOf(rig)?.conditions ?? []).filter(({ status }) => status === 'True').map(({ type, reason }) => `${type} ${reason}`);
 
 /** What the node agent would report. */
-async function end(rig: Rig, pod: Pod | undefined, phase: 'Succeeded' | 'Failed'): Promise<void> {
+async function end(rig: Rig, pod: Pod | undefined, phase: 'Succeeded' | 'Failed', exitCode = 0, conditions: object[] = []): Promise<void> {
   const finishedAt = new Date(rig.clock.now()).toISOString();
   rig.cluster.change(pods, 'n', pod?.metadata.name ?? '', (object) => {
-    object.status = { phase, containerStatuses: [{ name: 'main', state: { terminated: { exitCode: 0, finishedAt } } }] } as never;
+    object.status = { phase, conditions, containerStatuses: [{ name: 'main', state: { terminated: { exitCode, finishedAt } } }] } as never;
   });
   await rig.settle();
 }
@@ -85,6 +85,53 @@ describe('job controller', () => {
     assert.deepEqual(holding(rig), ['FailureTarget BackoffLimitExceeded', 'Failed BackoffLimitExceeded']);
     assert.deepEqual([statusOf(rig)?.failed, statusOf(rig)?.completionTime], [2, undefined]);
     assert.equal(rig.events.includes('Warning BackoffLimitExceeded Job has reached the specified backoff limit'), true);
+  });
+
+  const podFailurePolicy = {
+    rules: [
+      { action: 'Ignore' as const, onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+      { action: 'FailJob' as const, onExitCodes: { containerName: 'main', operator: 'In' as const, values: [42] } },
+    ],
+  };
+
+  test('a failure that its policy ignores does not count and is made good at once', async () => {
+    await using rig = await rigWith({ backoffLimit: 0, podFailurePolicy });
+    await end(rig, running(rig)[0], 'Failed', 143, [{ type: 'DisruptionTarget', status: 'True' }]);
+    assert.equal(running(rig).length, 1);
+    assert.deepEqual([statusOf(rig)?.failed ?? 0, holding(rig)], [0, []]);
+    await end(rig, running(rig)[0], 'Succeeded');
+    assert.equal(holding(rig).at(-1), 'Complete CompletionsReached');
+    assert.deepEqual(
+      rig.cluster.all(pods).map(({ metadata }) => metadata.finalizers?.length ?? 0),
+      [0, 0],
+    );
+  });
+
+  test('a failure that its policy calls fatal ends it, and the other pods', async () => {
+    await using rig = await rigWith({ completions: 2, parallelism: 2, podFailurePolicy });
+    const [pod] = running(rig);
+    await end(rig, pod, 'Failed', 42);
+    assert.deepEqual(running(rig), []);
+    assert.deepEqual(holding(rig), ['FailureTarget PodFailurePolicy', 'Failed PodFailurePolicy']);
+    const message = `Container main for pod n/${pod?.metadata.name} failed with exit code 42 matching FailJob rule at index 1`;
+    assert.equal(statusOf(rig)?.conditions?.at(-1)?.message, message);
+  });
+
+  test('a failure that no rule of its policy matches counts', async () => {
+    await using rig = await rigWith({ backoffLimit: 0, podFailurePolicy });
+    await end(rig, running(rig)[0], 'Failed', 1);
+    assert.equal(holding(rig).at(-1), 'Failed BackoffLimitExceeded');
+  });
+
+  test('is complete as soon as a rule of its success policy is met', async () => {
+    const successPolicy = { rules: [{ succeededIndexes: '1-2', succeededCount: 1 }] };
+    await using rig = await rigWith({ completionMode: 'Indexed', completions: 3, parallelism: 3, successPolicy });
+    await end(rig, running(rig)[0], 'Succeeded');
+    assert.deepEqual(holding(rig), []);
+    await end(rig, running(rig)[0], 'Succeeded');
+    assert.deepEqual(running(rig), []);
+    assert.deepEqual(holding(rig), ['SuccessCriteriaMet SuccessPolicy', 'Complete SuccessPolicy']);
+    assert.equal(statusOf(rig)?.conditions?.at(-1)?.message, 'Matched rules at index 0');
   });
 
   test('stops its pods when the deadline is over', async () => {

@@ -2,6 +2,7 @@ import type { Job } from '#apis/batch/v1/job.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { isActive, isReady, isTerminating, restartsOf } from '#cluster/pod-state.ts';
 import { formatIndexes, parseIndexes } from '#cluster/job/indexes.ts';
+import { failureVerdict, isIgnored, metSuccessRule } from '#cluster/job/policies.ts';
 import { endedMs, hasFailed, hasSucceeded, indexOf, isTracked } from '#cluster/job/pods.ts';
 
 const firstBackoffMs = 10_000;
@@ -15,6 +16,8 @@ export interface Progress {
   readonly failed: number;
   /** Indexed jobs: indexes that have succeeded. */
   readonly completed: ReadonlySet<number>;
+  /** Why a pod's failure ends the job, where its failure policy says so. */
+  readonly fatal: string | undefined;
 }
 
 export interface Ending {
@@ -47,7 +50,7 @@ export function countPods(job: Job, pods: readonly Pod[], stored: Job['status'])
   for (const pod of pods) {
     const { uid = '' } = pod.metadata;
     if (!isTracked(pod)) continue;
-    if (noted.has(uid)) released.push(pod);
+    if (noted.has(uid) || isIgnored(job, pod)) released.push(pod);
     else if (hasSucceeded(pod)) kept.succeeded.push(uid);
     else if (hasFailed(job, pod)) kept.failed.push(uid);
   }
@@ -69,6 +72,7 @@ export function progressOf(job: Job, pods: readonly Pod[]): Progress {
     succeeded: (status.succeeded ?? 0) + (isIndexed(job) ? 0 : succeeded.length),
     failed: (status.failed ?? 0) + failed.length,
     completed: completedOf(job, pods),
+    fatal: pods.map((pod) => failureVerdict(job, pod)).find((verdict) => verdict?.action === 'FailJob')?.message,
   };
 }
 
@@ -90,6 +94,7 @@ export function endingOf(job: Job, progress: Progress, nowMs: number): Ending | 
   );
   if (target !== undefined)
     return { success: target.type === 'SuccessCriteriaMet', reason: target.reason ?? '', message: target.message ?? '' };
+  if (progress.fatal !== undefined) return { success: false, reason: 'PodFailurePolicy', message: progress.fatal };
   const { backoffLimit = 6, completions, template } = job.spec;
   const restarts = progress.active.reduce((sum, pod) => sum + restartsOf(pod), 0);
   const restarted = template.spec?.restartPolicy === 'OnFailure' && restarts > 0 && restarts >= backoffLimit;
@@ -99,6 +104,8 @@ export function endingOf(job: Job, progress: Progress, nowMs: number): Ending | 
   if (left !== undefined && left <= 0)
     return { success: false, reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' };
   if (job.spec.suspend === true) return undefined;
+  const rule = metSuccessRule(job, progress.completed);
+  if (rule !== undefined) return { success: true, reason: 'SuccessPolicy', message: `Matched rules at index ${rule}` };
   // Without a number of completions one success is the sign that the work is done; the other pods end by themselves.
   const complete = completions === undefined ? progress.succeeded > 0 && progress.active.length === 0 : progress.succeeded >= completions;
   return complete ? { success: true, reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' } : undefined;
@@ -124,7 +131,7 @@ export function wantedActive(job: Job, progress: Progress): number {
 export function backoffLeftMs(job: Job, pods: readonly Pod[], nowMs: number): number {
   const lastSuccess = Math.max(0, ...pods.filter(hasSucceeded).map(endedMs));
   const failures = pods
-    .filter((pod) => hasFailed(job, pod))
+    .filter((pod) => hasFailed(job, pod) && !isIgnored(job, pod))
     .map(endedMs)
     .filter((ms) => ms > lastSuccess);
   if (failures.length === 0) return 0;

@@ -2,6 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { withSystemDirectories } from '#core/system-path.ts';
 
 export interface Result {
   readonly code: number | null;
@@ -111,9 +112,9 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined> |
   }
 }
 
-/** The full path of a program on this machine, or undefined. */
+/** The full path of a program on this machine, looked for where the platform does, or undefined. */
 export function findProgram(name: string): string | undefined {
-  return (process.env['PATH'] ?? '')
+  return withSystemDirectories(process.env['PATH'])
     .split(delimiter)
     .map((directory) => join(directory, name))
     .find((file) => isExecutable(file));

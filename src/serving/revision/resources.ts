@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import type { PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import type { CachedImage } from '#apis/caching/v1alpha1/image.ts';
@@ -158,6 +159,7 @@ function makePodSpec(revision: Revision, spec: RevisionSpec, digests: ReadonlyMa
     ),
     ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(named) }),
     terminationGracePeriodSeconds: timeoutSeconds,
+    ...runtimeClass(revision, spec, config),
     ...(spec.affinity === undefined && config['default-affinity-type'] === 'prefer-spread-revision-over-nodes'
       ? { affinity: spread(revision) }
       : {}),
@@ -211,6 +213,17 @@ function podProbe(probe: Probe, port: number): Probe {
 
 function portOf(port: string | number | undefined, serving: number): string | number {
   return typeof port === 'string' || port === undefined || port === 0 ? serving : port;
+}
+
+/** The class whose selector matches the revision and says most (config-deployment), where the revision itself names none. */
+function runtimeClass(revision: Revision, spec: RevisionSpec, config: DeploymentConfig): { runtimeClassName?: string } {
+  if (spec.runtimeClassName !== undefined || config['runtime-class-name'].trim() === '') return {};
+  const classes = (parse(config['runtime-class-name']) ?? {}) as Record<string, { selector?: Record<string, string> } | null>;
+  const [best] = Object.entries(classes)
+    .map(([name, value]) => ({ name, selector: Object.entries(value?.selector ?? {}) }))
+    .filter(({ selector }) => selector.every(([key, value]) => revision.metadata.labels?.[key] === value))
+    .toSorted((a, b) => b.selector.length - a.selector.length || (a.name < b.name ? -1 : 1));
+  return best === undefined ? {} : { runtimeClassName: best.name };
 }
 
 /** Pods of one revision on different nodes, where there are several. */

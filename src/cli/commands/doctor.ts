@@ -126,7 +126,7 @@ function networkTools(): Finding {
   return {
     check,
     state: 'note',
-    detail: 'nft is missing: no cluster IPs, and no way out of pods; services and their URLs work',
+    detail: 'nft is missing: pods reach no service by its cluster IP or name, and no other network; services and their URLs work',
     remedy: 'apt-get install nftables',
   };
 }

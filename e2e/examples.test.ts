@@ -8,7 +8,7 @@ import { Client, credentials, status, type ServiceError, type StatusObject } fro
 import { WebSocket } from 'ws';
 import { buildAndPushPhp, withoutPhpImage } from './support/php-image.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
-import { mustRun } from './support/run.ts';
+import { mustRun, until } from './support/run.ts';
 
 /** Every example as its README says: built, its manifest deployed as it stands, and called. */
 
@@ -129,6 +129,18 @@ describe('the examples', () => {
       const head = await mustRun('curl', ['--silent', '--show-error', '-i', version, ...host, '-X', 'POST', url]);
       assert.match(head, /^HTTP\/(1\.1 200 OK|2 200 ?)\r\n[^]*grpc-status: 0/);
     }
+  });
+
+  test('the gateway writes a line for every request while Knative is configured so', async () => {
+    const template = '{{.Request.Proto}} {{.Request.URL.Path}} {{.Response.Code}} {{.Revision.Service}} {{.Revision.Name}}';
+    const data = { 'logging.enable-request-log': 'true', 'logging.request-log-template': template };
+    const patch = ['-n', 'knative-serving', 'patch', 'configmap', 'config-observability', '--type=merge', '-p'];
+    await platform.kubectl([...patch, JSON.stringify({ data })]);
+    await until('a line of the request log', async () => {
+      await curl('helloworld-nodejs', '/logged');
+      const log = await readFile(join(platform.dataDir, 'logs', 'gateway.log'), 'utf8');
+      return log.includes('HTTP/1.1 /logged 200 helloworld-nodejs helloworld-nodejs-00001\n') ? true : undefined;
+    });
   });
 
   test('sidecar: two containers share a volume', async () => {

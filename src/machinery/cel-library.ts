@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { addQuantities, compareQuantities, isQuantity, parseQuantity, subtractQuantities, type Quantity } from './quantity.ts';
-import { compiledPattern } from './validate.ts';
+import { compiledPattern } from './patterns.ts';
 
 /**
  * The functions Kubernetes adds to CEL (strings, lists, regex, URL, IP, CIDR, quantity, sets): signature and what it does.

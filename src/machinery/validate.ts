@@ -11,6 +11,7 @@ import {
 import type { Schema } from '#apis/schema.ts';
 import { isObject, jsonEqual, own, stableStringify, type JsonObject, type JsonValue } from './deep.ts';
 import { formatProblem } from './formats.ts';
+import { compiledPattern } from './patterns.ts';
 
 const maxErrors = 100;
 
@@ -91,28 +92,6 @@ function checkString(value: string, schema: Schema, path: string, errors: FieldE
     errors.push(fieldInvalid(path, value, `${body(path)} should match '${pattern}'`));
   if (format !== undefined && formatProblem(value, format))
     errors.push(fieldTypeInvalid(path, value, `${body(path)} must be of type ${format}: ${JSON.stringify(value)}`));
-}
-
-const patterns = new Map<string, RegExp | undefined>();
-const maxPatterns = 2000;
-
-/** A pattern as a regular expression, undefined where it is none; Go's `(?i)` prefix and `\z` are understood. */
-export function compiledPattern(pattern: string): RegExp | undefined {
-  if (patterns.has(pattern)) return patterns.get(pattern);
-  const [, flags = '', source = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(pattern) ?? [];
-  const translated = source.replaceAll('\\z', '$').replaceAll('\\A', '^').replaceAll('(?P<', '(?<');
-  const compiled = compile(translated, `${flags}u`) ?? compile(translated, flags);
-  if (patterns.size >= maxPatterns) patterns.clear();
-  patterns.set(pattern, compiled);
-  return compiled;
-}
-
-function compile(source: string, flags: string): RegExp | undefined {
-  try {
-    return new RegExp(source, flags);
-  } catch {
-    return undefined;
-  }
 }
 
 function checkNumber(value: number, schema: Schema, path: string, errors: FieldError[]): void {

@@ -1,6 +1,6 @@
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import type { Schema } from '#apis/schema.ts';
-import { compiledPattern } from '#machinery/validate.ts';
+import { compiledPattern } from '#machinery/patterns.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 const maxFindings = 50;

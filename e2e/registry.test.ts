@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DockerEngine, withoutDockerEngine } from './support/docker-engine.ts';
+import { GuardedRegistry, withoutGuardedRegistry } from './support/guarded-registry.ts';
 import { withoutKubectl } from './support/kubectl.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
 import { findProgram, mustRun, until } from './support/run.ts';
@@ -68,6 +69,32 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
     await buildah('commit', '--quiet', container, image);
     await buildah('push', '--quiet', '--tls-verify=false', image);
     assert.equal(await outputOf('buildah', image), 'built by buildah\n');
+  });
+
+  it('a pod pulls with its pull secret what is refused without', { skip: withoutGuardedRegistry() || without('skopeo') }, async () => {
+    await using guarded = await GuardedRegistry.start();
+    const { host, user, password } = guarded;
+    const image = `${host}/private/app:1`;
+    const credentials = [`--dest-creds=${user}:${password}`, '--src-tls-verify=false', '--dest-tls-verify=false'];
+    await mustRun('skopeo', ['copy', ...credentials, `docker://${registry}/tools/base:1`, `docker://${image}`]);
+    const container = { name: 'main', image, command: ['echo', 'let in'] };
+    const pod = (name: string, more: object = {}) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { restartPolicy: 'Never', containers: [container], ...more },
+    });
+    await platform.apply(pod('stranger'));
+    const refusal = /Failed to pull image .*pull access denied, repository does not exist or may require authorization/;
+    await until('the pull to be refused', async () => refusal.exec(await platform.kubectl(['describe', 'pod', 'stranger'])) ?? undefined);
+    const login = [`--docker-server=${host}`, `--docker-username=${user}`, `--docker-password=${password}`];
+    await platform.kubectl(['create', 'secret', 'docker-registry', 'login', ...login]);
+    await platform.apply(pod('guest', { imagePullSecrets: [{ name: 'login' }] }));
+    await until('the pod to end well', async () => {
+      const phase = await platform.kubectl(['get', 'pod', 'guest', '-o', 'jsonpath={.status.phase}']);
+      return phase === 'Succeeded' ? true : undefined;
+    });
+    assert.equal(await platform.kubectl(['logs', 'guest']), 'let in\n');
   });
 
   /** What the image prints when it is run as a pod. */

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { systemClock } from '#core/clock.ts';
+import { silentLogger } from '#core/logger.ts';
+import { type ImageStore, openImageStore } from '../image-store.ts';
+import { startRegistry } from './server.ts';
+
+const run = promisify(execFile);
+const root = mkdtempSync(join(tmpdir(), 'dormouse-engine-'));
+const signal = AbortSignal.timeout(120_000);
+const closing: (() => Promise<unknown>)[] = [];
+
+function missing(...programs: readonly string[]): string | false {
+  const absent = programs.find((name) => !['/usr/bin', '/usr/sbin', '/usr/local/bin', '/bin'].some((path) => existsSync(join(path, name))));
+  return absent === undefined ? false : `${absent} is not installed`;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function machine(name: string): Promise<{ store: ImageStore; host: string }> {
+  const port = await freePort();
+  const options = { rootless: process.getuid?.() !== 0, clock: systemClock, logger: silentLogger };
+  const store = await openImageStore({ ...options, directory: join(root, name), registryPorts: [port] });
+  const registry = await startRegistry({ ...options, store, host: '127.0.0.1', port, token: 'secret' });
+  closing.push(
+    () => registry[Symbol.asyncDispose](),
+    () => store[Symbol.asyncDispose](),
+  );
+  return { store, host: `localhost:${port}` };
+}
+
+/** A daemon that answers, or what it said before it died; it ends with the tests. */
+async function daemon(program: string, args: readonly string[], answers: () => Promise<unknown>): Promise<string | undefined> {
+  const log = join(root, `${program}.log`);
+  const file = openSync(log, 'a');
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', file, file] });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
+  closing.unshift(() => (child.kill('SIGTERM'), ended));
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline && child.exitCode === null && child.pid !== undefined;) {
+    if (
+      await answers().then(
+        () => true,
+        () => false,
+      )
+    )
+      return undefined;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return `${program} does not run here: ${readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? ''}`;
+}
+
+function context(): string {
+  const directory = join(root, 'context');
+  if (existsSync(directory)) return directory;
+  mkdirSync(directory);
+  copyFileSync('/bin/true', join(directory, 'program'));
+  chmodSync(join(directory, 'program'), 0o755);
+  writeFileSync(join(directory, 'Dockerfile'), 'FROM scratch\nCOPY program /bin/program\nCMD ["/bin/program"]\n');
+  return directory;
+}
+
+describe('other programs at the registry', () => {
+  after(async () => {
+    for (const close of closing) await close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  const withoutDocker = process.getuid?.() === 0 ? missing('dockerd', 'docker') : 'needs root';
+  it('docker builds, pushes and pulls', { skip: withoutDocker }, async (test) => {
+    const { store, host } = await machine('for-docker');
+    const socket = `unix://${join(root, 'docker.sock')}`;
+    const docker = (...args: readonly string[]) =>
+      run('docker', ['-H', socket, ...args], { env: { ...process.env, DOCKER_BUILDKIT: '0' } });
+    const directories = [
+      '--data-root',
+      join(root, 'docker/data'),
+      '--exec-root',
+      join(root, 'docker/exec'),
+      '-p',
+      join(root, 'docker/pid'),
+    ];
+    const network = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
+    const refusal = await daemon('dockerd', [...directories, ...network, '-H', socket], () => docker('version'));
+    if (refusal !== undefined) return test.skip(refusal);
+    const name = `${host}/team/app:1`;
+    await docker('build', '-q', '--network', 'none', '-t', name, context());
+    const pushed = /digest: (sha256:\w+)/.exec((await docker('push', name)).stdout)?.[1];
+    const image = await store.ensure(name, 'Always', [], signal);
+    assert.equal(image.digest, pushed);
+    assert.deepEqual(image.config.command, ['/bin/program']);
+    await docker('rmi', name);
+    assert.match((await docker('pull', name)).stdout, new RegExp(`Digest: ${pushed}`));
+    await docker('tag', name, `${host}/other/app:2`);
+    assert.match((await docker('push', `${host}/other/app:2`)).stdout, /Mounted from team\/app|Layer already exists/);
+    await assert.rejects(docker('pull', `${host}/team/app:nope`), /manifest unknown/);
+  });
+
+  it(
+    'buildah pushes; skopeo lists, inspects, copies zstd layers and deletes',
+    { skip: missing('skopeo') || missing('buildah') },
+    async () => {
+      const { store, host } = await machine('for-buildah');
+      const name = `localhost/dormouse-itest-${process.pid}:1`;
+      await run('buildah', ['bud', '--isolation', 'chroot', '-q', '-t', name, context()]);
+      try {
+        await run('buildah', ['push', '--tls-verify=false', name, `docker://${host}/team/app:1`]);
+      } finally {
+        await run('buildah', ['rmi', name]);
+      }
+      const layout = `oci:${join(root, 'zstd')}:z`;
+      await run('skopeo', ['copy', '--dest-compress-format', 'zstd', '--src-tls-verify=false', `docker://${host}/team/app:1`, layout]);
+      await run('skopeo', ['copy', '--dest-tls-verify=false', layout, `docker://${host}/team/app:z`]);
+      const plain = await store.ensure(`${host}/team/app:1`, 'Always', [], signal);
+      const compressed = await store.ensure(`${host}/team/app:z`, 'Always', [], signal);
+      assert.notEqual(compressed.digest, plain.digest);
+      assert.deepEqual(compressed.layers, plain.layers, 'equal content is unpacked once');
+      const tags = async () =>
+        JSON.parse((await run('skopeo', ['list-tags', '--tls-verify=false', `docker://${host}/team/app`])).stdout) as { Tags: string[] };
+      assert.deepEqual((await tags()).Tags, ['1', 'z']);
+      const inspected = await run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/team/app:1`]);
+      assert.equal((JSON.parse(inspected.stdout) as { Digest: string }).Digest, plain.digest);
+      await run('skopeo', ['delete', '--tls-verify=false', `docker://${host}/team/app:z`]);
+      assert.deepEqual((await tags()).Tags, ['1']);
+    },
+  );
+
+  it(
+    'pulls from a registry with passwords, and says when it is refused',
+    { skip: missing('docker-registry', 'htpasswd', 'skopeo', 'buildah') },
+    async (test) => {
+      const guarded = `localhost:${await freePort()}`;
+      const passwords = join(root, 'htpasswd');
+      await run('htpasswd', ['-Bbc', passwords, 'me', 'pw']);
+      const settings = {
+        version: 0.1,
+        storage: { filesystem: { rootdirectory: join(root, 'guarded') } },
+        http: { addr: guarded.replace('localhost', '127.0.0.1') },
+        auth: { htpasswd: { realm: 'test', path: passwords } },
+      };
+      writeFileSync(join(root, 'registry.yml'), JSON.stringify(settings));
+      const refusal = await daemon('docker-registry', ['serve', join(root, 'registry.yml')], () => fetch(`http://${guarded}/v2/`));
+      if (refusal !== undefined) return test.skip(refusal);
+      const credentials = [{ registry: guarded, username: 'me', password: 'pw' }];
+      const { store } = await machine('puller');
+      await assert.rejects(store.ensure(`${guarded}/team/app:1`, 'Always', [], signal), /pull access denied.*authorization failed/);
+      await assert.rejects(
+        store.ensure(`${guarded}/team/app:1`, 'Always', [{ ...credentials[0]!, password: 'no' }], signal),
+        /pull access denied.*authorization failed/,
+      );
+      await assert.rejects(store.ensure(`${guarded}/team/app:1`, 'Always', credentials, signal), /team\/app:1: not found/);
+      await run('skopeo', [
+        'copy',
+        '--dest-tls-verify=false',
+        '--dest-creds',
+        'me:pw',
+        `oci:${join(root, 'zstd')}:z`,
+        `docker://${guarded}/team/app:1`,
+      ]);
+      assert.equal((await store.ensure(`${guarded}/team/app:1`, 'Always', credentials, signal)).source, `registry ${guarded}`);
+    },
+  );
+});

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { ImageError } from '#apis/runtime/image-service.ts';
-import { systemClock } from '#core/clock.ts';
+import { FakeClock, systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { type ImageStore, openImageStore } from './image-store.ts';
 import type { ImageProgress } from './messages.ts';
@@ -212,6 +212,47 @@ describe('images', () => {
     assert.equal(existsSync(local.layers[0] ?? ''), false);
     await assert.rejects(images.remove('keep'), { name: 'UserError' });
     await assert.rejects(new ImageClient({ url, token: () => 'guess' }).list(), /token/);
+  });
+
+  it('on a full disk removes pulled images that nothing uses, oldest first, and keeps what was made here', async () => {
+    const origin = await machine();
+    let availableBytes = 30;
+    const clock = new FakeClock(Date.now());
+    const store = await openImageStore({
+      directory: join(root, 'full'),
+      rootless: true,
+      clock,
+      logger: silentLogger,
+      // Each name removed gives back two percent of this disk.
+      diskUsage: async () => ({ totalBytes: 100, availableBytes: availableBytes + 2 * (5 - [...store.repositories.allTags()].length) }),
+    });
+    const names: string[] = [];
+    for (const name of ['held', 'old', 'newer', 'newest']) {
+      const directory = project(`full-${name}`, { 'index.html': name });
+      const reference = `localhost:${origin.port}/full/${name}:1`;
+      await origin.images.build({ directory, tags: [reference] });
+      await store.pull(reference, [], signal);
+      names.push(reference);
+      await clock.advance(1000);
+    }
+    const digest = (name: string) => store.lookup(store.name(name))?.digest ?? '';
+    await store.hold(digest(names[0] ?? ''), 'pod');
+    await store.setTag('made-here:1', digest(names[1] ?? ''));
+    await clock.advance(600_000);
+    assert.equal([...store.repositories.allTags()].length, 5, 'there is room');
+    availableBytes = 14;
+    await clock.advance(60_000);
+    assert.deepEqual(await store.relieve(), names.slice(1, 4));
+    assert.deepEqual(
+      (await store.list()).map(({ origin, inUse }) => [origin, inUse]),
+      [
+        ['registry', true],
+        ['local', false],
+      ],
+    );
+    assert.equal((await store.ensure('made-here:1', 'Never', [], signal)).source, 'local store');
+    assert.deepEqual(await store.relieve(), [], 'there is room again');
+    await store[Symbol.asyncDispose]();
   });
 
   it('saves and loads archives without changing a digest; a broken one is refused', async () => {

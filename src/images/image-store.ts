@@ -13,11 +13,13 @@ import { isIndex } from './oci.ts';
 import { BlobStore } from './store/blob-store.ts';
 import { collect } from './store/collect.ts';
 import { completeImage, localImage, readManifest, unpackImage } from './store/content.ts';
+import { type DiskUsage, diskUsage, highThresholdPercent, lowThresholdPercent, minimumAgeMs, usedPercent } from './store/disk.ts';
 import { Holds } from './store/holds.ts';
 import { LayerStore } from './store/layer-store.ts';
 import { Repositories, type TagEntry } from './store/repositories.ts';
 
 const collectEveryMs = 3_600_000;
+const relieveEveryMs = 300_000;
 
 export interface ImageStoreOptions {
   /** Owned by this store alone: one process at a time. */
@@ -30,6 +32,8 @@ export interface ImageStoreOptions {
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Ports of the platform's own registry, now and before (names outlive a port): `localhost:<port>/x` names are in this store. */
   readonly registryPorts?: readonly [now: number, ...before: number[]];
+  /** How full the disk is; absent: what the file system of the directory says. */
+  readonly diskUsage?: () => Promise<DiskUsage>;
 }
 
 /** Opens the store, which is usable at once; throws when the directory is not a store. */
@@ -62,6 +66,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   #source: Promise<ImageSource> | undefined;
   #busy = 0;
   #stopCollecting = (): void => {};
+  #stopRelieving = (): void => {};
 
   constructor(options: ImageStoreOptions, parts: Parts) {
     this.#options = options;
@@ -71,6 +76,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     this.repositories = parts.repositories;
     this.#holds = parts.holds;
     this.#collectLater();
+    this.#relieveLater();
   }
 
   async ensure(
@@ -108,6 +114,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
   /** Every change is on disk when its promise resolves, so there is nothing left to write. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopCollecting();
+    this.#stopRelieving();
   }
 
   hold(digest: string, holder: string): Promise<void> {
@@ -208,7 +215,46 @@ export class ImageStore implements ImageService, AsyncDisposable {
     return { removedNames, ...(await collect({ store: this, held, before })) };
   }
 
-  /** What nothing has needed for an hour goes by itself; names never do. */
+  /**
+   * On a disk that is too full, removes pulled images that no container uses, the longest here first, until it is empty enough. What was
+   * made on this machine stays: no registry could give it back.
+   */
+  async relieve(): Promise<readonly string[]> {
+    const usage = this.#options.diskUsage ?? (() => diskUsage(this.directory));
+    if (usedPercent(await usage()) < highThresholdPercent) return [];
+    const removed: string[] = [];
+    const old = this.#options.clock.now() - minimumAgeMs;
+    const held = () => this.#holds.digests();
+    const candidates = [...this.repositories.allTags()]
+      .filter(({ origin, taggedAt }) => origin === 'registry' && taggedAt < old)
+      .sort((a, b) => a.taggedAt - b.taggedAt);
+    for (const { repository, tag, digest } of candidates) {
+      if (usedPercent(await usage()) <= lowThresholdPercent) break;
+      if (held().has(digest)) continue;
+      await this.repositories.removeTag(repository, tag);
+      removed.push(`${familiarRepository(repository, this.#options.registryPorts?.[0])}:${tag}`);
+      await collect({ store: this, held: held(), before: old });
+    }
+    const now = usedPercent(await usage());
+    const fields = { component: 'images', usedPercent: now, removed };
+    if (now >= highThresholdPercent) this.#options.logger.warn('disk is nearly full and no unused image is left to remove', fields);
+    else this.#options.logger.info('unused images were removed from a full disk', fields);
+    return removed;
+  }
+
+  #relieveLater(): void {
+    this.#stopRelieving = this.#options.clock.after(relieveEveryMs, () => {
+      this.relieve().then(
+        () => this.#relieveLater(),
+        (error: unknown) => {
+          this.#options.logger.warn('freeing the disk failed', { component: 'images', error });
+          this.#relieveLater();
+        },
+      );
+    });
+  }
+
+  /** What nothing has needed for an hour goes by itself; names only from a full disk. */
   #collectLater(): void {
     this.#stopCollecting = this.#options.clock.after(collectEveryMs, () => {
       const before = this.#options.clock.now() - collectEveryMs;

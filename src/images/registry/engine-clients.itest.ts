@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
@@ -16,7 +15,7 @@ import { startRegistry } from './server.ts';
 const run = promisify(execFile);
 const root = mkdtempSync(join(tmpdir(), 'dormouse-engine-'));
 const signal = AbortSignal.timeout(120_000);
-const closing: (() => Promise<unknown>)[] = [];
+const closing: AsyncDisposable[] = [];
 
 function missing(...programs: readonly string[]): string | false {
   const absent = programs.find((name) => !['/usr/bin', '/usr/sbin', '/usr/local/bin', '/bin'].some((path) => existsSync(join(path, name))));
@@ -36,10 +35,7 @@ async function machine(name: string): Promise<{ store: ImageStore; host: string 
   const options = { rootless: process.getuid?.() !== 0, clock: systemClock, logger: silentLogger };
   const store = await openImageStore({ ...options, directory: join(root, name), registryPorts: [port] });
   const registry = await startRegistry({ ...options, store, host: '127.0.0.1', port, token: 'secret' });
-  closing.push(
-    () => registry[Symbol.asyncDispose](),
-    () => store[Symbol.asyncDispose](),
-  );
+  closing.push(registry, store);
   return { store, host: `localhost:${port}` };
 }
 
@@ -49,7 +45,12 @@ async function daemon(program: string, args: readonly string[], answers: () => P
   const file = openSync(log, 'a');
   const child: ChildProcess = spawn(program, args, { stdio: ['ignore', file, file] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-  closing.unshift(() => (child.kill('SIGTERM'), ended));
+  closing.unshift({
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  });
   for (const deadline = Date.now() + 30_000; Date.now() < deadline && child.exitCode === null && child.pid !== undefined;) {
     if (
       await answers().then(
@@ -75,7 +76,7 @@ function context(): string {
 
 describe('other programs at the registry', () => {
   after(async () => {
-    for (const close of closing) await close();
+    for (const one of closing) await one[Symbol.asyncDispose]();
     rmSync(root, { recursive: true, force: true });
   });
 
@@ -154,11 +155,12 @@ describe('other programs at the registry', () => {
       writeFileSync(join(root, 'registry.yml'), JSON.stringify(settings));
       const refusal = await daemon('docker-registry', ['serve', join(root, 'registry.yml')], () => fetch(`http://${guarded}/v2/`));
       if (refusal !== undefined) return test.skip(refusal);
-      const credentials = [{ registry: guarded, username: 'me', password: 'pw' }];
+      const me = { registry: guarded, username: 'me', password: 'pw' };
+      const credentials = [me];
       const { store } = await machine('puller');
       await assert.rejects(store.ensure(`${guarded}/team/app:1`, 'Always', [], signal), /pull access denied.*authorization failed/);
       await assert.rejects(
-        store.ensure(`${guarded}/team/app:1`, 'Always', [{ ...credentials[0]!, password: 'no' }], signal),
+        store.ensure(`${guarded}/team/app:1`, 'Always', [{ ...me, password: 'no' }], signal),
         /pull access denied.*authorization failed/,
       );
       await assert.rejects(store.ensure(`${guarded}/team/app:1`, 'Always', credentials, signal), /team\/app:1: not found/);

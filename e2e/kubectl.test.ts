@@ -159,6 +159,18 @@ function appliesAndPatches(session: Session): void {
     assert.equal(await session.field('.data', 'cm', 'shop'), '{"replaced":"yes"}');
   });
 
+  it('applies what it printed: a list', async () => {
+    const items = ['a', 'b'].map((name) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `listed-${name}` }, data: { name } }));
+    assert.equal(
+      await session.feed({ apiVersion: 'v1', kind: 'List', items }, 'apply'),
+      'configmap/listed-a created\nconfigmap/listed-b created\n',
+    );
+    const printed = await session.ok('get', 'cm', 'listed-a', 'listed-b', '-o', 'yaml');
+    const { code, stdout, stderr } = await session.try(['apply', '-f', '-'], { input: printed });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^configmap\/listed-a \S+\nconfigmap\/listed-b \S+\n$/);
+  });
+
   it('refuses what is wrong, naming the field', async () => {
     const bad = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'bad' }, spec: { replica: 1 } };
     const { code, stderr } = await session.try(['apply', '-f', '-'], { input: JSON.stringify(bad) });
@@ -184,7 +196,10 @@ function speaksCustomResources(session: Session): void {
 
   it('works with Knative services', async () => {
     assert.match(await session.feed(service('hello'), 'apply'), /service\.serving\.knative\.dev\/hello created/);
-    assert.match(await session.feed(service('hello', { team: 'a' }), 'apply'), /hello configured/);
+    const again = await session.try(['apply', '-f', '-'], { input: JSON.stringify(service('hello', { team: 'a' })) });
+    assert.deepEqual([again.stdout, again.stderr], ['service.serving.knative.dev/hello configured\n', '']);
+    const strategic = await session.try(['patch', 'ksvc', 'hello', '-p', '{}']);
+    assert.match(strategic.stderr, /strategic-merge-patch\+json is not supported by serving\.knative\.dev\/v1, Kind=Service/);
     assert.match(await session.ok('get', 'ksvc'), /^NAME +URL +LATESTCREATED +LATESTREADY +READY +REASON\nhello /);
     assert.match(await session.ok('describe', 'ksvc', 'hello'), /Kind: +Service/);
     const edited = await session.try(['edit', 'ksvc', 'hello'], { env: { KUBE_EDITOR: `sed -i 's/team: a/team: b/'` } });

@@ -1,6 +1,7 @@
 import { apiError } from '#apiserver/errors.ts';
 import type { Discovery } from '#apiserver/discovery/discovery.ts';
 import type { OpenApi } from '#apiserver/openapi/openapi.ts';
+import { openApiVersion2 } from '#apiserver/openapi/version-2.ts';
 import type { ApiRequest, ApiResponse, RawRoute } from '#apiserver/request.ts';
 import { deepFreeze } from '#apiserver/cache/encoding.ts';
 
@@ -26,9 +27,10 @@ export class PathRoutes {
   /** OpenAPI and discovery, or 404. A trailing slash makes no difference. */
   answer(request: ApiRequest): ApiResponse {
     const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
-    const openApi = this.#openApi.answer(path);
+    const accept = request.headers['accept'];
+    const openApi = path === '/openapi/v2' ? openApiVersion2(accept) : this.#openApi.answer(path);
     if (openApi !== undefined) return openApi;
-    const document = this.#discovery.answer(path, request.headers['accept']);
+    const document = this.#discovery.answer(path, accept);
     if (document === undefined) throw apiError('pathNotFound');
     if (request.method !== 'GET' && request.method !== 'HEAD') throw apiError('methodNotAllowed');
     const object = deepFreeze(document.object);

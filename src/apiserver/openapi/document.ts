@@ -57,7 +57,7 @@ function addKind(
   const collection = `${root}${definition.namespaced ? '/namespaces/{namespace}' : ''}/${definition.plural}`;
   const list = addList(components, name, definition.listKind, identity, reference);
   const verbs = new Set<string>(verbsOf(definition));
-  const operations = new Operations(identity, reference, served.custom);
+  const operations = new Operations(identity, reference, patchTypesOf(served));
   const within = definition.namespaced ? [pathParameter('namespace')] : [];
   paths[collection] = {
     parameters: within,
@@ -102,12 +102,12 @@ function pathParameter(name: string): Operation {
 class Operations {
   readonly #identity: { readonly group: string; readonly version: string; readonly kind: string };
   readonly #reference: OpenApiSchema;
-  readonly #custom: boolean;
+  readonly #patchTypes: readonly string[];
 
-  constructor(identity: { group: string; version: string; kind: string }, reference: OpenApiSchema, custom: boolean) {
+  constructor(identity: { group: string; version: string; kind: string }, reference: OpenApiSchema, patchTypes: readonly string[]) {
     this.#identity = identity;
     this.#reference = reference;
-    this.#custom = custom;
+    this.#patchTypes = patchTypes;
   }
 
   read(action: string, answer: OpenApiSchema, parameters: readonly unknown[]): Operation {
@@ -120,7 +120,7 @@ class Operations {
 
   patch(): Operation {
     const parameters = [...writeParameters, text('force', 'Apply only: take over fields that others manage.')];
-    return this.#operation('patch', this.#reference, { parameters, requestBody: body(patchTypesOf(this.#custom), { type: 'object' }) });
+    return this.#operation('patch', this.#reference, { parameters, requestBody: body(this.#patchTypes, { type: 'object' }) });
   }
 
   remove(action: string): Operation {

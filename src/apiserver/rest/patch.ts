@@ -19,7 +19,7 @@ import { applyStrategicMergePatch } from '#machinery/strategic-merge.ts';
 /** Patches the object, or a stored subresource of it. Apply creates what is not there (201). */
 export async function patchObject(call: ResourceCall, part: Transition['part']): Promise<ApiResponse> {
   const type = contentTypeOf(call.request);
-  const accepted = patchTypesOf(call.served.custom);
+  const accepted = patchTypesOf(call.served);
   if (!accepted.includes(type)) throw apiError('unsupportedMediaType', accepted.join(', '));
   if (type === applyPatchType) return apply(call, part);
   const options = parseWriteOptions(call, 'PatchOptions');

@@ -89,7 +89,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     return this.busy(async () => {
       const entry = this.lookup(name);
       const usable = entry !== undefined && (entry.origin === 'local' || policy !== 'Always' || name.digest !== undefined);
-      const image = usable ? await completeImage(this.blobs, entry.digest) : undefined;
+      const image = usable ? await this.#complete(reference, entry.digest) : undefined;
       if (image !== undefined) return this.#unpacked(reference, entry?.digest ?? '', 'local store', signal);
       if (policy === 'Never') {
         throw new ImageError('ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`);
@@ -288,9 +288,19 @@ export class ImageStore implements ImageService, AsyncDisposable {
     return this.#source;
   }
 
+  /** An image of another architecture is refused in the words of one that was pulled just now. */
+  async #complete(reference: string, digest: string): ReturnType<typeof completeImage> {
+    try {
+      return await completeImage(this.blobs, digest);
+    } catch (error) {
+      const what = `failed to pull and unpack image "${fullName(parseImageReference(reference))}"`;
+      throw new ImageError('ErrImagePull', `${what}: ${errorText(error)}`, error);
+    }
+  }
+
   async #unpacked(reference: string, digest: string, source: string, signal: AbortSignal): Promise<LocalImage> {
     const parsed = parseImageReference(reference);
-    const image = await completeImage(this.blobs, digest);
+    const image = await this.#complete(reference, digest);
     if (image === undefined)
       throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": content is missing`);
     try {

@@ -116,12 +116,19 @@ describe('other programs at the registry', () => {
     async () => {
       const { store, host } = await machine('for-buildah');
       const name = `localhost/dormouse-itest-${process.pid}:1`;
+      const foreign = `${name}-foreign`;
       await run('buildah', ['bud', '--isolation', 'chroot', '-q', '-t', name, context()]);
       try {
         await run('buildah', ['push', '--tls-verify=false', name, `docker://${host}/team/app:1`]);
+        await run('buildah', ['bud', '--isolation', 'chroot', '-q', '--arch', 's390x', '-t', foreign, context()]);
+        await run('buildah', ['push', '--tls-verify=false', foreign, `docker://${host}/team/other-machine:1`]);
       } finally {
-        await run('buildah', ['rmi', name]);
+        await run('buildah', ['rmi', name, foreign]);
       }
+      await assert.rejects(
+        store.ensure(`${host}/team/other-machine:1`, 'IfNotPresent', [], signal),
+        /^ImageError: failed to pull and unpack image "localhost:\d+\/team\/other-machine:1": no match for platform in manifest/,
+      );
       const layout = `oci:${join(root, 'zstd')}:z`;
       await run('skopeo', ['copy', '--dest-compress-format', 'zstd', '--src-tls-verify=false', `docker://${host}/team/app:1`, layout]);
       await run('skopeo', ['copy', '--dest-tls-verify=false', layout, `docker://${host}/team/app:z`]);

@@ -94,7 +94,7 @@ describe('other programs at the registry', () => {
       '-p',
       join(root, 'docker/pid'),
     ];
-    const network = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
+    const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
     const refusal = await daemon('dockerd', [...directories, ...network, '-H', socket], () => docker('version'));
     if (refusal !== undefined) return test.skip(refusal);
     const name = `${host}/team/app:1`;

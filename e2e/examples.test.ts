@@ -145,6 +145,9 @@ describe('the examples', () => {
 
   test('sidecar: two containers share a volume', async () => {
     await deploy('sidecar', 'localhost:5000/sidecar');
-    assert.match(await curl('sidecar'), /^The sidecar says it is \d{4}-\d\d-\d\dT/);
+    // The app may be ready before its sidecar has written.
+    await until('a word of the sidecar', async () =>
+      /^The sidecar says it is \d{4}-\d\d-\d\dT/.test(await curl('sidecar')) ? true : undefined,
+    );
   });
 });

@@ -20,7 +20,8 @@ export async function tracesOf(dataDir: string): Promise<Traces> {
   // Links of pods have the first digits alone: an interface's name ends at 15 characters.
   const names = [dataDir, id, `dormouse-${shortId(id)}`, `dm${shortId(id).slice(0, 6)}`];
   const mine = (text: string) => names.some((name) => text.includes(name));
-  const tables = findProgram('nft') === undefined ? '' : (await run('nft', ['list', 'tables'])).stdout;
+  const nft = findProgram('nft');
+  const tables = nft === undefined ? '' : (await run(nft, ['list', 'tables'])).stdout;
   return {
     processes: processes().filter(mine),
     mounts: lines(readFileSync('/proc/self/mountinfo', 'utf8')).filter(mine),

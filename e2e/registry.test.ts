@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ImageTools } from '#images/testing.ts';
 import { DockerEngine, withoutDockerEngine } from './support/docker-engine.ts';
 import { GuardedRegistry, withoutGuardedRegistry } from './support/guarded-registry.ts';
 import { withoutKubectl } from './support/kubectl.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
-import { findProgram, mustRun, until } from './support/run.ts';
+import { findProgram, until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const without = (program: string) => (findProgram(program) === undefined ? `${program} is not installed` : false);
@@ -15,14 +16,19 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
   let platform: TestPlatform;
   let registry: string;
   let base: string;
+  let tools: ImageTools;
 
   before(async () => {
     platform = await startPlatform();
+    tools = new ImageTools(join(platform.dataDir, 'tools'));
     registry = `localhost:${platform.port('registry')}`;
     base = await loadTestImage(platform);
     await platform.dormouse(['image', 'tag', base, `${registry}/tools/base:1`]);
   });
-  after(() => platform?.[Symbol.asyncDispose]());
+  after(async () => {
+    await tools?.[Symbol.asyncDispose]();
+    await platform?.[Symbol.asyncDispose]();
+  });
 
   it(
     'docker pulls, builds on it, pushes; a pod runs what was pushed; docker pulls the same again',
@@ -51,23 +57,17 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
 
   it('skopeo copies out and in', { skip: without('skopeo') }, async () => {
     const directory = join(platform.dataDir, 'copied');
-    await mustRun('skopeo', ['copy', '--src-tls-verify=false', `docker://${registry}/tools/base:1`, `oci:${directory}:base`]);
-    await mustRun('skopeo', ['copy', '--dest-tls-verify=false', `oci:${directory}:base`, `docker://${registry}/tools/copied:1`]);
+    await tools.skopeo('copy', '--src-tls-verify=false', `docker://${registry}/tools/base:1`, `oci:${directory}:base`);
+    await tools.skopeo('copy', '--dest-tls-verify=false', `oci:${directory}:base`, `docker://${registry}/tools/copied:1`);
     assert.equal(await outputOf('copied', `${registry}/tools/copied:1`, ['echo', 'copied']), 'copied\n');
   });
 
   it('buildah commits and pushes', { skip: without('buildah') }, async () => {
-    const storage = [
-      `--root=${join(platform.dataDir, 'buildah')}`,
-      `--runroot=${join(platform.dataDir, 'buildah-run')}`,
-      '--storage-driver=vfs',
-    ];
-    const buildah = (...args: string[]) => mustRun('buildah', [...storage, ...args]);
-    const container = (await buildah('from', '--quiet', '--tls-verify=false', `${registry}/tools/base:1`)).trim();
-    await buildah('config', '--cmd', '["echo", "built by buildah"]', container);
+    const container = (await tools.buildah('from', '--quiet', '--tls-verify=false', `${registry}/tools/base:1`)).trim();
+    await tools.buildah('config', '--cmd', '["echo", "built by buildah"]', container);
     const image = `${registry}/tools/buildah:1`;
-    await buildah('commit', '--quiet', container, image);
-    await buildah('push', '--quiet', '--tls-verify=false', image);
+    await tools.buildah('commit', '--quiet', container, image);
+    await tools.buildah('push', '--quiet', '--tls-verify=false', image);
     assert.equal(await outputOf('buildah', image), 'built by buildah\n');
   });
 
@@ -76,7 +76,7 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
     const { host, user, password } = guarded;
     const image = `${host}/private/app:1`;
     const credentials = [`--dest-creds=${user}:${password}`, '--src-tls-verify=false', '--dest-tls-verify=false'];
-    await mustRun('skopeo', ['copy', ...credentials, `docker://${registry}/tools/base:1`, `docker://${image}`]);
+    await tools.skopeo('copy', ...credentials, `docker://${registry}/tools/base:1`, `docker://${image}`);
     const container = { name: 'main', image, command: ['echo', 'let in'] };
     const pod = (name: string, more: object = {}) => ({
       apiVersion: 'v1',

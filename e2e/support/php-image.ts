@@ -1,5 +1,6 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ImageTools } from '#images/testing.ts';
 import { findProgram, mustRun } from './run.ts';
 
 const baseName = 'docker.io/library/php:8-cli';
@@ -16,20 +17,17 @@ export const withoutPhpImage: string | false =
  * The base image is not fetched: it is this machine's PHP under that image's name.
  */
 export async function buildAndPushPhp(directory: string, context: string, name: string): Promise<void> {
-  const buildah = (...words: readonly string[]) => {
-    const storage = ['--root', join(directory, 'storage'), '--runroot', join(directory, 'run'), '--storage-driver', 'vfs'];
-    return mustRun('buildah', [...storage, ...words]);
-  };
+  await using tools = new ImageTools(directory);
   const root = join(directory, 'base');
   await copyProgram('php', join(root, 'usr/local/bin/php'), root);
   await copyProgram('sh', join(root, 'bin/sh'), root);
   await cp('/usr/share/zoneinfo', join(root, 'usr/share/zoneinfo'), { recursive: true });
-  const base = (await buildah('from', 'scratch')).trim();
-  await buildah('copy', '--quiet', base, root, '/');
-  await buildah('config', '--env', 'PATH=/usr/local/bin:/usr/bin:/bin', base);
-  await buildah('commit', '--quiet', base, baseName);
-  await buildah('bud', '--quiet', '--pull-never', '--isolation', 'chroot', '--tag', name, context);
-  await buildah('push', '--quiet', '--tls-verify=false', name);
+  const base = (await tools.buildah('from', 'scratch')).trim();
+  await tools.buildah('copy', '--quiet', base, root, '/');
+  await tools.buildah('config', '--env', 'PATH=/usr/local/bin:/usr/bin:/bin', base);
+  await tools.buildah('commit', '--quiet', base, baseName);
+  await tools.buildah('bud', '--quiet', '--pull-never', '--isolation', 'chroot', '--tag', name, context);
+  await tools.buildah('push', '--quiet', '--tls-verify=false', name);
 }
 
 /** Copies a program of this machine, and the shared libraries it needs to their places. */

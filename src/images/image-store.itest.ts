@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import type { ImageError } from '#apis/runtime/image-service.ts';
 import { FakeClock, systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
@@ -16,9 +14,10 @@ import type { ImageProgress } from './messages.ts';
 import { startRegistry } from './registry/server.ts';
 import { ImageClient } from './remote.ts';
 import { digestOf } from './store/blob-store.ts';
+import { ImageTools } from './testing.ts';
 
-const run = promisify(execFile);
 const root = mkdtempSync(join(tmpdir(), 'dormouse-images-'));
+const tools = new ImageTools(join(root, 'tools'));
 const closing: AsyncDisposable[] = [];
 const signal = AbortSignal.timeout(120_000);
 let count = 0;
@@ -284,18 +283,18 @@ describe('images', () => {
     const { store, images, port } = await machine();
     const { digest } = await images.build({ directory: app, tags: ['gcr.io/samples/x:1'] });
     const layout = join(root, 'layout');
-    await run('skopeo', ['copy', '--src-tls-verify=false', `docker://localhost:${port}/gcr.io/samples/x:1`, `oci:${layout}:x`]);
+    await tools.skopeo('copy', '--src-tls-verify=false', `docker://localhost:${port}/gcr.io/samples/x:1`, `oci:${layout}:x`);
     const other = await machine();
     for (const extra of [[], ['--format', 'v2s2']]) {
       const target = `localhost:${other.port}/gcr.io/pushed/x`;
-      await run('skopeo', ['copy', ...extra, '--dest-tls-verify=false', `oci:${layout}:x`, `docker://${target}`]);
+      await tools.skopeo('copy', ...extra, '--dest-tls-verify=false', `oci:${layout}:x`, `docker://${target}`);
       assert.ok(
         existsSync(join((await other.store.ensure('gcr.io/pushed/x', 'Always', [], signal)).layers.at(-1) ?? '', 'usr/local/bin/node')),
       );
     }
     assert.equal((await store.find('gcr.io/samples/x:1')).digest, digest);
     const archive = join(root, 'docker.tar');
-    await run('skopeo', ['copy', `oci:${layout}:x`, `docker-archive:${archive}:named/by-docker:2`]);
+    await tools.skopeo('copy', `oci:${layout}:x`, `docker-archive:${archive}:named/by-docker:2`);
     const { createReadStream } = await import('node:fs');
     assert.equal((await images.load(createReadStream(archive))).images[0]?.name, 'docker.io/named/by-docker:2');
     assert.equal((await store.ensure('named/by-docker:2', 'Never', [], signal)).config.workingDirectory, '/app');

@@ -10,12 +10,14 @@ import { promisify } from 'node:util';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { type ImageStore, openImageStore } from '../image-store.ts';
+import { ImageTools } from '../testing.ts';
 import { startRegistry } from './server.ts';
 
 const run = promisify(execFile);
 const root = mkdtempSync(join(tmpdir(), 'dormouse-engine-'));
 const signal = AbortSignal.timeout(120_000);
-const closing: AsyncDisposable[] = [];
+const tools = new ImageTools(join(root, 'tools'));
+const closing: AsyncDisposable[] = [tools];
 
 function missing(...programs: readonly string[]): string | false {
   const absent = programs.find((name) => !['/usr/bin', '/usr/sbin', '/usr/local/bin', '/bin'].some((path) => existsSync(join(path, name))));
@@ -115,33 +117,29 @@ describe('other programs at the registry', () => {
     { skip: missing('skopeo') || missing('buildah') },
     async () => {
       const { store, host } = await machine('for-buildah');
-      const name = `localhost/dormouse-itest-${process.pid}:1`;
+      const name = 'localhost/app:1';
       const foreign = `${name}-foreign`;
-      await run('buildah', ['bud', '--isolation', 'chroot', '-q', '-t', name, context()]);
-      try {
-        await run('buildah', ['push', '--tls-verify=false', name, `docker://${host}/team/app:1`]);
-        await run('buildah', ['bud', '--isolation', 'chroot', '-q', '--arch', 's390x', '-t', foreign, context()]);
-        await run('buildah', ['push', '--tls-verify=false', foreign, `docker://${host}/team/other-machine:1`]);
-      } finally {
-        await run('buildah', ['rmi', name, foreign]);
-      }
+      await tools.buildah('bud', '--isolation', 'chroot', '-q', '-t', name, context());
+      await tools.buildah('push', '--tls-verify=false', name, `docker://${host}/team/app:1`);
+      await tools.buildah('bud', '--isolation', 'chroot', '-q', '--arch', 's390x', '-t', foreign, context());
+      await tools.buildah('push', '--tls-verify=false', foreign, `docker://${host}/team/other-machine:1`);
       await assert.rejects(
         store.ensure(`${host}/team/other-machine:1`, 'IfNotPresent', [], signal),
         /^ImageError: failed to pull and unpack image "localhost:\d+\/team\/other-machine:1": no match for platform in manifest/,
       );
       const layout = `oci:${join(root, 'zstd')}:z`;
-      await run('skopeo', ['copy', '--dest-compress-format', 'zstd', '--src-tls-verify=false', `docker://${host}/team/app:1`, layout]);
-      await run('skopeo', ['copy', '--dest-tls-verify=false', layout, `docker://${host}/team/app:z`]);
+      await tools.skopeo('copy', '--dest-compress-format', 'zstd', '--src-tls-verify=false', `docker://${host}/team/app:1`, layout);
+      await tools.skopeo('copy', '--dest-tls-verify=false', layout, `docker://${host}/team/app:z`);
       const plain = await store.ensure(`${host}/team/app:1`, 'Always', [], signal);
       const compressed = await store.ensure(`${host}/team/app:z`, 'Always', [], signal);
       assert.notEqual(compressed.digest, plain.digest);
       assert.deepEqual(compressed.layers, plain.layers, 'equal content is unpacked once');
       const tags = async () =>
-        JSON.parse((await run('skopeo', ['list-tags', '--tls-verify=false', `docker://${host}/team/app`])).stdout) as { Tags: string[] };
+        JSON.parse(await tools.skopeo('list-tags', '--tls-verify=false', `docker://${host}/team/app`)) as { Tags: string[] };
       assert.deepEqual((await tags()).Tags, ['1', 'z']);
-      const inspected = await run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/team/app:1`]);
-      assert.equal((JSON.parse(inspected.stdout) as { Digest: string }).Digest, plain.digest);
-      await run('skopeo', ['delete', '--tls-verify=false', `docker://${host}/team/app:z`]);
+      const inspected = await tools.skopeo('inspect', '--tls-verify=false', `docker://${host}/team/app:1`);
+      assert.equal((JSON.parse(inspected) as { Digest: string }).Digest, plain.digest);
+      await tools.skopeo('delete', '--tls-verify=false', `docker://${host}/team/app:z`);
       assert.deepEqual((await tags()).Tags, ['1']);
     },
   );
@@ -171,14 +169,14 @@ describe('other programs at the registry', () => {
         /pull access denied.*authorization failed/,
       );
       await assert.rejects(store.ensure(`${guarded}/team/app:1`, 'Always', credentials, signal), /team\/app:1: not found/);
-      await run('skopeo', [
+      await tools.skopeo(
         'copy',
         '--dest-tls-verify=false',
         '--dest-creds',
         'me:pw',
         `oci:${join(root, 'zstd')}:z`,
         `docker://${guarded}/team/app:1`,
-      ]);
+      );
       assert.equal((await store.ensure(`${guarded}/team/app:1`, 'Always', credentials, signal)).source, `registry ${guarded}`);
     },
   );

@@ -13,7 +13,7 @@ function next(): void {
   const serial = ++sent;
   const post = serial % 3 === 0;
   const content = post ? 'c'.repeat(serial % 5000) : '';
-  const headers = { host: 'soak.default.example.com', ...(post ? { 'content-length': content.length } : {}) };
+  const headers = { host: 'soak.default.localhost', ...(post ? { 'content-length': content.length } : {}) };
   const outgoing = request({ port, host: '127.0.0.1', agent, method: post ? 'POST' : 'GET', path: `/${serial}`, headers }, (response) => {
     let text = '';
     response.setEncoding('latin1');

@@ -9,12 +9,11 @@ import { after, describe, it } from 'node:test';
 import type { ImageError } from '#apis/runtime/image-service.ts';
 import { FakeClock, systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { type ImageStore, openImageStore } from './image-store.ts';
+import { openImageStore } from './image-store.ts';
 import type { ImageProgress } from './messages.ts';
-import { startRegistry } from './registry/server.ts';
 import { ImageClient } from './remote.ts';
 import { digestOf } from './store/blob-store.ts';
-import { ImageTools } from './testing.ts';
+import { ImageTools, openMachine, type TestMachine } from './testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'dormouse-images-'));
 const tools = new ImageTools(join(root, 'tools'));
@@ -22,19 +21,11 @@ const closing: AsyncDisposable[] = [];
 const signal = AbortSignal.timeout(120_000);
 let count = 0;
 
-async function machine(): Promise<{ store: ImageStore; images: ImageClient; port: number; url: string }> {
-  // The store must know its registry's port: take a free one first.
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
+async function machine(): Promise<TestMachine> {
   count += 1;
-  const options = { rootless: process.getuid?.() !== 0, clock: systemClock, logger: silentLogger };
-  const store = await openImageStore({ ...options, directory: join(root, `store-${count}`), registryPorts: [port] });
-  const registry = await startRegistry({ ...options, store, host: '127.0.0.1', port, token: 'secret' });
-  closing.push(registry, store);
-  const url = `http://127.0.0.1:${port}`;
-  return { store, images: new ImageClient({ url, token: () => 'secret' }), port, url };
+  const opened = await openMachine(join(root, `store-${count}`));
+  closing.push(opened);
+  return opened;
 }
 
 function project(name: string, files: Readonly<Record<string, string>>): string {

@@ -28,8 +28,10 @@ export interface ImageStoreOptions {
   readonly rootless: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Registry host → base URLs asked first, in order, e.g. `docker.io` → `['https://mirror.example']`. */
+  /** Registry host, or `*` for every one → base URLs asked first, in order, e.g. `docker.io` → `['https://mirror.example']`. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
+  /** Where this process cannot reach registries itself: the unix socket of `serveOutbound` in one that can. */
+  readonly outbound?: string | undefined;
   /** Ports of the platform's own registry, now and before (names outlive a port): `localhost:<port>/x` names are in this store. */
   readonly registryPorts?: readonly [now: number, ...before: number[]];
   /** How full the disk is; absent: what the file system of the directory says. */
@@ -284,6 +286,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
       clock: this.#options.clock,
       logger: this.#options.logger,
       mirrors: this.#options.mirrors ?? {},
+      outbound: this.#options.outbound,
     });
     return this.#source;
   }

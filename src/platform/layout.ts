@@ -25,6 +25,8 @@ export interface Layout {
   readonly supervisorSocket: string;
   /** Where an ordinary user's pods come in to the gateway. */
   readonly gatewaySocket: string;
+  /** Where an ordinary user's node, which is in a network of its own, finds its way to registries. */
+  readonly outboundSocket: string;
 }
 
 export function layoutOf(dataDir: string): Layout {
@@ -46,6 +48,7 @@ export function layoutOf(dataDir: string): Layout {
     versionFile: join(dataDir, 'version'),
     supervisorSocket: join(runDir, 'supervisor.sock'),
     gatewaySocket: join(runDir, 'gateway.sock'),
+    outboundSocket: join(runDir, 'outbound.sock'),
   };
 }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkDns1123Subdomain } from '#apis/meta/names.ts';
+import { readMirrors } from '#platform/registry-mirrors.ts';
 import { readChoice, readPort, type Setting, type Values } from '#core/config.ts';
 import { UserError } from '#core/errors.ts';
 
@@ -94,6 +95,18 @@ export const settings = {
     fallback: () => 9901,
     read: readPort,
   } satisfies Setting<number>,
+  registryMirrors: {
+    flag: 'registry-mirrors',
+    env: 'DORMOUSE_REGISTRY_MIRRORS',
+    key: 'registryMirrors',
+    summary: 'Where images of a registry (or of any: *) are looked for first, in order',
+    placeholder: 'HOST=URL[,HOST=URL…]',
+    fallback: () => 'none',
+    read: (text, name) => {
+      readMirrors(text, name);
+      return text;
+    },
+  } satisfies Setting<string>,
   domain: {
     flag: 'domain',
     env: 'DORMOUSE_DOMAIN',

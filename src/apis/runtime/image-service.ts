@@ -27,10 +27,12 @@ export interface LocalImage {
 }
 
 export interface RegistryCredential {
-  /** Registry host, e.g. `index.docker.io` or `localhost:5000`. */
+  /** What it is for: a registry's host, e.g. `index.docker.io` or `localhost:5000`, with or without a path: `gcr.io/project`. */
   readonly registry: string;
   readonly username: string;
   readonly password: string;
+  /** Instead of a password: an OAuth refresh token for the registry's token service. */
+  readonly identityToken?: string;
 }
 
 /** Why an image cannot be had, in kubelet's terms. */

@@ -1,16 +1,28 @@
+import type { IncomingMessage } from 'node:http';
 import type { RegistryCredential } from '#apis/runtime/image-service.ts';
 import { errorText } from '#core/errors.ts';
+import type { Agents } from './agents.ts';
 import { exchange, readAll } from './exchange.ts';
+
+/** The registry's token service gave no token. */
+export class AuthorizationFailure extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'AuthorizationFailure';
+  }
+}
 
 /** Learns from a registry's 401 how to authorize, and does: Basic, or a bearer token from the service it names. */
 export class Authorizer {
   readonly #credential: RegistryCredential | undefined;
   readonly #signal: AbortSignal;
+  readonly #agents: Agents;
   readonly #headers = new Map<string, string>();
 
-  constructor(credential: RegistryCredential | undefined, signal: AbortSignal) {
+  constructor(credential: RegistryCredential | undefined, { signal, agents }: { readonly signal: AbortSignal; readonly agents: Agents }) {
     this.#credential = credential;
     this.#signal = signal;
+    this.#agents = agents;
   }
 
   header(scope: string): string | undefined {
@@ -32,18 +44,12 @@ export class Authorizer {
 
   async #token(parameters: Readonly<Record<string, string>>, scope: string): Promise<string> {
     const url = new URL(parameters['realm'] ?? '');
-    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
-    url.searchParams.set('scope', scope);
+    const method = this.#credential?.identityToken === undefined ? 'GET' : 'POST';
     try {
-      const response = await exchange(url.href, {
-        method: 'GET',
-        headers: this.#credential === undefined ? {} : { authorization: this.#basic() },
-        signal: this.#signal,
-        redirects: 3,
-      });
+      const response = await (method === 'POST' ? this.#exchangeToken(url, parameters, scope) : this.#askForToken(url, parameters, scope));
       const text = (await readAll(response, 1 << 20)).toString('utf8');
       if (response.statusCode !== 200) {
-        throw new Error(`unexpected status from GET request to ${url.href}: ${response.statusCode} ${response.statusMessage ?? ''}`);
+        throw new Error(`unexpected status from ${method} request to ${url.href}: ${response.statusCode} ${response.statusMessage ?? ''}`);
       }
       const answer = JSON.parse(text) as { token?: string; access_token?: string };
       const token = answer.token ?? answer.access_token;
@@ -52,8 +58,25 @@ export class Authorizer {
     } catch (error) {
       this.#signal.throwIfAborted();
       const kind = this.#credential === undefined ? 'anonymous' : 'oauth';
-      throw new Error(`failed to authorize: failed to fetch ${kind} token: ${errorText(error)}`);
+      throw new AuthorizationFailure(`failed to authorize: failed to fetch ${kind} token: ${errorText(error)}`);
     }
+  }
+
+  #askForToken(url: URL, parameters: Readonly<Record<string, string>>, scope: string): Promise<IncomingMessage> {
+    if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
+    url.searchParams.set('scope', scope);
+    const headers = this.#credential === undefined ? {} : { authorization: this.#basic() };
+    return exchange(url.href, { method: 'GET', headers, signal: this.#signal, agents: this.#agents, redirects: 3 });
+  }
+
+  /** The distribution protocol's OAuth 2 form of the same, for who has a refresh token. */
+  #exchangeToken(url: URL, parameters: Readonly<Record<string, string>>, scope: string): Promise<IncomingMessage> {
+    const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'dormouse', scope });
+    form.set('service', parameters['service'] ?? '');
+    form.set('refresh_token', this.#credential?.identityToken ?? '');
+    const body = Buffer.from(form.toString());
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
+    return exchange(url.href, { method: 'POST', headers, body: () => body, signal: this.#signal, agents: this.#agents, redirects: 0 });
   }
 
   #basic(): string {

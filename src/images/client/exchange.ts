@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { request as httpRequest } from '#core/node-http.ts';
+import type { Agents } from './agents.ts';
 
 export type HttpBody = Buffer | Readable;
 
@@ -10,6 +11,7 @@ export interface ExchangeOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: (() => HttpBody) | undefined;
   readonly signal: AbortSignal;
+  readonly agents: Agents;
   /** How many redirects to follow; credentials stay with the first host. */
   readonly redirects: number;
 }
@@ -47,15 +49,18 @@ export async function exchange(url: string, options: ExchangeOptions): Promise<I
   return exchange(next.href, { ...options, headers, redirects: options.redirects - 1 });
 }
 
-async function send(url: string, { method, headers, body, signal }: ExchangeOptions): Promise<IncomingMessage> {
+async function send(url: string, { method, headers, body, signal, agents }: ExchangeOptions): Promise<IncomingMessage> {
   const open = url.startsWith('https:') ? (await import('node:https')).request : httpRequest;
   signal.throwIfAborted();
+  const agent = await agents.of(url);
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = open(url, { method, headers: { 'user-agent': 'dormouse', ...headers }, signal });
-      request.setTimeout(connectMs, () => request.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })));
+      const request = open(url, { method, headers: { 'user-agent': 'dormouse', ...headers }, signal, agent, timeout: connectMs });
+      request.once('timeout', () => request.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })));
       request.on('error', reject).on('response', (response: IncomingMessage) => {
-        request.setTimeout(idleMs, () => response.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })));
+        request
+          .removeAllListeners('timeout')
+          .setTimeout(idleMs, () => response.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })));
         resolve(response);
       });
       const content = body?.();
@@ -93,6 +98,14 @@ function networkText(error: unknown, url: string): string {
       return `dial tcp ${address}:${port}: connect: no route to host`;
     case 'ETIMEDOUT':
       return `dial tcp: lookup or connect ${hostname}: i/o timeout`;
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return 'http: server gave HTTP response to HTTPS client';
     default:
       return first.message;
   }

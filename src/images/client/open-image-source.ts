@@ -7,6 +7,7 @@ export interface ImageSourceOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  readonly outbound: string | undefined;
 }
 
 /** Loads the registry client, which a platform that only runs local images never needs. */

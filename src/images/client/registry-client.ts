@@ -3,16 +3,13 @@ import type { Readable } from 'node:stream';
 import type { RegistryCredential } from '#apis/runtime/image-service.ts';
 import { backoffMs } from '#core/async.ts';
 import { type Clock, sleep } from '#core/clock.ts';
+import { errorText } from '#core/errors.ts';
 import { isLoopbackRegistry } from '../names.ts';
 import { isDigest, manifestTypes } from '../oci.ts';
 import { digestOf } from '../store/blob-store.ts';
-import { Authorizer } from './authorizer.ts';
+import type { Agents } from './agents.ts';
+import { AuthorizationFailure, Authorizer } from './authorizer.ts';
 import { type HttpBody, RequestFailure, exchange, readAll } from './exchange.ts';
-
-export interface Endpoint {
-  /** `https://gcr.io`. */
-  readonly base: string;
-}
 
 export interface RegistryClientOptions {
   readonly registry: string;
@@ -20,37 +17,47 @@ export interface RegistryClientOptions {
   /** Base URLs asked before the registry itself. */
   readonly mirrors: readonly string[];
   readonly credential: RegistryCredential | undefined;
+  readonly agents: Agents;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 const maxManifestBytes = 4 * 2 ** 20;
 const attempts = 4;
+/** A download that broke off after this much has not failed for good: it is taken up again. */
+const worthwhileBytes = 1 << 20;
 
 /** One repository of one registry: requests with authorization, retried when the fault passes by itself. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #authorizers = new Map<string, Authorizer>();
-  #endpoint: Endpoint;
+  /** Base URLs, `https://gcr.io`: the mirrors, then the registry itself. */
+  readonly #bases: readonly string[];
+  #base: string;
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
-    this.#endpoint = { base: ownBase(options.registry) };
+    const own = ownBase(options.registry);
+    const mirrors = options.mirrors.map((mirror) => mirror.replace(/\/+$/, ''));
+    // A "mirror" on the registry's own host says how it is to be spoken to.
+    this.#bases = mirrors.some((mirror) => new URL(mirror).host === new URL(own).host) ? mirrors : [...mirrors, own];
+    this.#base = this.#bases.at(-1) ?? own;
   }
 
   /** Digest of a tag or digest at the first endpoint that has it; later requests go there. `name` is for the message. */
-  async resolve(reference: string, name: string): Promise<{ digest: string; endpoint: Endpoint }> {
-    let failure: unknown;
-    for (const base of [...this.#options.mirrors.map((mirror) => mirror.replace(/\/+$/, '')), ownBase(this.#options.registry)]) {
-      this.#endpoint = { base };
+  async resolve(reference: string, name: string): Promise<string> {
+    const mirrors: string[] = [];
+    for (const base of this.#bases) {
+      this.#base = base;
       try {
-        return { digest: await this.#head(reference, name), endpoint: this.#endpoint };
+        return await this.#head(reference, name);
       } catch (error) {
         this.#options.signal.throwIfAborted();
-        failure = error;
+        if (base === this.#bases.at(-1)) throw mirrors.length === 0 ? error : withMirrors(error, mirrors);
+        mirrors.push(`mirror ${base}: ${errorText(error)}`);
       }
     }
-    throw failure;
+    throw new Error('there is no endpoint');
   }
 
   async #head(reference: string, name: string): Promise<string> {
@@ -67,15 +74,59 @@ export class RegistryClient {
   }
 
   async manifest(reference: string): Promise<Buffer> {
-    const response = await this.#request('GET', `manifests/${reference}`, { headers: { accept: manifestTypes.join(', ') } });
-    await expectStatus(response, [200]);
-    return readAll(response, maxManifestBytes);
+    try {
+      const response = await this.#request('GET', `manifests/${reference}`, { headers: { accept: manifestTypes.join(', ') } });
+      await expectStatus(response, [200]);
+      return await readAll(response, maxManifestBytes);
+    } catch (error) {
+      if (!this.#leaveMirror()) throw error;
+      return this.manifest(reference);
+    }
   }
 
-  async blob(digest: string): Promise<Readable & AsyncIterable<Buffer>> {
-    const response = await this.#request('GET', `blobs/${digest}`, { retry: false });
-    await expectStatus(response, [200]);
-    return response as unknown as Readable & AsyncIterable<Buffer>;
+  /** The bytes of a blob of `size` bytes; where the connection breaks off they are asked for from there on. */
+  async *blob(digest: string, size: number): AsyncGenerator<Buffer> {
+    let received = 0;
+    for (let failures = 0; received < size; failures += 1) {
+      const before = received;
+      try {
+        for await (const chunk of this.#blobFrom(digest, received)) {
+          received += chunk.length;
+          yield chunk;
+        }
+        if (received < size) throw new RequestFailure(`${this.#base} sent ${received} of the ${size} bytes of ${digest}`, true);
+      } catch (error) {
+        this.#options.signal.throwIfAborted();
+        if (received - before >= worthwhileBytes) failures = 0;
+        if (failures + 1 >= attempts || !isPassing(error)) {
+          if (!this.#leaveMirror()) throw error;
+          failures = 0;
+        }
+        await sleep(this.#options.clock, backoffMs(failures, 500, 8000), this.#options.signal);
+      }
+    }
+  }
+
+  async *#blobFrom(digest: string, offset: number): AsyncGenerator<Buffer> {
+    const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
+    const response = await this.#request('GET', `blobs/${digest}`, { retry: false, headers });
+    await expectStatus(response, [200, 206]);
+    let skip = response.statusCode === 206 ? 0 : offset;
+    if (offset > 0 && skip === 0 && !(response.headers['content-range'] ?? '').startsWith(`bytes ${offset}-`))
+      throw new Error(`${this.#base} answered a request for bytes ${offset}- with ${response.headers['content-range']}`);
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (skip < chunk.length) yield chunk.subarray(skip);
+      skip = Math.max(0, skip - chunk.length);
+    }
+  }
+
+  /** From a mirror that fails half-way to the next endpoint; false where there is none. */
+  #leaveMirror(): boolean {
+    this.#options.signal.throwIfAborted();
+    const next = this.#bases[this.#bases.indexOf(this.#base) + 1];
+    if (next === undefined) return false;
+    this.#base = next;
+    return true;
   }
 
   async hasBlob(digest: string): Promise<boolean> {
@@ -90,7 +141,7 @@ export class RegistryClient {
       const started = await this.#request('POST', 'blobs/uploads/', { push: true, retry: false, headers: { 'content-length': '0' } });
       started.resume();
       await expectStatus(started, [202]);
-      const location = new URL(started.headers.location ?? '', `${this.#endpoint.base}/v2/${this.#options.repository}/blobs/uploads/`);
+      const location = new URL(started.headers.location ?? '', `${this.#base}/v2/${this.#options.repository}/blobs/uploads/`);
       location.searchParams.set('digest', digest);
       const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) };
       const response = await this.#request('PUT', location.href, { push: true, retry: false, headers, body: content });
@@ -129,7 +180,7 @@ export class RegistryClient {
       retry = true,
     }: { headers?: Record<string, string>; body?: () => HttpBody; push?: boolean; retry?: boolean } = {},
   ): Promise<IncomingMessage> {
-    const { base } = this.#endpoint;
+    const base = this.#base;
     const url = path.startsWith('http') ? path : `${base}/v2/${this.#options.repository}/${path}`;
     const sameHost = new URL(url).host === new URL(base).host;
     const authorizer = this.#authorizer(base);
@@ -142,6 +193,7 @@ export class RegistryClient {
           headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
           body,
           signal: this.#options.signal,
+          agents: this.#options.agents,
           redirects: method === 'GET' || method === 'HEAD' ? 5 : 0,
         });
         if (
@@ -164,8 +216,8 @@ export class RegistryClient {
     const existing = this.#authorizers.get(base);
     if (existing !== undefined) return existing;
     // A mirror is another party: it does not get the registry's password.
-    const credential = base === ownBase(this.#options.registry) ? this.#options.credential : undefined;
-    const fresh = new Authorizer(credential, this.#options.signal);
+    const own = new URL(base).host === new URL(ownBase(this.#options.registry)).host;
+    const fresh = new Authorizer(own ? this.#options.credential : undefined, this.#options);
     this.#authorizers.set(base, fresh);
     return fresh;
   }
@@ -185,6 +237,16 @@ export class UnexpectedStatus extends Error {
     this.name = 'UnexpectedStatus';
     this.status = status;
   }
+}
+
+/** True where another login might be let in. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof AuthorizationFailure || (error instanceof UnexpectedStatus && [401, 403].includes(error.status));
+}
+
+function withMirrors(error: unknown, mirrors: readonly string[]): Error {
+  const message = [errorText(error), ...mirrors].join('; ');
+  return error instanceof UnexpectedStatus ? new UnexpectedStatus(error.status, message) : new Error(message);
 }
 
 async function expectStatus(response: IncomingMessage, wanted: readonly number[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { ImageError, type RegistryCredential } from '#apis/runtime/image-service.ts';
+import { matchingCredentials } from '#apis/runtime/registry-credentials.ts';
 import { parseImageReference, type ImageReference } from '#apis/knative/image-reference.ts';
 import { errorText } from '#core/errors.ts';
 import type { ProgressListener } from '../messages.ts';
@@ -8,7 +9,8 @@ import { type BlobStore, digestOf } from '../store/blob-store.ts';
 import { fitsHost, readConfig, readManifest, wrongPlatform } from '../store/content.ts';
 import type { ImageSource } from './image-source.ts';
 import type { ImageSourceOptions } from './open-image-source.ts';
-import { type Endpoint, RegistryClient } from './registry-client.ts';
+import { type Agents, createAgents } from './agents.ts';
+import { RegistryClient, isRefusal } from './registry-client.ts';
 
 const maxConcurrentLayers = 3;
 
@@ -16,16 +18,19 @@ const maxConcurrentLayers = 3;
 export class RegistrySource implements ImageSource {
   readonly #blobs: BlobStore;
   readonly #options: ImageSourceOptions;
+  readonly #agents: Agents;
 
   constructor(blobs: BlobStore, options: ImageSourceOptions) {
     this.#blobs = blobs;
     this.#options = options;
+    this.#agents = createAgents(options.outbound);
   }
 
   async resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<{ digest: string }> {
     const parsed = parseImageReference(reference);
     try {
-      return await this.#resolveWith(this.#client(parsed, credentials, signal), parsed);
+      const digest = await this.#admitted(parsed, credentials, signal, (client) => client.resolve(wanted(parsed), fullName(parsed)));
+      return { digest };
     } catch (error) {
       throw imageError(`failed to resolve reference "${fullName(parsed)}"`, error, signal);
     }
@@ -39,14 +44,16 @@ export class RegistrySource implements ImageSource {
   ): Promise<string> {
     const parsed = parseImageReference(reference);
     const what = `failed to pull and unpack image "${fullName(parsed)}"`;
-    const client = this.#client(parsed, credentials, signal);
-    const resolved = await this.#resolveWith(client, parsed).catch((error: unknown) => {
+    const { client, digest } = await this.#admitted(parsed, credentials, signal, async (client) => ({
+      client,
+      digest: await client.resolve(wanted(parsed), fullName(parsed)),
+    })).catch((error: unknown) => {
       throw imageError(`${what}: failed to resolve reference "${fullName(parsed)}"`, error, signal);
     });
     try {
-      onProgress({ type: 'status', message: `${fullName(parsed)}: ${resolved.digest}` });
-      await this.#fetchImage(client, resolved.digest, onProgress);
-      return resolved.digest;
+      onProgress({ type: 'status', message: `${fullName(parsed)}: ${digest}` });
+      await this.#fetchImage(client, digest, onProgress);
+      return digest;
     } catch (error) {
       throw imageError(what, error, signal);
     }
@@ -60,30 +67,36 @@ export class RegistrySource implements ImageSource {
     onProgress: ProgressListener = () => {},
   ): Promise<void> {
     const parsed = parseImageReference(target);
-    const client = this.#client(parsed, credentials, signal);
     try {
-      await this.#pushManifest(client, digest, parsed.tag ?? digest, onProgress);
+      await this.#admitted(parsed, credentials, signal, (client) => this.#pushManifest(client, digest, parsed.tag ?? digest, onProgress));
     } catch (error) {
       throw imageError(`failed to push image "${fullName(parsed)}"`, error, signal);
     }
   }
 
-  #client(parsed: ImageReference, credentials: readonly RegistryCredential[], signal: AbortSignal): RegistryClient {
-    const names = parsed.registry === 'index.docker.io' ? ['index.docker.io', 'docker.io', 'registry-1.docker.io'] : [parsed.registry];
-    const mirrors = names.flatMap((name) => this.#options.mirrors[name] ?? []);
-    return new RegistryClient({
-      registry: parsed.registry,
-      repository: parsed.repository,
-      mirrors,
-      credential: credentials.find(({ registry }) => names.includes(hostOf(registry))),
-      clock: this.#options.clock,
-      signal,
-    });
+  /** Does the work with the first of the fitting logins that is let in; without any, as nobody in particular. */
+  async #admitted<T>(
+    parsed: ImageReference,
+    credentials: readonly RegistryCredential[],
+    signal: AbortSignal,
+    work: (client: RegistryClient) => Promise<T>,
+  ): Promise<T> {
+    const [last, ...others] = matchingCredentials(credentials, parsed).toReversed();
+    for (const credential of others.toReversed()) {
+      try {
+        return await work(this.#client(parsed, credential, signal));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+    }
+    return work(this.#client(parsed, last, signal));
   }
 
-  /** The registry's own hosts after its mirrors; the last refusal is the one that counts. */
-  async #resolveWith(client: RegistryClient, parsed: ImageReference): Promise<{ digest: string; endpoint: Endpoint }> {
-    return client.resolve(parsed.digest ?? parsed.tag ?? 'latest', fullName(parsed));
+  #client({ registry, repository }: ImageReference, credential: RegistryCredential | undefined, signal: AbortSignal): RegistryClient {
+    const { clock, mirrors } = this.#options;
+    const names = registry === 'index.docker.io' ? ['docker.io', 'index.docker.io'] : [registry];
+    const own = [...names, '*'].flatMap((name) => mirrors[name] ?? []);
+    return new RegistryClient({ registry, repository, mirrors: own, credential, agents: this.#agents, clock, signal });
   }
 
   async #fetchImage(client: RegistryClient, digest: string, onProgress: ProgressListener): Promise<void> {
@@ -130,10 +143,7 @@ export class RegistrySource implements ImageSource {
       report('downloading', bytes);
     };
     await this.#blobs.once(digest, () =>
-      client.retried(async () => {
-        const body = await client.blob(digest);
-        return this.#blobs.write(body, { digest, sizeBytes: size, maxBytes: size, onProgress: progress });
-      }),
+      this.#blobs.write(client.blob(digest, size), { digest, sizeBytes: size, maxBytes: size, onProgress: progress }),
     );
     report('done', size);
   }
@@ -160,9 +170,9 @@ export class RegistrySource implements ImageSource {
   }
 }
 
-/** `https://index.docker.io/v1/` and `gcr.io` both name a host. */
-function hostOf(registry: string): string {
-  return registry.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+/** What of a reference the registry is asked for. */
+function wanted({ digest, tag }: ImageReference): string {
+  return digest ?? tag ?? 'latest';
 }
 
 function imageError(what: string, error: unknown, signal: AbortSignal): unknown {

@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { execFile } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { systemClock } from '#core/clock.ts';
-import { silentLogger } from '#core/logger.ts';
-import { type ImageStore, openImageStore } from '../image-store.ts';
-import { ImageTools } from '../testing.ts';
-import { startRegistry } from './server.ts';
+import { ImageTools, freePort, missingProgram, openMachine, startDaemon, type TestMachine } from '../testing.ts';
 
 const run = promisify(execFile);
 const root = mkdtempSync(join(tmpdir(), 'dormouse-engine-'));
@@ -19,51 +13,18 @@ const signal = AbortSignal.timeout(120_000);
 const tools = new ImageTools(join(root, 'tools'));
 const closing: AsyncDisposable[] = [tools];
 
-function missing(...programs: readonly string[]): string | false {
-  const absent = programs.find((name) => !['/usr/bin', '/usr/sbin', '/usr/local/bin', '/bin'].some((path) => existsSync(join(path, name))));
-  return absent === undefined ? false : `${absent} is not installed`;
+async function machine(name: string): Promise<TestMachine> {
+  const opened = await openMachine(join(root, name));
+  closing.push(opened);
+  return opened;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-async function machine(name: string): Promise<{ store: ImageStore; host: string }> {
-  const port = await freePort();
-  const options = { rootless: process.getuid?.() !== 0, clock: systemClock, logger: silentLogger };
-  const store = await openImageStore({ ...options, directory: join(root, name), registryPorts: [port] });
-  const registry = await startRegistry({ ...options, store, host: '127.0.0.1', port, token: 'secret' });
-  closing.push(registry, store);
-  return { store, host: `localhost:${port}` };
-}
-
-/** A daemon that answers, or what it said before it died; it ends with the tests. */
+/** A daemon that ends with the tests, or why it does not run here. */
 async function daemon(program: string, args: readonly string[], answers: () => Promise<unknown>): Promise<string | undefined> {
-  const log = join(root, `${program}.log`);
-  const file = openSync(log, 'a');
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', file, file] });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-  closing.unshift({
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await ended;
-    },
-  });
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline && child.exitCode === null && child.pid !== undefined;) {
-    if (
-      await answers().then(
-        () => true,
-        () => false,
-      )
-    )
-      return undefined;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return `${program} does not run here: ${readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? ''}`;
+  const started = await startDaemon(program, args, { log: join(root, `${program}.log`), answers });
+  if (typeof started === 'string') return started;
+  closing.unshift(started);
+  return undefined;
 }
 
 function context(): string {
@@ -82,7 +43,7 @@ describe('other programs at the registry', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  const withoutDocker = process.getuid?.() === 0 ? missing('dockerd', 'docker') : 'needs root';
+  const withoutDocker = process.getuid?.() === 0 ? missingProgram('dockerd', 'docker') : 'needs root';
   it('docker builds, pushes and pulls', { skip: withoutDocker }, async (test) => {
     const { store, host } = await machine('for-docker');
     const socket = `unix://${join(root, 'docker.sock')}`;
@@ -114,7 +75,7 @@ describe('other programs at the registry', () => {
 
   it(
     'buildah pushes; skopeo lists, inspects, copies zstd layers and deletes',
-    { skip: missing('skopeo') || missing('buildah') },
+    { skip: missingProgram('skopeo') || missingProgram('buildah') },
     async () => {
       const { store, host } = await machine('for-buildah');
       const name = 'localhost/app:1';
@@ -146,7 +107,7 @@ describe('other programs at the registry', () => {
 
   it(
     'pulls from a registry with passwords, and says when it is refused',
-    { skip: missing('docker-registry', 'htpasswd', 'skopeo', 'buildah') },
+    { skip: missingProgram('docker-registry', 'htpasswd', 'skopeo', 'buildah') },
     async (test) => {
       const guarded = `localhost:${await freePort()}`;
       const passwords = join(root, 'htpasswd');

@@ -144,7 +144,10 @@ function texts(body: Json, field: string): readonly string[] {
 function credentials(body: Json): readonly RegistryCredential[] {
   const list = body['credentials'] ?? [];
   const isCredential = (item: Partial<RegistryCredential> | null) =>
-    typeof item?.registry === 'string' && typeof item.username === 'string' && typeof item.password === 'string';
+    typeof item?.registry === 'string' &&
+    typeof item.username === 'string' &&
+    typeof item.password === 'string' &&
+    ['undefined', 'string'].includes(typeof item.identityToken);
   if (!Array.isArray(list) || !list.every(isCredential)) throw new UserError('credentials need registry, username and password');
   return list as readonly RegistryCredential[];
 }

@@ -11,6 +11,7 @@ import { gatewayService, localGatewayPort } from '#apis/dormouse/names.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import { engineDirectories } from '#platform/layout.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
+import { readMirrors } from '#platform/registry-mirrors.ts';
 import { imageToken } from '#platform/image-token.ts';
 import { createLocalEngine } from '#providers/local/engine.ts';
 import { enterUserNamespace, isInUserNamespace } from '#providers/local/rootless/enter.ts';
@@ -35,6 +36,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
     clock: systemClock,
     logger,
     registryPorts: [ports.registryPort, ...ports.formerRegistryPorts],
+    mirrors: readMirrors(settings.registryMirrors),
+    outbound: isInUserNamespace() ? layout.outboundSocket : undefined,
   });
   const registry = await startRegistry({
     store,

@@ -6,12 +6,13 @@ import { UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
 import type { Logger } from '#core/logger.ts';
 import { bindSocket } from '#gateway/transport/bindings.ts';
+import { serveOutbound } from '#images/outbound.ts';
 import { collectWhenIdle } from '#platform/heap.ts';
 import { createDirectories, engineDirectories, layoutOf, type Layout } from '#platform/layout.ts';
 import { ensurePki } from '#platform/pki.ts';
 import { choosePorts, type Ports } from '#platform/ports.ts';
 import { roles, type ProcessConfig, type Role } from '#platform/process-config.ts';
-import type { settings } from '#platform/settings.ts';
+import { isRoot, type settings } from '#platform/settings.ts';
 import { Child, type ChildStatus } from '#platform/supervisor/child.ts';
 import { listen, type SupervisorRequest } from '#platform/supervisor/socket.ts';
 import { ensureKubeconfig } from '#platform/kubeconfig.ts';
@@ -83,6 +84,7 @@ export async function startSupervisor(
       bindSocket(values.listen, ports.httpsPort),
       bindSocket('127.0.0.1', ports.adminPort),
     ];
+    const outbound = isRoot() ? undefined : await openOutbound(layout.outboundSocket);
     const descriptors = sockets.map(({ fd }) => fd);
     for (const role of roles) children.set(role, makeChild({ ...base, role }, role === 'gateway' ? descriptors : [], clock, logger));
     status = () => ({
@@ -99,6 +101,7 @@ export async function startSupervisor(
       ended.resolve();
       socket.close();
       for (const bound of sockets) bound.close();
+      await outbound?.[Symbol.asyncDispose]();
     };
     try {
       const interrupted = down.promise.then(() => {
@@ -133,6 +136,12 @@ async function removeTraces(layout: Layout, clock: Clock, logger: Logger): Promi
     logger.error('not everything could be cleaned up', { error });
   }
   rmSync(layout.runDir, { recursive: true, force: true });
+}
+
+/** The way to registries for the node of an ordinary user; a socket of that name is a former supervisor's, which has ended. */
+function openOutbound(path: string): Promise<AsyncDisposable> {
+  rmSync(path, { force: true });
+  return serveOutbound(path);
 }
 
 function makeChild(config: ProcessConfig, descriptors: readonly number[], clock: Clock, logger: Logger): Child {

@@ -103,9 +103,8 @@ function networkText(error: unknown, url: string): string {
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
       return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return 'http: server gave HTTP response to HTTPS client';
+    case 'EPROTO':
+      return first.message.includes('wrong version number') ? 'http: server gave HTTP response to HTTPS client' : first.message;
     default:
       return first.message;
   }

@@ -1,10 +1,10 @@
 import { configMaps, type ConfigMap } from '../../src/apis/core/v1/config-map.ts';
 import { createClient } from '../../src/client/api-client.ts';
-import type { Client } from '../../src/client/client.ts';
 import { connectionOf, loadKubeconfig } from '../../src/client/kubeconfig.ts';
 import { httpsTransport } from '../../src/client/https-transport.ts';
 import { startPlatform } from '../../e2e/support/platform.ts';
 import { cpuMs, line, median, pssKilobytes } from '../support/process.ts';
+import { measureWatch } from './watch.ts';
 
 /**
  * The API server over HTTPS as a client sees it: creates with 1 and 64 clients (2 KB objects) and its CPU for each, gets, lists of
@@ -15,7 +15,8 @@ const payload = 'x'.repeat(1800);
 const namespace = 'bench';
 
 await using platform = await startPlatform();
-const client = createClient(httpsTransport(connectionOf(loadKubeconfig([platform.kubeconfig])).connection));
+const { connection } = connectionOf(loadKubeconfig([platform.kubeconfig]));
+const client = createClient(httpsTransport(connection));
 const control = Number(
   (JSON.parse(await platform.dormouse(['status', '-o', 'json'])) as { processes: { role: string; pid: number }[] }).processes.find(
     ({ role }) => role === 'control',
@@ -29,7 +30,12 @@ await measureCreates('creates, 64 clients', 64, objects);
 line(`memory, ${objects} objects more`, `${(pssKilobytes(control) / 1024).toFixed(0)} MB PSS (control process)`);
 await measureGets();
 await measureLists();
-await measureWatch();
+await measureWatch({
+  connection,
+  path: `/api/v1/namespaces/${namespace}/configmaps`,
+  control,
+  create: async (name) => void (await client.of(configMaps).create(object(name))),
+});
 
 async function measureCreates(title: string, clients: number, count: number): Promise<void> {
   const prefix = `c${clients}`;
@@ -77,50 +83,6 @@ async function timeBytes(path: string, accept: string): Promise<number> {
   const { chunks } = await client.stream({ method: 'GET', path, headers: { accept }, signal: AbortSignal.timeout(60_000) });
   for await (const _chunk of chunks) continue;
   return performance.now() - startedAt;
-}
-
-async function measureWatch(): Promise<void> {
-  const watchers = 100;
-  const writes = 200;
-  const stop = new AbortController();
-  const sentAt = new Map<string, number>();
-  const latencies: number[] = [];
-  const { metadata } = await client.of(configMaps).list({ namespace, limit: 1 });
-  const watching = Array.from({ length: watchers }, () =>
-    watchOne(client, metadata.resourceVersion ?? '', stop.signal, (name) =>
-      latencies.push(performance.now() - (sentAt.get(name) ?? Number.NaN)),
-    ),
-  );
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  for (let index = 0; index < writes; index += 1) {
-    sentAt.set(`w-${index}`, performance.now());
-    await client.of(configMaps).create(object(`w-${index}`));
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  while (latencies.length < watchers * writes) await new Promise((resolve) => setTimeout(resolve, 20));
-  stop.abort();
-  await Promise.allSettled(watching);
-  latencies.sort((a, b) => a - b);
-  const at = (quantile: number) => (latencies[Math.floor(latencies.length * quantile)] ?? 0).toFixed(1);
-  line(
-    `watch, ${watchers} watchers`,
-    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms from sending a create to its event (all watchers in this one process)`,
-  );
-}
-
-/** Looks for names without parsing: what is measured is the server, and 100 watchers share this process. */
-async function watchOne(from: Client, resourceVersion: string, signal: AbortSignal, seen: (name: string) => void): Promise<void> {
-  const path = `/api/v1/namespaces/${namespace}/configmaps`;
-  const { chunks } = await from.stream({ method: 'GET', path, query: { watch: 'true', resourceVersion }, signal });
-  let rest = '';
-  for await (const chunk of chunks) {
-    const lines = (rest + Buffer.from(chunk).toString('latin1')).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const name = /"name":"(w-\d+)"/.exec(line)?.[1];
-      if (name !== undefined) seen(name);
-    }
-  }
 }
 
 function object(name: string): ConfigMap {

@@ -92,11 +92,54 @@ async function sendFrames(
     response.end();
     return;
   }
+  const out = new FrameWriter(request, response);
   for await (const frame of frames) {
     if (signal.aborted) break;
-    if (!response.write(frame.line())) await drained(response);
+    if (!out.write(frame.line())) await drained(out.target);
   }
   response.end();
+}
+
+/** Chunks of HTTP/1.1 by the line in them, so that a hundred watchers share one. */
+const chunks = new WeakMap<Uint8Array, Uint8Array>();
+
+/**
+ * Writes lines behind a head that has been sent. Chunks go to the connection ready-made: left to ServerResponse, each line becomes
+ * four pieces that are put together again for every watcher.
+ */
+class FrameWriter {
+  readonly target: Writable;
+  readonly #chunked: boolean;
+  #corked = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    // No connection yet: the answer to an earlier request is still going out on it.
+    this.#chunked = request.httpVersion === '1.1' && response.socket !== null;
+    this.target = this.#chunked && response.socket !== null ? response.socket : response;
+  }
+
+  /** False when the reader is behind. What is written in one turn of the event loop goes out together. */
+  write(line: Uint8Array): boolean {
+    if (!this.#chunked) return this.target.write(line);
+    if (!this.#corked) {
+      this.#corked = true;
+      this.target.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.target.uncork();
+      });
+    }
+    return this.target.write(chunkOf(line));
+  }
+}
+
+function chunkOf(line: Uint8Array): Uint8Array {
+  let chunk = chunks.get(line);
+  if (chunk === undefined) {
+    chunk = Buffer.concat([Buffer.from(`${line.length.toString(16)}\r\n`), line, Buffer.from('\r\n')]);
+    chunks.set(line, chunk);
+  }
+  return chunk;
 }
 
 /** Resolves when the stream takes more, or has gone. */

@@ -95,7 +95,8 @@ async function* follow(
   { options }: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchFrame> {
-  let bookmarkAt = clock.monotonic() + bookmarkEveryMs;
+  using bookmarks = new Due(clock, options.allowWatchBookmarks ? bookmarkEveryMs : undefined, () => place.wake());
+  signal.addEventListener('abort', () => place.wake(), { once: true });
   while (!signal.aborted) {
     const event = place.next();
     if (event === 'lost') return;
@@ -106,12 +107,8 @@ async function* follow(
       continue;
     }
     place.position = Math.max(place.position, cache.revision);
-    if (options.allowWatchBookmarks && clock.monotonic() >= bookmarkAt) {
-      bookmarkAt = clock.monotonic() + bookmarkEveryMs;
-      yield framer.bookmark(place.position);
-      continue;
-    }
-    await place.change(clock, options.allowWatchBookmarks ? bookmarkAt - clock.monotonic() : undefined, signal);
+    if (bookmarks.take()) yield framer.bookmark(place.position);
+    else await place.change();
   }
   if (options.allowWatchBookmarks && place.next() === undefined) yield framer.bookmark(Math.max(place.position, cache.revision));
 }
@@ -141,26 +138,41 @@ class Place implements Follower, Disposable {
     this.#wake?.();
   }
 
-  /** Resolves when something has changed since the last call, after `timeoutMs`, or on abort. */
-  async change(clock: Clock, timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
-    if (!this.#changed && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const cancel = timeoutMs === undefined ? () => {} : clock.after(Math.max(0, timeoutMs), finish);
-        this.#wake = finish;
-        signal.addEventListener('abort', finish, { once: true });
-        function finish() {
-          cancel();
-          signal.removeEventListener('abort', finish);
-          resolve();
-        }
-      });
-      this.#wake = undefined;
-    }
+  /** Resolves when it has been woken since the last call. */
+  async change(): Promise<void> {
+    if (!this.#changed) await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#changed = false;
   }
 
   [Symbol.dispose](): void {
     this.#leave();
+  }
+}
+
+/** Something that falls due again and again, `everyMs` after it was last taken; never without a time. */
+class Due implements Disposable {
+  readonly #arm: () => () => void;
+  #due = false;
+  #cancel: () => void;
+
+  constructor(clock: Clock, everyMs: number | undefined, onDue: () => void) {
+    const fire = () => {
+      this.#due = true;
+      onDue();
+    };
+    this.#arm = () => (everyMs === undefined ? () => {} : clock.after(everyMs, fire));
+    this.#cancel = this.#arm();
+  }
+
+  take(): boolean {
+    if (!this.#due) return false;
+    this.#due = false;
+    this.#cancel = this.#arm();
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancel();
   }
 }
 

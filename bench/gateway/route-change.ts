@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { createInformers } from '#client/informer.ts';
-import { FakeCluster } from '#controller/testing.ts';
+import { FakeCluster, silentEvents } from '#controller/testing.ts';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { ingresses, type Ingress } from '#gateway/controller/kinds.ts';
@@ -61,7 +61,7 @@ const gateway = await startGateway(
   {
     client: cluster,
     informers,
-    events: { event: () => {} },
+    events: silentEvents,
     listeners: { http: { port: 0 } },
     dataDir,
     clock: systemClock,

@@ -24,6 +24,8 @@ export class PermanentError extends Error {
 export interface EventRecorder {
   /** Writes (or counts up) an Event about `object`, or about its part at `fieldPath` (`spec.containers{app}`). Never throws, never blocks. */
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void;
+  /** The same recorder for what another component says (`source.component`): events tell users which controller spoke. */
+  as(component: string): EventRecorder;
 }
 
 /** What a controller gets to work with; the same in process and over HTTPS. */

@@ -27,6 +27,19 @@ describe('event recorder', () => {
     assert.deepEqual([event?.type, event?.reason, event?.message, event?.count], ['Warning', 'BackOff', 'again', 1]);
   });
 
+  it('speaks for each controller under its own name', async () => {
+    const { cluster, recorder } = recorderOf();
+    for (const speaker of [recorder, recorder.as('default-scheduler'), recorder.as('job-controller')]) {
+      speaker.event(pod, 'Normal', 'Same', 'words');
+    }
+    await recorder.flush();
+    const said = cluster.all(events).map(({ source, reportingComponent, count }) => [source?.component, reportingComponent, count]);
+    assert.deepEqual(
+      said,
+      ['tester', 'default-scheduler', 'job-controller'].map((name) => [name, name, 1]),
+    );
+  });
+
   it('counts a repeated event up instead of writing another', async () => {
     const { cluster, recorder, clock } = recorderOf();
     recorder.event(pod, 'Normal', 'Pulled', 'image');

@@ -28,6 +28,7 @@ export interface FlushableEventRecorder extends EventRecorder {
 
 /** An event on its way or written, and how often it has happened. */
 interface Occurrence {
+  readonly component: string;
   readonly object: KubeObject;
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -39,6 +40,7 @@ interface Occurrence {
   count: number;
   stored: boolean;
 }
+type What = Pick<Occurrence, 'object' | 'type' | 'reason' | 'message' | 'fieldPath'>;
 interface Similar {
   readonly messages: Set<string>;
   sinceMs: number;
@@ -86,13 +88,31 @@ class Recorder implements FlushableEventRecorder {
   }
 
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath = ''): void {
+    this.#record(this.#options.component, { object, type, reason, message, fieldPath });
+  }
+
+  as(component: string): EventRecorder {
+    return {
+      event: (object, type, reason, message, fieldPath = '') => this.#record(component, { object, type, reason, message, fieldPath }),
+      as: (other) => this.as(other),
+    };
+  }
+
+  #record(component: string, { object, type, reason, message, fieldPath }: What): void {
     const { kind = '', apiVersion = '', metadata } = object;
-    const subject = `${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''} ${metadata.uid ?? ''}`;
+    const subject = `${component} ${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''} ${metadata.uid ?? ''}`;
     if (!this.#mayTalk(subject)) return;
     const group = `${subject} ${fieldPath} ${type} ${reason}`;
     const combined = this.#isTooVaried(group, message);
     const text = clipped(combined ? `(combined from similar events): ${message}` : message);
-    const occurrence = this.#occurrence(combined ? group : `${group} ${message}`, { object, type, reason, message: text, fieldPath });
+    const occurrence = this.#occurrence(combined ? group : `${group} ${message}`, {
+      component,
+      object,
+      type,
+      reason,
+      message: text,
+      fieldPath,
+    });
     if (this.#waiting.size >= maxWaiting) {
       this.#logger.debug('too many events wait, dropping one', { reason });
       return;
@@ -129,7 +149,7 @@ class Recorder implements FlushableEventRecorder {
     return similar.messages.size > maxSimilar;
   }
 
-  #occurrence(key: string, what: Pick<Occurrence, 'object' | 'type' | 'reason' | 'message' | 'fieldPath'>): Occurrence {
+  #occurrence(key: string, what: What & Pick<Occurrence, 'component'>): Occurrence {
     const now = timestamp(this.#options.clock);
     const known = this.#known.get(key);
     if (known !== undefined) {
@@ -186,8 +206,8 @@ class Recorder implements FlushableEventRecorder {
   }
 
   #eventOf(occurrence: Occurrence, namespace: string): Event {
-    const { object, type, reason, message, name, fieldPath, firstTimestamp, lastTimestamp, count } = occurrence;
-    const { component, instance = '' } = this.#options;
+    const { component, object, type, reason, message, name, fieldPath, firstTimestamp, lastTimestamp, count } = occurrence;
+    const { instance = '' } = this.#options;
     const { metadata } = object;
     return {
       metadata: { namespace, name },

@@ -67,7 +67,7 @@ export class ControllerRun {
     this.#resyncMs = resyncMs;
     this.#labels = { controller: module.name };
     this.#logger = context.logger.child({ component: module.name });
-    this.#context = { ...context, logger: this.#logger };
+    this.#context = { ...context, events: context.events.as(module.name), logger: this.#logger };
     this.queue = new WorkQueue({ clock: context.clock, onOverflow: () => this.#all() });
     this.controller = module.setup(this.#context, {
       key: (key) => this.#add(key),

@@ -150,10 +150,16 @@ export async function startRig(
   };
 }
 
+/** For what is tested apart from its events. */
+export const silentEvents: EventRecorder = { event: () => {}, as: () => silentEvents };
+
 class RecordedEvents implements EventRecorder {
   readonly lines: string[] = [];
   event(_object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.lines.push(`${type} ${reason} ${message}`);
+  }
+  as(): EventRecorder {
+    return this;
   }
 }
 

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { configMaps } from '#apis/core/v1/config-map.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { createInformers } from '#client/informer.ts';
-import { FakeCluster } from '#controller/testing.ts';
+import { FakeCluster, silentEvents } from '#controller/testing.ts';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
 import { endpointSlices, ingresses, pods } from '#gateway/controller/kinds.ts';
@@ -75,7 +75,7 @@ async function rig(dataDir: string, objects: readonly KubeObject[], broken = fal
     {
       client: client as never,
       informers,
-      events: { event: () => {} },
+      events: silentEvents,
       listeners: { http: { port: 0 }, local: [{ port: 0 }], admin: { port: 0 } },
       dataDir,
       clock: systemClock,

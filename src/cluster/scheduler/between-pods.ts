@@ -3,6 +3,7 @@ import type { Pod, PodAffinityTerm, TopologySpreadConstraint } from '#apis/core/
 import type { LabelSelector } from '#apis/meta/object.ts';
 import { isFinished, isTerminating } from '#cluster/pod-state.ts';
 import { matchesNodeSelector } from '#cluster/scheduler/filters.ts';
+import type { NodeRefusal } from '#cluster/scheduler/refusal.ts';
 import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** A pod and the node it is on. */
@@ -39,7 +40,7 @@ export function keepsOthersAway({ spec }: Pod): boolean {
 export class BetweenPods {
   readonly #surroundings: Surroundings;
   readonly #nodes: ReadonlyMap<string, Node>;
-  readonly #rules: ((node: Node) => string | undefined)[] = [];
+  readonly #rules: ((node: Node) => NodeRefusal | undefined)[] = [];
   readonly #points: ((node: Node) => number)[] = [];
 
   constructor(pod: Pod, surroundings: Surroundings) {
@@ -59,10 +60,10 @@ export class BetweenPods {
   }
 
   /** Why the node will not do; undefined when it will. */
-  refusal(node: Node): string | undefined {
+  refusal(node: Node): NodeRefusal | undefined {
     for (const rule of this.#rules) {
-      const text = rule(node);
-      if (text !== undefined) return text;
+      const refusal = rule(node);
+      if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
@@ -77,12 +78,12 @@ export class BetweenPods {
     const isFirst = domains.size === 0 && this.#matches(pod, term, pod);
     this.#rules.push((node) => {
       const domain = domainOf(node, term.topologyKey);
-      return domain !== undefined && (domains.has(domain) || isFirst) ? undefined : "node(s) didn't match pod affinity rules";
+      return domain !== undefined && (domains.has(domain) || isFirst) ? undefined : alone("node(s) didn't match pod affinity rules");
     });
   }
 
   #repel(domains: ReadonlyMap<string, number>, key: string, text: string): void {
-    if (domains.size > 0) this.#rules.push((node) => (domains.has(domainOf(node, key) ?? '') ? text : undefined));
+    if (domains.size > 0) this.#rules.push((node) => (domains.has(domainOf(node, key) ?? '') ? crowded(text) : undefined));
   }
 
   /** Pods that are there already may want no such pod near them. */
@@ -123,9 +124,9 @@ export class BetweenPods {
     const least = counts.size < minDomains ? 0 : Math.min(...counts.values());
     this.#rules.push((node) => {
       const domain = domainOf(node, topologyKey);
-      if (domain === undefined) return "node(s) didn't match pod topology spread constraints (missing required label)";
+      if (domain === undefined) return alone("node(s) didn't match pod topology spread constraints (missing required label)");
       const skew = (counts.get(domain) ?? 0) + own - least;
-      return skew > maxSkew ? "node(s) didn't match pod topology spread constraints" : undefined;
+      return skew > maxSkew ? crowded("node(s) didn't match pod topology spread constraints") : undefined;
     });
   }
 
@@ -161,6 +162,9 @@ export class BetweenPods {
     return matchesLabels(fromLabelSelector(withKeys(same, term.mismatchLabelKeys ?? [], 'NotIn', owner)), other.metadata.labels);
   }
 }
+
+const crowded = (problem: string): NodeRefusal => ({ problems: [problem], isCrowded: true });
+const alone = (problem: string): NodeRefusal => ({ problems: [problem], isCrowded: false });
 
 function domainOf(node: Node, key: string): string | undefined {
   return node.metadata.labels?.[key];

@@ -66,6 +66,24 @@ describe('scheduler', () => {
     });
   }
 
+  test('says whether other pods are in the way', async () => {
+    await using rig = await settled(
+      node('full', { podCount: '1' }),
+      node('small', { cpu: '100m' }),
+      node('cordoned', { spec: { unschedulable: true } }),
+      pod('first', { nodeName: 'full' }),
+      pod('second'),
+      pod('modest', { preemptionPolicy: 'Never' }),
+    );
+    const none = '0/3 nodes are available';
+    const reasons = `${none}: 1 Insufficient cpu, 1 Too many pods, 1 node(s) were unschedulable`;
+    const said = rig.events.filter((line) => line.startsWith('Warning')).toSorted();
+    assert.deepEqual(said, [
+      `Warning FailedScheduling ${reasons}. preemption: ${none}: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.`,
+      `Warning FailedScheduling ${reasons}. preemption: not eligible due to preemptionPolicy=Never.`,
+    ]);
+  });
+
   test('a toleration and a required affinity term let a pod in', async () => {
     const term = { matchExpressions: [{ key: 'zone', operator: 'In', values: ['a'] }] };
     const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } } };

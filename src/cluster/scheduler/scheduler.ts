@@ -12,7 +12,8 @@ import { isFinished } from '#cluster/pod-state.ts';
 import { BetweenPods, dependsOnPods, type Surroundings } from '#cluster/scheduler/between-pods.ts';
 import { filters, preference } from '#cluster/scheduler/filters.ts';
 import { NodeUsage } from '#cluster/scheduler/node-usage.ts';
-import { allocatableOf, requestsOf, shortages } from '#cluster/scheduler/resources.ts';
+import { refusalText, type NodeRefusal } from '#cluster/scheduler/refusal.ts';
+import { allocatableOf, requestsOf, shortages, type Amounts } from '#cluster/scheduler/resources.ts';
 import { WaitingPods } from '#cluster/scheduler/waiting-pods.ts';
 
 const noFreePorts = "node(s) didn't have free ports for the requested pod ports";
@@ -93,7 +94,7 @@ class Scheduler {
     // Bound by us, and not yet seen bound.
     if (this.#usage.has(key)) return done;
     if ((pod.spec?.schedulerName ?? schedulerName) !== schedulerName || (pod.spec?.schedulingGates ?? []).length > 0) return done;
-    const { chosen, reasons } = this.#choose(pod);
+    const { chosen, refusals } = this.#choose(pod);
     if (chosen !== undefined) {
       this.#waiting.remove(key);
       await this.#bind(pod, key, chosen);
@@ -101,23 +102,23 @@ class Scheduler {
     }
     this.#waiting.add(key);
     if (dependsOnPods(pod)) this.#waitingForPods.add(key);
-    this.#refuse(pod, reasons);
+    this.#refuse(pod, refusalText(pod, refusals));
     return requeue(retryMs);
   }
 
-  #choose(pod: Pod): { chosen: string | undefined; reasons: ReadonlyMap<string, number> } {
-    const reasons = new Map<string, number>();
+  #choose(pod: Pod): { chosen: string | undefined; refusals: readonly NodeRefusal[] } {
+    const refusals: NodeRefusal[] = [];
     const wanted = requestsOf(pod);
     const others = new BetweenPods(pod, this.#surroundings(pod));
     let best: { name: string; score: number } | undefined;
     for (const node of this.#nodes.list()) {
       const used = this.#usage.on(node.metadata.name ?? '');
       const allocatable = allocatableOf(node);
-      const refusal = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined) ?? others.refusal(node);
-      const problems = refusal === undefined ? shortages(wanted, used, allocatable) : [refusal];
-      if (refusal === undefined && this.#usage.portsTaken(node.metadata.name ?? '', pod)) problems.unshift(noFreePorts);
-      for (const problem of problems) reasons.set(problem, (reasons.get(problem) ?? 0) + 1);
-      if (problems.length > 0) continue;
+      const refusal = this.#judge(pod, node, wanted, others);
+      if (refusal !== undefined) {
+        refusals.push(refusal);
+        continue;
+      }
       const cpu = allocatable.get('cpu') ?? 0n;
       const cpuTaken = (used.get('cpu') ?? 0n) + (wanted.get('cpu') ?? 0n);
       const cpuLeft = cpu === 0n ? 0 : Number(cpu - cpuTaken) / Number(cpu);
@@ -125,7 +126,19 @@ class Scheduler {
       const score = liked * 100 + cpuLeft * 50 - Number((used.get('pods') ?? 0n) / 1_000_000_000n);
       if (best === undefined || score > best.score) best = { name: node.metadata.name ?? '', score };
     }
-    return { chosen: best?.name, reasons };
+    return { chosen: best?.name, refusals };
+  }
+
+  #judge(pod: Pod, node: Node, wanted: Amounts, others: BetweenPods): NodeRefusal | undefined {
+    const name = node.metadata.name ?? '';
+    const unfit = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined);
+    if (unfit !== undefined) return { problems: [unfit], isCrowded: false };
+    const allocatable = allocatableOf(node);
+    const problems = shortages(wanted, this.#usage.on(name), allocatable);
+    if (this.#usage.portsTaken(name, pod)) problems.unshift(noFreePorts);
+    const unsuited = others.refusal(node);
+    if (unsuited !== undefined) return unsuited;
+    return problems.length === 0 ? undefined : { problems, isCrowded: shortages(wanted, new Map(), allocatable).length === 0 };
   }
 
   #surroundings(pod: Pod): Surroundings {
@@ -154,16 +167,7 @@ class Scheduler {
     }
   }
 
-  #refuse(pod: Pod, reasons: ReadonlyMap<string, number>): void {
-    const total = this.#nodes.list().length;
-    const detail = [...reasons]
-      .map(([reason, count]) => `${count} ${reason}`)
-      .toSorted()
-      .join(', ');
-    const message =
-      total === 0
-        ? 'no nodes available to schedule pods'
-        : `0/${total} nodes are available: ${detail}. preemption: 0/${total} nodes are available: ${total} Preemption is not helpful for scheduling.`;
+  #refuse(pod: Pod, message: string): void {
     const status = (pod.status ??= {});
     const before = status.conditions?.find(({ type }) => type === 'PodScheduled');
     status.conditions = withCondition(

@@ -53,7 +53,7 @@ export class GuardedRegistry implements AsyncDisposable {
 }
 
 /** A port that was free just now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as AddressInfo;

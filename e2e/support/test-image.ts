@@ -13,22 +13,31 @@ import { findProgram } from './run.ts';
 export const withoutTestImage: string | false = findProgram('busybox') === undefined ? 'busybox is not installed' : false;
 
 const applets =
-  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc wget httpd seq yes tty test date'.split(' ');
+  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc wget httpd seq yes tty test date touch'.split(
+    ' ',
+  );
+
+export interface TestImage {
+  /** The processor the image says it is for; absent: this machine's. */
+  readonly architecture?: string;
+  /** Programs in /bin besides busybox. */
+  readonly programs?: Readonly<Record<string, Buffer>>;
+}
 
 /** Makes a small image of this machine's busybox and loads it into the platform as `name`. */
-export async function loadTestImage(platform: TestPlatform, name = 'test.local/busybox:1'): Promise<string> {
+export async function loadTestImage(platform: TestPlatform, name = 'test.local/busybox:1', image: TestImage = {}): Promise<string> {
   const file = join(platform.dataDir, 'test-image.tar');
-  await writeImage(file, name);
+  await writeImage(file, name, image);
   await platform.dormouse(['image', 'load', file]);
   return name;
 }
 
 /** An OCI image layout in a tar archive, as `skopeo copy … oci-archive:FILE` writes it. */
-async function writeImage(file: string, name: string): Promise<void> {
-  const layerTar = await layer();
+async function writeImage(file: string, name: string, { architecture, programs = {} }: TestImage): Promise<void> {
+  const layerTar = await layer(programs);
   const layerGzip = gzipSync(layerTar, { level: 1 });
   const config = json({
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    architecture: architecture ?? (process.arch === 'x64' ? 'amd64' : process.arch),
     os: 'linux',
     config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], WorkingDir: '/' },
     rootfs: { type: 'layers', diff_ids: [digestOf(layerTar)] },
@@ -56,12 +65,13 @@ async function writeImage(file: string, name: string): Promise<void> {
   await pipeline(archive, createWriteStream(file));
 }
 
-async function layer(): Promise<Buffer> {
+async function layer(programs: Readonly<Record<string, Buffer>>): Promise<Buffer> {
   const tar = pack();
   for (const directory of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev']) {
     tar.entry({ name: `${directory}/`, type: 'directory', mode: directory === 'tmp' ? 0o1777 : 0o755 });
   }
   tar.entry({ name: 'bin/busybox', mode: 0o755 }, await readFile(findProgram('busybox') ?? ''));
+  for (const [name, bytes] of Object.entries(programs)) tar.entry({ name: `bin/${name}`, mode: 0o755 }, bytes);
   for (const applet of applets) tar.entry({ name: `bin/${applet}`, type: 'symlink', linkname: 'busybox' });
   tar.entry({ name: 'etc/passwd', mode: 0o644 }, 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');
   tar.finalize();

@@ -86,6 +86,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     policy: 'Always' | 'IfNotPresent' | 'Never',
     credentials: readonly RegistryCredential[],
     signal: AbortSignal,
+    onPull: () => void = () => {},
   ): Promise<LocalImage> {
     const name = this.#parse(reference);
     return this.busy(async () => {
@@ -96,6 +97,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
       if (policy === 'Never') {
         throw new ImageError('ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`);
       }
+      onPull();
       const digest = await this.pull(reference, credentials, signal);
       const { registry } = parseImageReference(reference);
       return this.#unpacked(reference, digest, `registry ${registry === 'index.docker.io' ? 'docker.io' : registry}`, signal);

@@ -49,13 +49,14 @@ export class ImageError extends Error {
 export interface ImageService {
   /**
    * Makes the image available, unpacked. A name tagged locally wins over the registry of that name, under every policy.
-   * `hold` keeps it from garbage collection until released.
+   * `hold` keeps it from garbage collection until released. `onPull` is called once when a registry has to be asked.
    */
   ensure(
     reference: string,
     policy: 'Always' | 'IfNotPresent' | 'Never',
     credentials: readonly RegistryCredential[],
     signal: AbortSignal,
+    onPull?: () => void,
   ): Promise<LocalImage>;
   /** Digest a reference stands for right now, without fetching layers: `repository@sha256:…`. */
   resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<string>;

@@ -8,12 +8,13 @@ import { dialTcp, duplexOf, type ProbeTarget } from '#node/probes/probe-target.t
 const maxOutputBytes = 10 * 1024;
 const maxMessageBytes = 4096;
 
-/** How probes and hooks reach a container: the pod's IP, or through the engine where that is not reachable from here. */
+/** How probes and hooks reach a container: the pod's IP, or through the engine where we are not on the pod network. */
 export function probeTarget(engine: Engine, sandbox: SandboxState, container: Container): ProbeTarget {
   return {
     podIp: sandbox.ip,
     async connect(port, host, signal) {
-      if (host !== undefined || sandbox.dial === undefined) return dialTcp(host ?? sandbox.ip, port, signal);
+      const isOnPodNetwork = sandbox.dial === undefined || engine.capabilities.podNetwork !== undefined;
+      if (host !== undefined || isOnPodNetwork) return dialTcp(host ?? sandbox.ip, port, signal);
       return duplexOf(await engine.dial(sandbox.id, port, signal));
     },
     async exec(command, signal) {

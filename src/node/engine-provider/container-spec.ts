@@ -90,7 +90,7 @@ function userOf(pod: Pod, container: Container, image: LocalImage): ContainerSpe
   const podSecurity = pod.spec?.securityContext ?? {};
   const uid = security.runAsUser ?? podSecurity.runAsUser;
   const gid = security.runAsGroup ?? podSecurity.runAsGroup;
-  if (security.runAsNonRoot ?? podSecurity.runAsNonRoot ?? false) assertNonRoot(uid, image.config.user);
+  if (security.runAsNonRoot ?? podSecurity.runAsNonRoot ?? false) assertNonRoot(pod, container, uid, image.config.user);
   const fsGroup = podSecurity.fsGroup === undefined ? [] : [podSecurity.fsGroup];
   return {
     ...(uid === undefined ? {} : { uid }),
@@ -100,14 +100,16 @@ function userOf(pod: Pod, container: Container, image: LocalImage): ContainerSpe
   };
 }
 
-function assertNonRoot(uid: number | undefined, imageUser: string): void {
-  if (uid === 0) throw new ContainerConfigError("container's runAsUser breaks non-root policy");
+function assertNonRoot({ metadata }: Pod, container: Container, uid: number | undefined, imageUser: string): void {
+  const where = `(pod: "${metadata.name}_${metadata.namespace}(${metadata.uid})", container: ${container.name})`;
+  if (uid === 0) throw new ContainerConfigError(`container's runAsUser breaks non-root policy ${where}`);
   if (uid !== undefined) return;
   const user = imageUser.split(':')[0] ?? '';
   if (user === '' || user === '0' || user === 'root')
-    throw new ContainerConfigError('container has runAsNonRoot and image will run as root');
+    throw new ContainerConfigError(`container has runAsNonRoot and image will run as root ${where}`);
   if (!/^\d+$/.test(user)) {
-    throw new ContainerConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root`);
+    const text = `container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root`;
+    throw new ContainerConfigError(`${text} ${where}`);
   }
 }
 

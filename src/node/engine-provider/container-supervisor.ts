@@ -11,11 +11,13 @@ import { runHook } from '#node/engine-provider/lifecycle-hooks.ts';
 import { shouldRestart, type ContainerRole, type ContainerView } from '#node/engine-provider/container-view.ts';
 import type { ContainerHistory, SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
 import { RestartBackoff, goDuration } from '#node/engine-provider/restart-backoff.ts';
-import { terminatedState, unlocated } from '#node/engine-provider/terminated-state.ts';
+import { neverStarted, terminatedState, unlocated } from '#node/engine-provider/terminated-state.ts';
 import { ContainerConfigError } from '#node/environment/resolve.ts';
 import { ContainerProbes } from '#node/probes/container-probes.ts';
 
 const configRetryMs = 5_000;
+/** How long the status shows why a container could not be started before it shows the back-off. */
+const showErrorMs = 1_000;
 
 /**
  * Keeps one container of a pod running as its restart policy asks: image, start, probes, end, back-off, again. `run`
@@ -190,9 +192,9 @@ export class ContainerSupervisor implements ContainerView {
     this.#stopping = undefined;
     this.#definitionChanged = false;
     try {
+      this.#host.events.normal(this.#host.pod, 'Created', `Created container: ${this.#container.name}`, this.#container.name);
       const state = await this.#host.engine.startContainer(this.#host.sandboxId, spec, signal);
       this.#containerId = state.id;
-      this.#host.events.normal(this.#host.pod, 'Created', `Created container: ${this.#container.name}`, this.#container.name);
       this.#host.events.normal(this.#host.pod, 'Started', `Started container ${this.#container.name}`, this.#container.name);
       if (this.#attempt > 0) this.#host.persist();
       this.#running(state, undefined);
@@ -226,9 +228,7 @@ export class ContainerSupervisor implements ContainerView {
 
   #startFailed(message: string): void {
     this.#host.events.warning(this.#host.pod, 'Failed', `Error: ${message}`, this.#container.name);
-    const now = this.#host.clock.now();
-    const state = { name: this.#container.name, attempt: this.#attempt, status: 'exited' as const, id: '', exitCode: 128 };
-    this.#ended({ ...terminatedState({ ...state, finishedAtMs: now }, message), reason: 'StartError' });
+    this.#ended(neverStarted(message, this.#host.clock.now()));
   }
 
   #running(state: EngineState, adopted: ContainerHistory | undefined): void {
@@ -325,6 +325,10 @@ export class ContainerSupervisor implements ContainerView {
     this.#lastTerminated = ended;
     const { clock, events, pod } = this.#host;
     if (this.#definitionChanged) return;
+    if (ended.reason === 'StartError') {
+      this.#waiting('RunContainerError', ended.message ?? '');
+      await sleep(clock, showErrorMs, signal);
+    }
     const finishedMs = ended.finishedAt === undefined ? clock.now() : Date.parse(ended.finishedAt);
     const delayMs = this.#backoff.next(finishedMs);
     if (delayMs === 0) return;

@@ -77,13 +77,14 @@ describe('a pod on an engine', () => {
 
   it('says OOMKilled when the memory limit was exceeded', async () => {
     await using fixture = await ProviderFixture.create();
-    fixture.engine.programs.set('app', { exit: { code: 137, afterMs: 5, oomKilled: true } });
+    fixture.engine.programs.set('app', { exit: { code: 137, signal: 9, afterMs: 5, oomKilled: true } });
     const pod = testPod({ restartPolicy: 'Never' });
     await fixture.provider.createPod(pod);
     await fixture.until(() => appState(fixture, pod)?.state?.running !== undefined);
     await fixture.advance(5);
     await fixture.until(() => fixture.status(uidOf(pod))?.phase === 'Failed');
-    assert.equal(appState(fixture, pod)?.state?.terminated?.reason, 'OOMKilled');
+    const { reason, exitCode, signal } = appState(fixture, pod)?.state?.terminated ?? {};
+    assert.deepEqual([reason, exitCode, signal], ['OOMKilled', 137, undefined], 'the signal is in the code, as kubelet has it from CRI');
   });
 
   it('backs off from an unknown image, and runs when the image appears', async () => {
@@ -99,7 +100,15 @@ describe('a pod on an engine', () => {
     fixture.images.add('missing:1');
     await fixture.advance(9_000);
     await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
-    assert.ok(fixture.events.texts.includes('Back-off pulling image "missing:1"') || fixture.events.reasons().includes('BackOff'));
+    const missing = 'missing:1: not found: registry.example said 404';
+    assert.deepEqual(fixture.events.texts.slice(0, 6), [
+      'Pulling: Pulling image "missing:1"',
+      `Failed: Failed to pull image "missing:1": ${missing}`,
+      'Failed: Error: ErrImagePull',
+      'BackOff: Back-off pulling image "missing:1"',
+      'Failed: Error: ImagePullBackOff',
+      'Pulled: Container image "missing:1" already present on machine (local store)',
+    ]);
   });
 
   it('reports a command that cannot be started as StartError and backs off', async () => {
@@ -107,9 +116,15 @@ describe('a pod on an engine', () => {
     fixture.engine.programs.set('app', { startError: 'exec: "/nope": stat /nope: no such file or directory' });
     const pod = testPod();
     await fixture.provider.createPod(pod);
+    await fixture.until(() => appState(fixture, pod)?.state?.waiting?.reason === 'RunContainerError');
+    assert.match(appState(fixture, pod)?.state?.waiting?.message ?? '', /no such file/);
+    await fixture.advance(1_000);
+    await fixture.until(() => appState(fixture, pod)?.restartCount === 1);
+    await fixture.advance(1_000);
     await fixture.until(() => appState(fixture, pod)?.state?.waiting?.reason === 'CrashLoopBackOff');
     const last = appState(fixture, pod)?.lastState?.terminated;
     assert.equal(last?.reason, 'StartError');
+    assert.equal(last.startedAt, '1970-01-01T00:00:00Z');
     assert.equal(last.exitCode, 128);
     assert.match(last.message ?? '', /no such file/);
     assert.ok(fixture.events.texts.includes('Failed: Error: exec: "/nope": stat /nope: no such file or directory'));

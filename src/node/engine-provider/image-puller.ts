@@ -38,7 +38,7 @@ export class ImagePuller {
 
   /** Resolves with the image; rejects only when the signal aborts. */
   async ensure(request: PullRequest): Promise<LocalImage> {
-    const { pod, container, signal } = request;
+    const { pod, signal } = request;
     for (let failures = 0; ; failures += 1) {
       try {
         const image = await this.#pull(request);
@@ -48,7 +48,6 @@ export class ImagePuller {
         signal.throwIfAborted();
         await this.#backOff(request, error, backoffMs(failures, baseMs, maxMs));
       }
-      this.#events.normal(pod, 'Pulling', `Pulling image "${imageOf(container)}"`, container.name);
     }
   }
 
@@ -61,27 +60,14 @@ export class ImagePuller {
       this.#events.warning(pod, 'FailedToRetrieveImagePullSecret', text, container.name);
     }
     const began = this.#clock.monotonic();
-    let announced = false;
-    const announce = () => {
-      announced = true;
-      this.#events.normal(pod, 'Pulling', `Pulling image "${reference}"`, container.name);
-    };
-    // An image that is here answers within milliseconds and is not pulled; nothing else tells the two apart beforehand.
-    const cancel = this.#clock.after(300, announce);
-    try {
-      const image = await this.#images.ensure(reference, pullPolicyOf(container), credentials, signal);
-      cancel();
-      const fromRegistry = image.source.startsWith('registry');
-      if (fromRegistry && !announced) announce();
-      const took = `${((this.#clock.monotonic() - began) / 1000).toFixed(3)}s`;
-      const text = fromRegistry
-        ? `Successfully pulled image "${reference}" from ${image.source} in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`
-        : `Container image "${reference}" already present on machine (${image.source})`;
-      this.#events.normal(pod, 'Pulled', text, container.name);
-      return image;
-    } finally {
-      cancel();
-    }
+    const announce = () => this.#events.normal(pod, 'Pulling', `Pulling image "${reference}"`, container.name);
+    const image = await this.#images.ensure(reference, pullPolicyOf(container), credentials, signal, announce);
+    const took = `${((this.#clock.monotonic() - began) / 1000).toFixed(3)}s`;
+    const text = image.source.startsWith('registry')
+      ? `Successfully pulled image "${reference}" from ${image.source} in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`
+      : `Container image "${reference}" already present on machine (${image.source})`;
+    this.#events.normal(pod, 'Pulled', text, container.name);
+    return image;
   }
 
   async #backOff({ pod, container, signal, onWaiting }: PullRequest, error: unknown, delayMs: number): Promise<void> {

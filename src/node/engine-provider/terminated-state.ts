@@ -2,18 +2,22 @@ import type { ContainerStateTerminated } from '#apis/core/v1/pod-status.ts';
 import type { ContainerState } from '#apis/runtime/engine.ts';
 import { timestamp } from '#node/engine-provider/pod-status.ts';
 
-/** How a container ended, as its status says it: Completed, Error or OOMKilled. */
+/** How a container ended, as its status says it: Completed, Error or OOMKilled. The signal is in the exit code alone, as with every CRI runtime. */
 export function terminatedState(exit: ContainerState, message: string): ContainerStateTerminated {
   const exitCode = exit.exitCode ?? 137;
   return {
     exitCode,
-    ...(exit.signal === undefined ? {} : { signal: exit.signal }),
     reason: exit.oomKilled === true ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
     ...(message === '' ? {} : { message }),
     ...(exit.startedAtMs === undefined ? {} : { startedAt: timestamp(exit.startedAtMs) }),
     ...(exit.finishedAtMs === undefined ? {} : { finishedAt: timestamp(exit.finishedAtMs) }),
     ...(exit.id === '' ? {} : { containerID: exit.id }),
   };
+}
+
+/** A container whose command could not be started at all, in containerd's terms: it never ran, so its start is the epoch. */
+export function neverStarted(message: string, now: number): ContainerStateTerminated {
+  return { exitCode: 128, reason: 'StartError', message, startedAt: timestamp(0), finishedAt: timestamp(now) };
 }
 
 /** A container that ran when the agent was last here and of which nothing is left, e.g. after a reboot. */

@@ -16,7 +16,7 @@ import type {
 /** What a fake container does; by default it runs until it is told to stop, and ends with 143 on SIGTERM. */
 export interface FakeProgram {
   /** Ends by itself with this code, `afterMs` later (0: at once). */
-  readonly exit?: { readonly code: number; readonly afterMs: number; readonly oomKilled?: boolean };
+  readonly exit?: { readonly code: number; readonly signal?: number; readonly afterMs: number; readonly oomKilled?: boolean };
   /** Does not react to SIGTERM. */
   readonly ignoresTerm?: boolean;
   /** `startContainer` fails with this. */
@@ -102,8 +102,8 @@ export class FakeEngine implements Engine {
     sandbox.containers.set(spec.name, { state, spec, program });
     if (program.output !== undefined) await this.#log(spec, program.output);
     if (program.exit !== undefined) {
-      const { code, afterMs, oomKilled } = program.exit;
-      const result = { exitCode: code, ...(oomKilled === undefined ? {} : { oomKilled }) };
+      const { code, afterMs, ...how } = program.exit;
+      const result = { exitCode: code, ...how };
       this.#clock.after(afterMs, () => void this.end(sandboxId, spec.name, result, spec.attempt));
     }
     return state;

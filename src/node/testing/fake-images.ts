@@ -1,4 +1,4 @@
-import { ImageError, type ImageService, type LocalImage } from '#apis/runtime/image-service.ts';
+import { ImageError, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
 
 /** An ImageService that knows the images it was given; everything else is not found at its registry. */
 export class FakeImages implements ImageService {
@@ -27,13 +27,20 @@ export class FakeImages implements ImageService {
     });
   }
 
-  ensure(reference: string, policy: 'Always' | 'IfNotPresent' | 'Never'): Promise<LocalImage> {
+  ensure(
+    reference: string,
+    policy: 'Always' | 'IfNotPresent' | 'Never',
+    _credentials: readonly RegistryCredential[] = [],
+    _signal?: AbortSignal,
+    onPull: () => void = () => {},
+  ): Promise<LocalImage> {
     const image = this.known.get(reference);
     if (image !== undefined) return Promise.resolve(image);
     if (policy === 'Never') {
       const message = `Container image "${reference}" is not present with pull policy of Never`;
       return Promise.reject(new ImageError('ErrImageNeverPull', message));
     }
+    onPull();
     return Promise.reject(new ImageError('ErrImagePull', `${reference}: not found: registry.example said 404`));
   }
 

@@ -33,5 +33,6 @@ function startMessage(cause: unknown, complaint: string): string {
     const missing = cause.step.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH';
     return `${cause.step}: ${cause.code === 'ENOENT' ? missing : (reasons[cause.code] ?? cause.code)}`;
   }
-  return complaint === '' ? cause.message : `${cause.message}: ${complaint}`;
+  // An OCI runtime's exit code says nothing beside its own words.
+  return complaint === '' ? cause.message : cause.step.endsWith(' run') ? complaint : `${cause.message}: ${complaint}`;
 }

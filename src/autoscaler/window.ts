@@ -5,13 +5,13 @@
  */
 export class BucketWindow {
   readonly #seconds: number;
-  readonly #values: Float64Array;
+  /** Absent while every value is zero: most revisions sleep. */
+  #values: Float64Array | undefined;
   #first: number | undefined;
   #last = 0;
 
   constructor(windowSeconds: number) {
     this.#seconds = Math.max(1, Math.round(windowSeconds));
-    this.#values = new Float64Array(this.#seconds);
   }
 
   get seconds(): number {
@@ -22,14 +22,13 @@ export class BucketWindow {
   add(second: number, value: number): void {
     this.#advance(second);
     if (second <= this.#last - this.#seconds) return;
-    const slot = this.#slot(second);
-    this.#values[slot] = (this.#values[slot] ?? 0) + value;
+    this.#put(second, this.#at(second) + value);
   }
 
   /** Puts `value` in place of what the bucket of `second` holds. */
   set(second: number, value: number): void {
     this.#advance(second);
-    if (second > this.#last - this.#seconds) this.#values[this.#slot(second)] = value;
+    if (second > this.#last - this.#seconds) this.#put(second, value);
   }
 
   /** No value was ever put in, or the last one has left the window: there is nothing to decide on. */
@@ -67,7 +66,13 @@ export class BucketWindow {
 
   #at(second: number): number {
     if (second > this.#last || second <= this.#last - this.#seconds) return 0;
-    return this.#values[this.#slot(second)] ?? 0;
+    return this.#values?.[this.#slot(second)] ?? 0;
+  }
+
+  #put(second: number, value: number): void {
+    if (this.#values === undefined && value === 0) return;
+    this.#values ??= new Float64Array(this.#seconds);
+    this.#values[this.#slot(second)] = value;
   }
 
   #slot(second: number): number {
@@ -76,12 +81,12 @@ export class BucketWindow {
 
   #advance(second: number): void {
     if (this.#first === undefined || second - this.#last >= this.#seconds) {
-      this.#values.fill(0);
+      this.#values = undefined;
       this.#first = second;
       this.#last = second;
       return;
     }
-    for (let next = this.#last + 1; next <= second; next += 1) this.#values[this.#slot(next)] = 0;
+    for (let next = this.#last + 1; next <= second; next += 1) this.#put(next, 0);
     this.#last = Math.max(this.#last, second);
     if (second > this.#last - this.#seconds) this.#first = Math.min(this.#first, second);
   }

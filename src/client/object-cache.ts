@@ -7,7 +7,8 @@ type IndexFunction<T> = (object: T) => readonly string[];
 /** Keys that share an index value. */
 interface Bucket {
   readonly value: string;
-  readonly keys: Set<string>;
+  /** One is the rule in most indexes: it needs no set. */
+  keys: string | Set<string>;
 }
 
 /**
@@ -102,22 +103,27 @@ class Buckets {
   readonly #buckets = new Map<string, Bucket>();
 
   keys(value: string): Iterable<string> {
-    return this.#buckets.get(value)?.keys ?? [];
+    const keys = this.#buckets.get(value)?.keys ?? [];
+    return typeof keys === 'string' ? [keys] : keys;
   }
 
   add(key: string, value: string): Bucket {
-    let bucket = this.#buckets.get(value);
+    const bucket = this.#buckets.get(value);
     if (bucket === undefined) {
-      bucket = { value, keys: new Set() };
-      this.#buckets.set(value, bucket);
+      const made = { value, keys: key };
+      this.#buckets.set(value, made);
+      return made;
     }
-    bucket.keys.add(key);
+    if (typeof bucket.keys !== 'string') bucket.keys.add(key);
+    else if (bucket.keys !== key) bucket.keys = new Set([bucket.keys, key]);
     return bucket;
   }
 
   remove(key: string, value: string): void {
     const keys = this.#buckets.get(value)?.keys;
-    if (keys?.delete(key) && keys.size === 0) this.#buckets.delete(value);
+    if (keys === undefined) return;
+    const empty = typeof keys === 'string' ? keys === key : keys.delete(key) && keys.size === 0;
+    if (empty) this.#buckets.delete(value);
   }
 }
 

@@ -29,20 +29,25 @@ export interface FlushableEventRecorder extends EventRecorder {
 /** An event on its way or written, and how often it has happened. */
 interface Occurrence {
   readonly component: string;
-  readonly object: KubeObject;
+  /** Not the object itself: thousands of occurrences are remembered, and none may keep an object in memory. */
+  readonly involved: Event['involvedObject'];
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly name: string;
-  readonly fieldPath: string;
   readonly firstTimestamp: string;
   message: string;
   lastTimestamp: string;
   count: number;
   stored: boolean;
 }
-type What = Pick<Occurrence, 'object' | 'type' | 'reason' | 'message' | 'fieldPath'>;
+type What = Pick<Occurrence, 'component' | 'involved' | 'type' | 'reason' | 'message'>;
+interface Said extends Pick<Occurrence, 'type' | 'reason' | 'message'> {
+  readonly object: KubeObject;
+  readonly fieldPath: string;
+}
 interface Similar {
-  readonly messages: Set<string>;
+  /** Hashes of different ones, few. */
+  readonly messages: string[];
   sinceMs: number;
 }
 interface Bucket {
@@ -98,7 +103,7 @@ class Recorder implements FlushableEventRecorder {
     };
   }
 
-  #record(component: string, { object, type, reason, message, fieldPath }: What): void {
+  #record(component: string, { object, type, reason, message, fieldPath }: Said): void {
     const { kind = '', apiVersion = '', metadata } = object;
     const subject = `${component} ${apiVersion} ${kind} ${metadata.namespace ?? ''}/${metadata.name ?? ''} ${metadata.uid ?? ''}`;
     if (!this.#mayTalk(subject)) return;
@@ -107,11 +112,10 @@ class Recorder implements FlushableEventRecorder {
     const text = clipped(combined ? `(combined from similar events): ${message}` : message);
     const occurrence = this.#occurrence(combined ? group : `${group} ${message}`, {
       component,
-      object,
+      involved: reference(object, fieldPath),
       type,
       reason,
       message: text,
-      fieldPath,
     });
     if (this.#waiting.size >= maxWaiting) {
       this.#logger.debug('too many events wait, dropping one', { reason });
@@ -142,21 +146,22 @@ class Recorder implements FlushableEventRecorder {
   #isTooVaried(group: string, message: string): boolean {
     const nowMs = this.#options.clock.monotonic();
     let similar = this.#similar.get(group);
-    if (similar === undefined || nowMs - similar.sinceMs > similarWindowMs) similar = { messages: new Set(), sinceMs: nowMs };
-    if (similar.messages.size <= maxSimilar) similar.messages.add(createHash('sha1').update(message).digest('base64'));
+    if (similar === undefined || nowMs - similar.sinceMs > similarWindowMs) similar = { messages: [], sinceMs: nowMs };
+    const hash = createHash('sha1').update(message).digest('base64');
+    if (similar.messages.length <= maxSimilar && !similar.messages.includes(hash)) similar.messages.push(hash);
     similar.sinceMs = nowMs;
     this.#similar.set(group, similar);
-    return similar.messages.size > maxSimilar;
+    return similar.messages.length > maxSimilar;
   }
 
-  #occurrence(key: string, what: What & Pick<Occurrence, 'component'>): Occurrence {
+  #occurrence(key: string, what: What): Occurrence {
     const now = timestamp(this.#options.clock);
     const known = this.#known.get(key);
     if (known !== undefined) {
       Object.assign(known, { message: what.message, lastTimestamp: now, count: known.count + 1 });
       return known;
     }
-    const name = `${what.object.metadata.name ?? ''}.${randomBytes(8).toString('hex')}`;
+    const name = `${what.involved.name ?? ''}.${randomBytes(8).toString('hex')}`;
     const made: Occurrence = { ...what, name, firstTimestamp: now, lastTimestamp: now, count: 1, stored: false };
     this.#known.set(key, made);
     return made;
@@ -190,7 +195,7 @@ class Recorder implements FlushableEventRecorder {
   }
 
   async #put(occurrence: Occurrence): Promise<void> {
-    const namespace = occurrence.object.metadata.namespace ?? 'default';
+    const namespace = occurrence.involved.namespace ?? 'default';
     if (occurrence.stored) {
       const { count, lastTimestamp, message } = occurrence;
       try {
@@ -206,20 +211,11 @@ class Recorder implements FlushableEventRecorder {
   }
 
   #eventOf(occurrence: Occurrence, namespace: string): Event {
-    const { component, object, type, reason, message, name, fieldPath, firstTimestamp, lastTimestamp, count } = occurrence;
+    const { component, involved, type, reason, message, name, firstTimestamp, lastTimestamp, count } = occurrence;
     const { instance = '' } = this.#options;
-    const { metadata } = object;
     return {
       metadata: { namespace, name },
-      involvedObject: {
-        ...(object.kind === undefined ? {} : { kind: object.kind }),
-        ...(object.apiVersion === undefined ? {} : { apiVersion: object.apiVersion }),
-        ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-        ...(metadata.name === undefined ? {} : { name: metadata.name }),
-        ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
-        ...(metadata.resourceVersion === undefined ? {} : { resourceVersion: metadata.resourceVersion }),
-        ...(fieldPath === '' ? {} : { fieldPath }),
-      },
+      involvedObject: involved,
       type,
       reason,
       message,
@@ -231,6 +227,18 @@ class Recorder implements FlushableEventRecorder {
       count,
     };
   }
+}
+
+function reference({ kind, apiVersion, metadata }: KubeObject, fieldPath: string): Event['involvedObject'] {
+  return {
+    ...(kind === undefined ? {} : { kind }),
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+    ...(metadata.name === undefined ? {} : { name: metadata.name }),
+    ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+    ...(metadata.resourceVersion === undefined ? {} : { resourceVersion: metadata.resourceVersion }),
+    ...(fieldPath === '' ? {} : { fieldPath }),
+  };
 }
 
 /** A map that forgets what was used longest ago beyond its size. */

@@ -18,6 +18,8 @@ import { ApiSources } from '#node/api-sources.ts';
 import { startClusterDns } from '#node/dns/cluster-dns.ts';
 import { parseResolvConf, type DnsSettings } from '#node/engine-provider/dns-settings.ts';
 import { EngineProvider } from '#node/engine-provider/engine-provider.ts';
+import { indexByService } from '#node/services/service-fronts.ts';
+import { keptByNode } from '#node/kept.ts';
 import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-server/server.ts';
 import { podEvents } from '#node/pod-events.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
@@ -77,11 +79,12 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
   try {
     await mkdir(dataDirectory, { recursive: true });
     const machine = await inspectMachine(dataDirectory);
-    const informers = stack.use(createInformers(client, { clock, logger }));
+    const informers = stack.use(createInformers(client, { clock, logger, keep: keptByNode }));
     const podInformer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
     const nodeInformer = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` });
     const serviceInformer = informers.of(services);
     const sliceInformer = informers.of(endpointSlices);
+    indexByService(sliceInformer);
     const recorder = createEventRecorder({ client, component: 'kubelet', instance: nodeName, clock, logger });
     const events = podEvents(recorder);
     const sources = stack.use(new ApiSources({ client, services: serviceInformer, clock, logger }));

@@ -6,7 +6,14 @@ import type { ControllerContext } from '#controller/controller.ts';
 import { WorkQueue } from '#controller/work-queue.ts';
 import { errorText } from '#core/errors.ts';
 import { blocks, decide, knownState, type OwnerState } from '#cluster/garbage-collector/decide.ts';
-import { describeNode, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from '#cluster/garbage-collector/owner-graph.ts';
+import {
+  describeNode,
+  foregroundFinalizer,
+  noOwners,
+  orphanFinalizer,
+  OwnerGraph,
+  type GraphNode,
+} from '#cluster/garbage-collector/owner-graph.ts';
 
 const workers = 20;
 /** Uids known to be gone, so that the children of one owner need not all ask for it. */
@@ -37,9 +44,8 @@ export class Collector {
   }
 
   seen(resource: Resource, object: KubeObject): void {
-    const node = describeNode(resource, object);
-    const old = this.#graph.put(node);
-    const sameOwners = old?.owners === node.owners || JSON.stringify(old?.owners ?? []) === JSON.stringify(node.owners);
+    const { node, old } = this.#graph.put(describeNode(resource, object));
+    const sameOwners = (old?.owners ?? noOwners) === node.owners;
     if (!sameOwners) {
       for (const { uid } of old?.owners ?? []) this.#look(uid);
       if (node.owners.length > 0) this.#queue.add(node.uid);

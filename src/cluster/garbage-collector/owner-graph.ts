@@ -18,7 +18,8 @@ export interface GraphNode {
   readonly leavesChildren: boolean;
 }
 
-const noOwners: readonly OwnerReference[] = Object.freeze([]);
+/** Of all that have none. */
+export const noOwners: readonly OwnerReference[] = Object.freeze([]);
 
 export function describeNode(resource: Resource, { metadata }: KubeObject): GraphNode {
   const { uid = '', namespace, name = '', ownerReferences, finalizers = [], deletionTimestamp } = metadata;
@@ -44,15 +45,16 @@ export class OwnerGraph {
     return this.#nodes.get(uid);
   }
 
-  /** Puts the node in; returns the one it replaces. */
-  put(node: GraphNode): GraphNode | undefined {
-    const old = this.#nodes.get(node.uid);
+  /** Puts a node in; returns it as it is kept (equal owners are the same array) and the one it replaces. */
+  put(described: GraphNode): { readonly node: GraphNode; readonly old: GraphNode | undefined } {
+    const old = this.#nodes.get(described.uid);
+    const node = { ...described, owners: this.#shared(described, old) };
     this.#nodes.set(node.uid, node);
     if (old?.owners !== node.owners) {
       for (const { uid } of old?.owners ?? noOwners) this.#unlink(uid, node.uid);
       for (const { uid } of node.owners) this.#link(uid, node.uid);
     }
-    return old;
+    return { node, old };
   }
 
   remove(uid: string): GraphNode | undefined {
@@ -73,6 +75,22 @@ export class OwnerGraph {
 
   all(): IterableIterator<GraphNode> {
     return this.#nodes.values();
+  }
+
+  /** The children of one owner refer to it in the same words: they share them, as a node does with its earlier states. */
+  #shared({ owners, uid }: GraphNode, old: GraphNode | undefined): readonly OwnerReference[] {
+    const [first] = owners;
+    if (first === undefined) return noOwners;
+    const text = JSON.stringify(owners);
+    for (const known of [old, this.#siblingOf(uid, first.uid)]) {
+      if (known !== undefined && JSON.stringify(known.owners) === text) return known.owners;
+    }
+    return owners;
+  }
+
+  #siblingOf(uid: string, owner: string): GraphNode | undefined {
+    for (const child of this.#children.get(owner) ?? []) if (child !== uid) return this.#nodes.get(child);
+    return undefined;
   }
 
   #link(owner: string, child: string): void {

@@ -3,13 +3,14 @@ import type { Logger } from '#core/logger.ts';
 import { secrets, type Ingress, type Secret } from '#gateway/controller/kinds.ts';
 import type { CertificateConfig } from '#gateway/routes/route-config.ts';
 
-interface Reference {
+/** A Secret and the hosts whose certificate it is. */
+export interface CertificateReference {
   readonly hosts: readonly string[];
   readonly namespace: string;
   readonly name: string;
 }
 
-function referencesOf(ingress: Ingress): Reference[] {
+export function certificateReferences(ingress: Ingress): CertificateReference[] {
   return (ingress.spec?.tls ?? [])
     .filter(({ secretName }) => secretName !== undefined && secretName !== '')
     .map(({ hosts = [], secretName = '', secretNamespace }) => ({
@@ -25,7 +26,7 @@ export class CertificateSync {
   readonly #logger: Logger;
   readonly #changed: () => void;
   readonly #watched = new Map<string, Informer<Secret>>();
-  #references: readonly Reference[] = [];
+  #references: readonly CertificateReference[] = [];
 
   constructor(informers: Informers, logger: Logger, changed: () => void) {
     this.#informers = informers;
@@ -33,12 +34,12 @@ export class CertificateSync {
     this.#changed = changed;
   }
 
-  update(ingresses: readonly Ingress[]): void {
-    this.#references = ingresses.flatMap(referencesOf);
-    for (const reference of this.#references) this.#watch(reference);
+  update(references: readonly CertificateReference[]): void {
+    this.#references = references;
+    for (const reference of references) this.#watch(reference);
   }
 
-  #watch({ namespace, name }: Reference): void {
+  #watch({ namespace, name }: CertificateReference): void {
     const key = `${namespace}/${name}`;
     if (this.#watched.has(key)) return;
     const informer = this.#informers.of(secrets, { namespace, fieldSelector: `metadata.name=${name}` });
@@ -58,7 +59,7 @@ export class CertificateSync {
 
   /** The first referenced Secret without a usable certificate, or ''. */
   missing(ingress: Ingress): string {
-    const found = referencesOf(ingress).find(({ namespace, name }) => {
+    const found = certificateReferences(ingress).find(({ namespace, name }) => {
       const secret = this.#watched.get(`${namespace}/${name}`)?.get(namespace, name);
       return decode(secret, 'tls.crt') === undefined || decode(secret, 'tls.key') === undefined;
     });

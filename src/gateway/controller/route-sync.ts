@@ -2,7 +2,7 @@ import { objectKey } from '#apis/meta/object.ts';
 import type { Informer, Informers } from '#client/informer-types.ts';
 import type { Logger } from '#core/logger.ts';
 import { backendConfig, backendKey, isRevisionKey } from '#gateway/controller/backend-config.ts';
-import { CertificateSync } from '#gateway/controller/certificates.ts';
+import { certificateReferences, CertificateSync, type CertificateReference } from '#gateway/controller/certificates.ts';
 import { revisionRule, rulesOf, servicesOf, type ServiceRef } from '#gateway/controller/ingress-rules.ts';
 import {
   endpointSlices,
@@ -26,10 +26,11 @@ const lookAgainMs = 1000;
 
 /** What was made of one Ingress. */
 interface Programmed {
-  readonly ingress: Ingress;
+  readonly generation: number | undefined;
+  readonly certificates: readonly CertificateReference[];
   readonly rules: readonly RuleConfig[];
   /** The Service port behind each backend. A Service may go later: its rules keep the backend they were made with. */
-  readonly backends: ReadonlyMap<string, ServiceRef>;
+  readonly backends: readonly (readonly [key: string, ref: ServiceRef])[];
 }
 
 export interface RouteSyncOptions {
@@ -61,6 +62,8 @@ export class RouteSync {
   readonly #backends = new Map<string, BackendConfig>();
   /** Which Service port a backend follows. */
   readonly #sources = new Map<string, ServiceRef>();
+  /** The rule each revision has by its own name; the same object for as long as it is needed, so that it is compiled once. */
+  readonly #ownRules = new Map<string, RuleConfig>();
   readonly #dirtyIngresses = new Set<string>();
   readonly #dirtyServices = new Set<string>();
   #scheduled = false;
@@ -161,7 +164,7 @@ export class RouteSync {
     if (changed.length > 0) {
       this.#options.proxy.setRules(this.#rules());
       this.#dropBackends();
-      this.certificates.update([...this.#programmed.values()].map(({ ingress }) => ingress));
+      this.certificates.update([...this.#programmed.values()].flatMap(({ certificates }) => certificates));
     }
     this.#options.changed(() => this.config());
     for (const key of changed) this.#options.programmed(key);
@@ -178,13 +181,12 @@ export class RouteSync {
 
   /** The rules of all Ingresses, and for each revision behind them the one that its own name has. */
   #rules(): RuleConfig[] {
-    const own = [...this.#sources].filter(([key]) => isRevisionKey(key)).map(([key, ref]) => revisionRule(ref, key));
-    return [...[...this.#programmed.values()].flatMap(({ rules }) => rules), ...own];
+    return [...[...this.#programmed.values()].flatMap(({ rules }) => rules), ...this.#ownRules.values()];
   }
 
   /** Whether the rules in effect are those of this generation of the Ingress; otherwise what is missing. */
   stateOf(ingress: Ingress): { readonly inEffect: boolean; readonly missing: string } {
-    const inEffect = this.#programmed.get(objectKey(ingress))?.ingress.metadata.generation === ingress.metadata.generation;
+    const inEffect = this.#programmed.get(objectKey(ingress))?.generation === ingress.metadata.generation;
     const missing = inEffect ? '' : this.#missing(ingress);
     const secret = inEffect ? this.certificates.missing(ingress) : '';
     return { inEffect: inEffect && secret === '', missing: missing === '' ? secret : missing };
@@ -209,11 +211,10 @@ export class RouteSync {
     if (ingress === undefined || this.#options.owns?.(ingress) === false) return this.#programmed.delete(key);
     if (this.#missing(ingress) !== '') return false;
     const rules = rulesOf(ingress, (ref) => this.#keyOf(ref));
-    if (known !== undefined && known.ingress.metadata.generation === ingress.metadata.generation && sameJson(known.rules, rules)) {
-      return false;
-    }
-    const backends = new Map(servicesOf(ingress).map((ref) => [this.#keyOf(ref), ref]));
-    this.#programmed.set(key, { ingress, rules, backends });
+    const { generation } = ingress.metadata;
+    if (known !== undefined && known.generation === generation && sameJson(known.rules, rules)) return false;
+    const backends = servicesOf(ingress).map((ref) => [this.#keyOf(ref), ref] as const);
+    this.#programmed.set(key, { generation, certificates: certificateReferences(ingress), rules, backends });
     return true;
   }
 
@@ -226,9 +227,11 @@ export class RouteSync {
     const needed = new Map<string, ServiceRef>();
     for (const { backends } of this.#programmed.values()) for (const [key, ref] of backends) needed.set(key, ref);
     this.#keepBusy(needed);
+    for (const key of this.#sources.keys()) if (!needed.has(key)) this.#ownRules.delete(key);
     this.#sources.clear();
     for (const [key, ref] of needed) {
       this.#sources.set(key, ref);
+      if (isRevisionKey(key) && !this.#ownRules.has(key)) this.#ownRules.set(key, revisionRule(ref, key));
       if (!this.#backends.has(key)) this.#dirtyServices.add(`${ref.namespace}/${ref.name}`);
     }
   }

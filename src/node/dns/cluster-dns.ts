@@ -15,6 +15,7 @@ export interface ClusterDnsOptions {
   /** Default 53. */
   readonly port?: number;
   readonly services: Lister<Service>;
+  /** With the index `byService`. */
   readonly endpointSlices: Lister<EndpointSlice>;
   /** The machine's own DNS servers, for names outside the cluster. */
   readonly upstream: readonly string[];

@@ -11,7 +11,8 @@ function lister<T extends KubeObject>(objects: readonly T[]): Lister<T> {
   return {
     get: (namespace, name) => objects.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
     list: (namespace) => objects.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace),
-    byIndex: () => [],
+    byIndex: (_, value) =>
+      objects.filter(({ metadata }) => `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name']}` === value),
   };
 }
 const service = (name: string, spec: Service['spec']): Service =>

@@ -1,11 +1,13 @@
 import type { Service } from '#apis/core/v1/service.ts';
 import type { Endpoint, EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
+import { objectKey } from '#apis/meta/object.ts';
 import type { Lister } from '#client/informer-types.ts';
 import { encodeName, recordTypes, responseCodes, type Answer, type DnsRecord, type Question } from '#node/dns/message.ts';
-import { isSliceOf } from '#node/services/service-fronts.ts';
+import { byService } from '#node/services/service-fronts.ts';
 
 export interface ZoneOptions {
   readonly services: Lister<Service>;
+  /** With the index `byService`. */
   readonly endpointSlices: Lister<EndpointSlice>;
   readonly clusterDomain: string;
 }
@@ -100,7 +102,7 @@ export class ClusterZone {
   }
 
   #slices(service: Service): readonly EndpointSlice[] {
-    return this.#options.endpointSlices.list(service.metadata.namespace).filter((slice) => isSliceOf(slice, service));
+    return this.#options.endpointSlices.byIndex(byService, objectKey(service));
   }
 
   #endpoints(service: Service): readonly Endpoint[] {

@@ -2,6 +2,7 @@ import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service, ServicePort } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { objectKey, type KubeObject } from '#apis/meta/object.ts';
+import type { Informer } from '#client/informer-types.ts';
 
 /** Services that stand for a process of this machine, by `namespace/name`: the address it listens on. Their targetPorts are its ports. */
 export type HostServices = ReadonlyMap<string, string>;
@@ -100,7 +101,14 @@ function targetsOf(slices: readonly EndpointSlice[], portName: string, protocol:
   return (ready.length > 0 ? ready : ending).sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
 }
 
-export function isSliceOf(slice: EndpointSlice, service: Service): boolean {
+/** Index of slices by the Service they belong to (`namespace/name`); see `indexByService`. */
+export const byService = 'service';
+
+export function indexByService(slices: Informer<EndpointSlice>): void {
+  slices.addIndex(byService, ({ metadata }) => [`${metadata.namespace ?? ''}/${metadata.labels?.['kubernetes.io/service-name'] ?? ''}`]);
+}
+
+function isSliceOf(slice: EndpointSlice, service: Service): boolean {
   return (
     slice.metadata.namespace === service.metadata.namespace &&
     slice.metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { until } from './support/run.ts';
 
 /** What a user of Cloud Run types: services by the command line alone. */
 
+const launcher = fileURLToPath(new URL('../bin/dormouse.js', import.meta.url));
 const example = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 
 interface Deployed {
@@ -69,15 +70,12 @@ describe('the command line', () => {
   });
 
   test('a second revision gets no traffic but a URL of its own; traffic moves it in steps and back', async () => {
-    await platform.dormouse([
-      'deploy',
-      '--source',
-      example('helloworld-nodejs'),
-      '--name=hello',
-      '--env=TARGET=two',
-      '--no-traffic',
-      '--tag=next',
-    ]);
+    const source = ['deploy', '--source', example('helloworld-nodejs'), '--name=hello'];
+    const said = await platform.dormouse([...source, '--env=TARGET=two', '--no-traffic', '--tag=next']);
+    assert.match(
+      said,
+      /hello-00002 alone: http:\/\/next-hello\.default\.localhost:\d+\n {2}hello-00002 gets 0 % .*: dormouse traffic hello @latest=100\n/,
+    );
     assert.equal(await call('hello'), '200 Hello a=b!\n');
     assert.equal(await call('next-hello'), '200 Hello two!\n');
     const table = await platform.dormouse(['traffic', 'hello', 'hello-00001=75', 'hello-00002=25']);
@@ -113,6 +111,11 @@ describe('the command line', () => {
     );
     assert.match(await platform.dormouse(['deploy', '-f', file]), /Service filed serves at/);
     assert.equal(await call('filed'), '200 Hello NOT SPECIFIED!\n');
+    // Also onto a service that the command line made, whose container has got a name.
+    await platform.dormouse(['deploy', '--name=filed', '--image', image, '--env=TARGET=by hand', '--port=9000']);
+    await platform.dormouse(['deploy', '-f', file]);
+    assert.equal(await call('filed'), '200 Hello NOT SPECIFIED!\n');
+    await refused(/nowhere\.yaml: there is no such file/, 'deploy', '-f', 'nowhere.yaml');
     await refused(/--env cannot be given with -f/, 'deploy', '-f', file, '--env=A=1');
     await writeFile(file, 'kind: Service\napiVersion: v1\nmetadata: {name: x}');
     await refused(/holds a v1 Service\n.*kubectl/, 'deploy', '-f', file);
@@ -124,7 +127,7 @@ describe('the command line', () => {
     await writeFile(join(directory, 'server.js'), `console.error('no database'); process.exit(3);`);
     await writeFile(join(directory, 'package.json'), '{"name": "broken", "scripts": {"start": "node server.js"}}');
     await refused(
-      /service broken failed: Container failed with: no database[^]*Last log lines:\n {4}no database\n {2}Next: kubectl describe revision broken-00001/,
+      /service broken failed: Container failed with: no database\n {2}Next: mend it and deploy again; .*dormouse logs broken.*kubectl describe revision broken-00001/,
       'deploy',
       '--source',
       directory,
@@ -137,6 +140,20 @@ describe('the command line', () => {
     );
   });
 
+  test('a program that listens elsewhere is told where it should', async () => {
+    const source = join(directory, 'elsewhere');
+    await mkdir(source);
+    await writeFile(join(source, 'server.js'), `require('http').createServer().listen(3000)`);
+    await using deploying = platform.startTyped(
+      `${process.execPath} ${launcher} deploy --source ${source} --name=elsewhere --data-dir=${platform.dataDir}`,
+    );
+    await deploying.waitFor(/waiting +the program runs and does not answer yet[^]*must listen on all addresses at \$PORT, here 8080/);
+    deploying.process.kill('SIGINT');
+    assert.equal(await deploying.ended, 130);
+    await platform.dormouse(['deploy', '--source', source, '--name=elsewhere', '--port=3000']);
+    await platform.dormouse(['delete', 'elsewhere']);
+  });
+
   test('mistakes are refused before anything is built, each with its reason', async () => {
     const source = ['deploy', '--source', example('timezone')];
     await refused(/nothing to deploy\n {2}Give one of --image/, 'deploy');
@@ -144,7 +161,8 @@ describe('the command line', () => {
     await refused(/--port: "0" is not a whole number from 1 to 65535/, ...source, '--port=0');
     await refused(/--memory: "much" is not an amount\n {2}For example 256Mi/, ...source, '--memory=much');
     await refused(/--name: "A_b" cannot be part of a URL/, ...source, '--name=A_b');
-    await refused(/cannot read \/nowhere/, 'deploy', '--source=/nowhere');
+    await refused(/\/nowhere: there is no such file or directory/, 'deploy', '--source=/nowhere');
+    await refused(/unknown command "servces"\n {2}Did you mean "dormouse services"/, 'servces');
     await refused(/namespaces "nowhere" not found/, 'deploy', '--image=x', '-n', 'nowhere');
     await refused(/Unknown option '--cpus'\n {2}See "dormouse deploy --help"/, ...source, '--cpus=1');
     for (const command of ['logs', 'open', 'revisions', 'traffic', 'delete'])

@@ -55,7 +55,9 @@ describe('a command line', () => {
   });
 
   for (const [words, text] of [
-    [['mak'], 'prog: unknown command "mak"\n  Commands: make\n'],
+    [['mak'], 'prog: unknown command "mak"\n  Did you mean "prog make"?\n'],
+    [['amke'], 'prog: unknown command "amke"\n  Did you mean "prog make"?\n'],
+    [['roast'], 'prog: unknown command "roast"\n  Commands: make\n'],
     [['make'], 'prog make: missing argument THING: What to make\n'],
     [['make', 'cake', '-f', 'flat'], 'prog make: --form: "flat" is not one of round, square\n'],
     [['make', 'cake', '--colour'], `prog make: Unknown option '--colour'\n  See "prog make --help".\n`],
@@ -70,6 +72,15 @@ describe('a command line', () => {
   test('a refusal of the API exits 1 with its message alone', async () => {
     const refused = tableWith(() => Promise.reject(new StatusError('NotFound', 'things "cake" not found')));
     assert.deepEqual(await runWords(refused, ['make', 'cake']), { code: 1, stdout: '', stderr: 'prog make: things "cake" not found\n' });
+  });
+
+  test('a file that cannot be used is the mistake of who named it', async () => {
+    const error = Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT', path: '/flour' });
+    const result = await runWords(
+      tableWith(() => Promise.reject(error)),
+      ['make', 'cake'],
+    );
+    assert.deepEqual(result, { code: 1, stdout: '', stderr: 'prog make: /flour: there is no such file or directory\n' });
   });
 
   test('a fault of the program exits 70 with its stack', async () => {

@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { StatusError } from '#apis/meta/status.ts';
 import { ImageError } from '#apis/runtime/image-service.ts';
-import { UserError } from '#core/errors.ts';
+import { fileError, UserError } from '#core/errors.ts';
 import type { Command, Invocation, Option } from '#cli/command.ts';
 import { helpText } from '#cli/help.ts';
 
@@ -85,17 +85,31 @@ function checkPositionals(command: Command, { positionals }: Invocation): void {
 
 function unknownCommand(path: readonly Command[], word: string): UserError {
   const known = (path.at(-1)?.commands ?? []).filter(({ hidden }) => hidden !== true).map(({ name }) => name);
-  return new UserError(`unknown command ${JSON.stringify(word)}`, { hint: `Commands: ${known.join(', ')}` });
+  const meant = known.find((name) => isSlip(word, name));
+  return new UserError(`unknown command ${JSON.stringify(word)}`, {
+    hint: meant === undefined ? `Commands: ${known.join(', ')}` : `Did you mean "${[...path.map(({ name }) => name), meant].join(' ')}"?`,
+  });
+}
+
+/** One letter missing, too many, another, or two swapped. */
+function isSlip(typed: string, name: string): boolean {
+  const shorter = Math.min(typed.length, name.length);
+  let same = 0;
+  while (same < shorter && typed[same] === name[same]) same += 1;
+  const [left, right] = [typed.slice(same), name.slice(same)];
+  const swapped = (left[1] ?? '') + (left[0] ?? '') + left.slice(2);
+  return left.slice(1) === right || left === right.slice(1) || left.slice(1) === right.slice(1) || swapped === right;
 }
 
 function pathName(path: readonly Command[]): string {
   return path.map(({ name }) => name).join(' ');
 }
 
-function report(error: unknown, path: readonly Command[], { stderr, signal }: Surroundings): number {
+function report(thrown: unknown, path: readonly Command[], { stderr, signal }: Surroundings): number {
   // Interrupted: whoever pressed Ctrl-C knows.
   if (signal.aborted) return 130;
   const name = pathName(path);
+  const error = fileError(thrown) ?? thrown;
   if (error instanceof UserError) {
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return 1;

@@ -15,3 +15,18 @@ export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${errorText(error.cause)}`;
 }
+
+const fileErrors: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'part of the path is no directory',
+  ENOSPC: 'no space is left on the disk',
+};
+
+/** A file a user named that cannot be used, as a UserError in plain words; undefined when the error is something else. */
+export function fileError(error: unknown): UserError | undefined {
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  const text = fileErrors[code];
+  return text === undefined || path === undefined ? undefined : new UserError(`${path}: ${text}`, { cause: error });
+}

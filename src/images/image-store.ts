@@ -167,7 +167,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     try {
       return storeName(reference, this.#options.registryPorts ?? []);
     } catch (error) {
-      throw imageFault('NAME_INVALID', `${errorText(error)}: invalid image name`, error);
+      throw imageFault('NAME_INVALID', `invalid image name: ${errorText(error)}`);
     }
   }
 

@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { Service } from '#apis/serving/v1/schemas.ts';
-import { UserError } from '#core/errors.ts';
+import { fileError, UserError } from '#core/errors.ts';
 import { connect, type Target } from '#cli/api.ts';
 import { textOption, type Invocation } from '#cli/command.ts';
 import { connectImages, progressPrinter } from '#cli/images.ts';
@@ -81,7 +81,7 @@ function readManifest(file: string): KubeObject[] {
   try {
     text = readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    throw new UserError(`${file} cannot be read: ${(error as Error).message}`);
+    throw fileError(error) ?? new UserError(`${file} cannot be read: ${(error as Error).message}`);
   }
   const documents = parseAllDocuments(text);
   const objects: KubeObject[] = [];
@@ -122,8 +122,20 @@ async function finish({ client, namespace, platform }: Target, name: string, inv
   const service = await waitReady(client, { namespace, name, timeoutMs, before, stdout: progress, signal: invocation.signal });
   const host = (service.status?.url ?? '').replace(/^https?:\/\//, '').replace(/:\d+$/, '');
   progress.write(`\nService ${name} serves at ${service.status?.url}\n`);
+  for (const line of newRevisionLines(service)) progress.write(`  ${line}\n`);
   progress.write(`  or: curl -H "Host: ${host}" ${new URL(`http://${platform.listen}:${platform.ports.httpPort}`).origin}\n`);
   return service;
+}
+
+/** Where a revision that does not get all of the traffic is reached, and how it gets more. */
+function newRevisionLines({ metadata, status }: Service): readonly string[] {
+  const revision = status?.latestReadyRevisionName ?? '';
+  const own = (status?.traffic ?? []).filter(({ revisionName }) => revisionName === revision);
+  const percent = own.reduce((sum, target) => sum + (target.percent ?? 0), 0);
+  if (percent === 100) return [];
+  const urls = own.flatMap(({ tag, url }) => (tag === undefined ? [] : [`${revision} alone: ${url}`]));
+  const more = `dormouse traffic ${metadata.name} @latest=100${metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`}`;
+  return [...urls, `${revision} gets ${percent} % of its traffic; to give it all: ${more}`];
 }
 
 /** Named by `--name`, else after the source directory or the image. */

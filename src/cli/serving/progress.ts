@@ -1,15 +1,17 @@
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionOf } from '#apis/knative/status.ts';
-import { pods, type Pod } from '#apis/core/v1/pod.ts';
-import { labels } from '#apis/serving/names.ts';
 import { revisions, services } from '#apis/serving/v1/kinds.ts';
 import type { Revision, Service } from '#apis/serving/v1/schemas.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
+import { failure, podsOf, troubleOf, unfinished } from '#cli/serving/trouble.ts';
 
 const pollMs = 40;
+/** What has not happened after a while is asked for less often. */
+const patientMs = 5000;
+const patientPollMs = 500;
 
 export interface WaitOptions {
   readonly namespace: string;
@@ -34,12 +36,14 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, be
     stdout.write(`  ${step.padEnd(9)} ${text}   (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
   };
   let failingSince: number | undefined;
+  let newest: Revision | undefined;
   while (performance.now() - startedAt < timeoutMs) {
     const service = await client.of(services).get(namespace, name);
     const current = service.status?.observedGeneration === service.metadata.generation;
     const revisionName = service.status?.latestCreatedRevisionName;
     const revision =
       revisionName === undefined || revisionName === before || !current ? undefined : await find(client, namespace, revisionName);
+    newest = revision;
     if (revision !== undefined) await describeRevision(client, revision, say);
     const ready = conditionOf(service, 'Ready');
     if (current && ready?.status === 'True') {
@@ -50,12 +54,10 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, be
     const failed = current && ready?.status === 'False';
     failingSince = failed ? (failingSince ?? performance.now()) : undefined;
     if (failed && performance.now() - (failingSince ?? 0) > 1000)
-      throw await failure(client, namespace, name, revision, ready?.message ?? '');
-    await delay(pollMs, undefined, { signal });
+      throw await failure(client, { namespace, name, revision, message: ready?.message ?? '' });
+    await delay(performance.now() - startedAt > patientMs ? patientPollMs : pollMs, undefined, { signal });
   }
-  throw new UserError(`service ${name} is not ready after ${timeoutMs / 1000} s`, {
-    hint: `See why: kubectl describe ksvc ${name} -n ${namespace}; kubectl get pods -n ${namespace}`,
-  });
+  throw await unfinished(client, { namespace, name, revision: newest, waitedMs: timeoutMs });
 }
 
 /** Waits until the routes are as the newest spec of a service says; whether a new revision is ready besides is no matter. */
@@ -85,58 +87,8 @@ async function describeRevision(client: Client, revision: Revision, say: (step: 
   for (const pod of await podsOf(client, revision)) {
     const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
     if (ready) say('pod', `${pod.metadata.name} is ready`);
+    else for (const line of await troubleOf(client, pod)) say('waiting', line);
   }
-}
-
-async function failure(
-  client: Client,
-  namespace: string,
-  name: string,
-  revision: Revision | undefined,
-  message: string,
-): Promise<UserError> {
-  const [pod] = revision === undefined ? [] : await podsOf(client, revision);
-  const log = pod === undefined ? '' : await lastLines(client, pod);
-  const reason = failureReason(revision, message);
-  return new UserError(`service ${name} failed: ${reason}`, {
-    hint: `${log === '' ? '' : `Last log lines:\n    ${log.split('\n').join('\n    ')}\n  `}Next: ${nextStep(reason, namespace, revision)}`,
-  });
-}
-
-function nextStep(reason: string, namespace: string, revision: Revision | undefined): string {
-  if (reason.startsWith('Unable to fetch image'))
-    return 'see which images are here with "dormouse image ls"; build one (deploy --source DIR), load it (dormouse image load), or name a registry this machine reaches';
-  return `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
-}
-
-/** The newest revision knows best (`Unable to fetch image …`); the Service only says that its Configuration failed. */
-export function failureReason(revision: Pick<Revision, 'status'> | undefined, fallback: string): string {
-  const ready = revision === undefined ? undefined : conditionOf(revision, 'Ready');
-  return ready?.status === 'False' && (ready.message ?? '') !== '' ? (ready.message ?? fallback) : fallback;
-}
-
-async function lastLines(client: Client, pod: Pod): Promise<string> {
-  const { namespace, name } = pod.metadata;
-  for (const previous of ['false', 'true']) {
-    try {
-      const { status, body } = await client.raw({
-        method: 'GET',
-        path: `/api/v1/namespaces/${namespace}/pods/${name}/log`,
-        query: { tailLines: '10', previous, container: pod.spec?.containers?.[0]?.name ?? '' },
-      });
-      if (status === 200 && typeof body === 'string' && body.trim() !== '') return body.trimEnd();
-    } catch {
-      // No log is no news: the message says why the service failed.
-    }
-  }
-  return '';
-}
-
-export async function podsOf(client: Client, revision: Revision): Promise<readonly Pod[]> {
-  const { items } = await client
-    .of(pods)
-    .list({ namespace: revision.metadata.namespace, labelSelector: `${labels.revision}=${revision.metadata.name}` });
-  return items;
 }
 
 async function find(client: Client, namespace: string, name: string): Promise<Revision | undefined> {

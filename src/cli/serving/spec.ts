@@ -1,7 +1,7 @@
 import { isReason } from '#apis/meta/status.ts';
 import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
-import type { RevisionSpec, Service } from '#apis/serving/v1/schemas.ts';
+import type { RevisionSpec, Service, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { deepClone } from '#machinery/deep.ts';
@@ -88,7 +88,15 @@ function routeTraffic(spec: Spec, { tag, noTraffic }: DeployOptions, existing: S
       ...(own === undefined ? {} : { tag: own }),
     }));
   }
+  if (spec.traffic !== undefined) spec.traffic = spec.traffic.map((target) => pinned(target, existing));
   if (tag === undefined) return;
   const others = (spec.traffic ?? [{ latestRevision: true, percent: 100 }]).filter((target) => target.tag !== tag);
   spec.traffic = [...others, { latestRevision: true, percent: 0, tag }];
+}
+
+/** A tag that an earlier deploy gave to its revision stays there; what it names has become an older one. */
+function pinned(target: TrafficTarget, existing: Service | undefined): TrafficTarget {
+  if (target.latestRevision !== true || target.tag === undefined || target.percent !== 0) return target;
+  const revisionName = existing?.status?.traffic?.find(({ tag }) => tag === target.tag)?.revisionName;
+  return revisionName === undefined ? target : { tag: target.tag, revisionName, latestRevision: false, percent: 0 };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { labels } from '#apis/serving/names.ts';
 import type { Revision, Service } from '#apis/serving/v1/schemas.ts';
-import { failureReason } from '#cli/serving/progress.ts';
+import { failureReason } from '#cli/serving/trouble.ts';
 import { readCounters, topRows } from '#cli/serving/top.ts';
 
 const page = (requests: number, failures: number) => `# TYPE dormouse_gateway_requests_total counter

@@ -144,7 +144,8 @@ describe('a build', () => {
     const refused = async (directory: string, text: RegExp, more: Partial<BuildRequest> = {}): Promise<void> => {
       await assert.rejects(build(directory, more), (error) => error instanceof UserError && text.test(error.message));
     };
-    await refused(join(root, 'absent'), /absent/);
+    await refused(join(root, 'absent'), /absent: there is no such file or directory/);
+    await refused(project('docker', { Dockerfile: 'FROM scratch' }), /has a Dockerfile and no Node program/);
     await refused(project('nothing', { 'a.txt': '' }), /no package.json.*index.html/);
     await refused(
       project('unbuilt', { 'package.json': '{"scripts":{"start":"node dist/a.js"}}' }),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '#core/errors.ts';
+import { fileError, UserError } from '#core/errors.ts';
 
 /** What a source directory is and how it is started. */
 export type Project =
@@ -21,7 +21,7 @@ const entries = ['server', 'index', 'app', 'main', 'src/server', 'src/index', 's
 /** Finds out how to run a source directory; a UserError says what is missing. */
 export async function detectProject(directory: string): Promise<Project> {
   const info = await stat(directory).catch((error: unknown) => {
-    throw new UserError(`cannot read ${directory}: ${(error as Error).message}`, { cause: error });
+    throw fileError(error) ?? new UserError(`cannot read ${directory}: ${(error as Error).message}`, { cause: error });
   });
   if (!info.isDirectory()) throw new UserError(`${directory} is not a directory`);
   const file = await packageFile(directory);
@@ -33,6 +33,11 @@ export async function detectProject(directory: string): Promise<Project> {
   const found = entries.find((name) => existsSync(join(directory, name)));
   if (found !== undefined) return node(found, dependencies);
   if (existsSync(join(directory, 'index.html'))) return { kind: 'static' };
+  if (file === undefined && existsSync(join(directory, 'Dockerfile'))) {
+    throw new UserError(`${directory} has a Dockerfile and no Node program or static site: Dockerfiles are not built here`, {
+      hint: 'Build it with docker, podman or buildah, push it to localhost:5000/NAME ("dormouse status" says the port), then: dormouse deploy --image localhost:5000/NAME',
+    });
+  }
   if (file === undefined) {
     throw new UserError(`${directory} has no package.json, no server.js or index.js (or .ts) and no index.html`, {
       hint: 'build a directory with a Node program or a static site in it',

@@ -87,12 +87,31 @@ const revisionOwn = {
   idleTimeoutSeconds: int64({ description: 'Most seconds a request may stay without sending anything.' }),
 } as const;
 
-const { containers, ...podProperties } = bareSpec.properties ?? {};
+const { containers, ...podProperties } = withAtomicContainers(bareSpec.properties ?? {});
 const modernRevision: Schema = {
   type: 'object',
   description: 'What a revision runs: a pod spec and how requests are given to it.',
   properties: { ...(containers === undefined ? {} : { containers }), ...podProperties, ...revisionOwn },
 };
+
+/**
+ * As in Knative's CustomResourceDefinitions, containers and their ports are applied as a whole: a container need not have a name, so
+ * that applying a manifest to a service which something else made must not add a second one.
+ */
+function withAtomicContainers(properties: Readonly<Record<string, Schema>>): Record<string, Schema> {
+  const atomic = ({ 'x-kubernetes-list-type': _type, 'x-kubernetes-list-map-keys': _keys, ...schema }: Schema): Schema => ({
+    ...schema,
+    'x-kubernetes-list-type': 'atomic',
+  });
+  const result: Record<string, Schema> = { ...properties };
+  for (const name of ['containers', 'initContainers']) {
+    const { items, ...containers } = result[name] ?? {};
+    const ports = items?.properties?.['ports'];
+    if (items === undefined || ports === undefined) continue;
+    result[name] = atomic({ ...containers, items: { ...items, properties: { ...items.properties, ports: atomic(ports) } } } as Schema);
+  }
+  return result;
+}
 
 /** v1alpha1 spoke of one `container`, and of builds. */
 const legacyRevision: Schema = {

@@ -95,6 +95,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly ready: boolean;
   /** Registers a handler for a subresource such as `pods/exec`; platform wiring, before traffic. */
   addSubresource(handler: SubresourceHandler): void;
+  /** Registers who answers creates of a kind that is never stored; platform wiring, before traffic. */
+  addReview(responder: ReviewResponder): void;
   /** Registers a handler for a path outside the resource routes, e.g. `/metrics`. */
   addRoute(route: RawRoute): void;
 }
@@ -122,6 +124,21 @@ export interface SubresourceCall {
   readonly rest: string;
   /** The object the subresource belongs to, frozen. For `proxy` the name may carry `scheme:name:port`; then it is already looked up by name. */
   readonly parent: KubeObject;
+}
+
+/** Answers a kind of which objects are only ever created and never stored: a question in its spec, the answer in its status. */
+export interface ReviewResponder {
+  readonly group: string;
+  readonly plural: string;
+  /** The status of the answer. The question is valid and the caller may ask it; StatusErrors become the answer. */
+  answer(question: ReviewQuestion): Promise<unknown>;
+}
+
+export interface ReviewQuestion {
+  readonly namespace: string;
+  readonly object: KubeObject;
+  readonly user: UserInfo;
+  readonly signal: AbortSignal;
 }
 
 /** A path served outside the resource routes. Authorized as a non-resource URL, unless `public`. */

@@ -3,7 +3,7 @@ import { isReason } from '#apis/meta/status.ts';
 import { AdmissionChain, type AdmissionPlugin } from '#apiserver/admission/admission.ts';
 import { defaultAdmission, type AdmissionConfig } from '#apiserver/admission/default-admission.ts';
 import { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
-import { reviewHandlers } from '#apiserver/auth/reviews.ts';
+import { foreignReview, reviewHandlers } from '#apiserver/auth/reviews.ts';
 import { RoleAggregation } from '#apiserver/auth/role-aggregation.ts';
 import { ServiceAccountTokens, type TokenKeys } from '#apiserver/auth/service-account-tokens.ts';
 import { apiAudience } from '#apiserver/auth/authenticator.ts';
@@ -23,8 +23,9 @@ import { OpenApi } from '#apiserver/openapi/openapi.ts';
 import { PathRoutes } from '#apiserver/path-routes.ts';
 import { Pipeline } from '#apiserver/pipeline.ts';
 import { KindRegistry } from '#apiserver/registry/kind-registry.ts';
-import type { ApiRequest, ApiResponse, ApiServer, RawRoute, SubresourceHandler } from '#apiserver/request.ts';
+import type { ApiRequest, ApiResponse, ApiServer, RawRoute, ReviewResponder, SubresourceHandler } from '#apiserver/request.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
+import type { ReviewHandler } from '#apiserver/rest/dispatch.ts';
 import { builtinSubresources, foreignSubresource } from '#apiserver/rest/subresources.ts';
 import { admissionPolicies } from '#apiserver/webhooks/admission-policies.ts';
 import { admissionWebhooks } from '#apiserver/webhooks/admission-webhooks.ts';
@@ -62,6 +63,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 class EmbeddedApiServer implements ApiServer {
   readonly #options: ApiServerOptions;
   readonly #subresources = new SubresourceRegistry();
+  readonly #reviews = new Map<string, ReviewHandler>();
   readonly #logger: Logger;
   #paths: PathRoutes | undefined;
   #pipeline: Pipeline | undefined;
@@ -108,8 +110,8 @@ class EmbeddedApiServer implements ApiServer {
     ))
       paths.add(route);
     const inFlight = new InFlight(this.#options.limits ?? defaultInFlightLimits);
-    const reviews = reviewHandlers(authorizer, tokens);
-    const routes = { subresources: this.#subresources, reviews };
+    for (const [kind, handler] of reviewHandlers(authorizer, tokens)) this.#reviews.set(kind, handler);
+    const routes = { subresources: this.#subresources, reviews: this.#reviews };
     this.#pipeline = new Pipeline({ context, authorizer, tokens, inFlight, metrics: apiServerMetrics(metrics), routes, paths });
     this.#custom = new CustomKinds(context, this.#pipeline);
     await bootstrap(context, this.#pipeline);
@@ -131,6 +133,10 @@ class EmbeddedApiServer implements ApiServer {
 
   addSubresource(handler: SubresourceHandler): void {
     this.#subresources.add(foreignSubresource(handler));
+  }
+
+  addReview(responder: ReviewResponder): void {
+    this.#reviews.set(`${responder.group}/${responder.plural}`, foreignReview(responder));
   }
 
   addRoute(route: RawRoute): void {

@@ -106,9 +106,8 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
   }
 
   async list(options: ListOptions = {}): Promise<ClientList<T>> {
-    const { signal } = options;
     const path = this.#path(options.namespace);
-    const answer = await this.#caller.call({ method: 'GET', path, query: listQuery(options), ...(signal === undefined ? {} : { signal }) });
+    const answer = await this.#caller.call({ method: 'GET', path, query: listQuery(options), ...signalOf(options) });
     if (!isList<T>(answer)) throw notUnderstood(`GET ${path}`, 'the answer is not a list');
     return answer;
   }
@@ -133,7 +132,9 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
 
   async create(object: T, options: WriteOptions = {}): Promise<T> {
     const path = this.#path(object.metadata.namespace);
-    return this.#object(await this.#caller.call({ method: 'POST', path, query: this.#writeQuery(options), body: this.#typed(object) }));
+    return this.#object(
+      await this.#caller.call({ method: 'POST', path, query: this.#writeQuery(options), body: this.#typed(object), ...signalOf(options) }),
+    );
   }
 
   async update(object: T, options: WriteOptions & { subresource?: string } = {}): Promise<T> {
@@ -141,7 +142,7 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
     const path = this.#path(namespace, name, options.subresource);
     // A Scale comes with its own kind.
     const body = options.subresource === 'scale' ? object : this.#typed(object);
-    return this.#object(await this.#caller.call({ method: 'PUT', path, query: this.#writeQuery(options), body }));
+    return this.#object(await this.#caller.call({ method: 'PUT', path, query: this.#writeQuery(options), body, ...signalOf(options) }));
   }
 
   async patch(
@@ -154,7 +155,7 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
     if (patch.type === 'apply' && patch.force) query['force'] = 'true';
     const path = this.#path(namespace, name, options.subresource);
     const headers = { 'content-type': patchTypes[patch.type] };
-    return this.#object(await this.#caller.call({ method: 'PATCH', path, query, headers, body: patch.body }));
+    return this.#object(await this.#caller.call({ method: 'PATCH', path, query, headers, body: patch.body, ...signalOf(options) }));
   }
 
   async delete(namespace: string | undefined, name: string, options: DeleteOptions = {}): Promise<T | undefined> {
@@ -195,6 +196,10 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
     if (typeof (value as Partial<KubeObject> | undefined)?.metadata === 'object') return value as T;
     throw notUnderstood(this.resource.plural, 'the answer is not an object of the API');
   }
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }
 
 function isList<T extends KubeObject>(value: unknown): value is ClientList<T> {

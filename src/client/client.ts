@@ -65,6 +65,7 @@ export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'BOOKMARK'; readonly object: KubeObject };
 
 export interface WriteOptions {
+  readonly signal?: AbortSignal;
   readonly fieldManager?: string;
   readonly dryRun?: boolean;
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict';

@@ -8,7 +8,7 @@ import type { ImageSource } from './client/image-source.ts';
 import { openImageSource } from './client/open-image-source.ts';
 import { imageFault } from './errors.ts';
 import type { ImageOrigin, ImageSummary, ProgressListener, PruneRequest, PruneResult } from './messages.ts';
-import { type StoreName, familiarRepository, fullName, storeName } from './names.ts';
+import { type StoreName, familiarRepository, fullName, pinned, storeName } from './names.ts';
 import { isIndex } from './oci.ts';
 import { BlobStore } from './store/blob-store.ts';
 import { collect } from './store/collect.ts';
@@ -107,12 +107,11 @@ export class ImageStore implements ImageService, AsyncDisposable {
   async resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<string> {
     const name = this.#parse(reference);
     const parsed = parseImageReference(reference);
-    const repository = `${parsed.registry}/${parsed.repository}`;
-    if (name.digest !== undefined) return `${repository}@${name.digest}`;
+    if (name.digest !== undefined) return pinned(parsed, name.digest);
     const entry = this.lookup(name);
-    if (entry?.origin === 'local') return `${repository}@${entry.digest}`;
+    if (entry?.origin === 'local') return pinned(parsed, entry.digest);
     const source = await this.source();
-    return `${repository}@${(await source.resolve(reference, credentials, signal)).digest}`;
+    return pinned(parsed, (await source.resolve(reference, credentials, signal)).digest);
   }
 
   /** Every change is on disk when its promise resolves, so there is nothing left to write. */

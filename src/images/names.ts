@@ -56,6 +56,11 @@ export function familiarRepository(repository: string, ownPort: number | undefin
   return path === repository || ownPort === undefined ? repository : `${ownRegistry}:${ownPort}/${path}`;
 }
 
+/** What a reference is fixed to once it is resolved: `gcr.io/a/b@sha256:…`. */
+export function pinned({ registry, repository }: ImageReference, digest: string): string {
+  return `${registry}/${repository}@${digest}`;
+}
+
 /** A reference written out in full as containerd does in messages: `docker.io/library/nginx:latest`. */
 export function fullName(reference: ImageReference): string {
   const host = reference.registry === 'index.docker.io' ? 'docker.io' : reference.registry;

@@ -1,4 +1,6 @@
 /** Names that several parts agree on. Annotations and labels of our own live under dormouse.dev. */
+/** Group of what the API serves besides Kubernetes' and Knative's kinds. */
+export const dormouseGroup = 'dormouse.dev';
 export const dialAnnotation = 'node.dormouse.dev/dial';
 /** On the Node: JSON of its PodNetwork, for the gateway's and API's listeners there. */
 export const podNetworkAnnotation = 'node.dormouse.dev/pod-network';

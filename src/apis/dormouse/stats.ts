@@ -1,7 +1,10 @@
 /**
- * The stream between gateway and autoscaler: newline-delimited JSON over one long request
- * (`POST /apis/dormouse.dev/v1/stats`, client certificate of the gateway; the answer streams `StatsReply` lines back).
- * Lives below both sides.
+ * The gateways' counters on their way to the autoscaler, by way of the API server, which relays them:
+ *
+ *     gateway ─POST /apis/dormouse.dev/v1/stats→ API server ─GET /apis/dormouse.dev/v1/stats?watch=true→ autoscaler
+ *
+ * Both are long requests of newline-delimited JSON, authorized as the verbs `create` and `watch` of the resource `stats`. A gateway
+ * sends StatsMessages and hears StatsReplies; an autoscaler reads StatsFrames. Lives below all three.
  */
 export type StatsMessage = StatsHello | StatsReport | StatsPoke;
 
@@ -12,7 +15,7 @@ export interface StatsHello {
   readonly version: 1;
 }
 
-/** One second of counters, for revisions with traffic or waiting requests in it; on reconnect the retained window is sent again. */
+/** One second of counters, for revisions with traffic or waiting requests in it. */
 export interface StatsReport {
   readonly type: 'report';
   /** Start of the bucket, whole seconds since the epoch. */
@@ -42,4 +45,17 @@ export interface StatsPoke {
   readonly running: number;
 }
 
-export type StatsReply = { readonly type: 'ack'; readonly second: number };
+/** An autoscaler has come that knows nothing yet: what the gateway has retained and what waits now is sent again. */
+export interface StatsReply {
+  readonly type: 'resend';
+}
+
+/** What an autoscaler reads. Gateways come and go in its stream, and are told apart by their connection. */
+export type StatsFrame =
+  | { readonly type: 'open'; readonly connection: number; readonly gateway: string }
+  | { readonly type: 'said'; readonly connection: number; readonly message: StatsReport | StatsPoke }
+  | { readonly type: 'closed'; readonly connection: number };
+
+export const statsPath = '/apis/dormouse.dev/v1/stats';
+/** A second of a gateway with very many busy revisions fits; nothing honest is longer. */
+export const maxStatsLineBytes = 4 * 2 ** 20;

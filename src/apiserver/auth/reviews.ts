@@ -7,7 +7,7 @@ import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import type { Attributes, Authorizer, Decision, PolicyRule } from '#apiserver/auth/authorizer.ts';
 import type { ServiceAccountTokens } from '#apiserver/auth/service-account-tokens.ts';
 import type { ResourceCall } from '#apiserver/context.ts';
-import type { ApiResponse } from '#apiserver/request.ts';
+import type { ApiResponse, ReviewResponder } from '#apiserver/request.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { checkedBody } from '#apiserver/rest/checked-body.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
@@ -45,6 +45,15 @@ export function reviewHandlers(authorizer: Authorizer, tokens: ServiceAccountTok
     ['authentication.k8s.io/tokenreviews', (call, body) => tokenReview(tokens, call, typed(call, body))],
     ['/bindings', (call, body) => bindPod({ ...call, info: { ...call.info, name: body.metadata.name ?? '' } }, body)],
   ]);
+}
+
+/** A kind whose questions are answered from outside this part. */
+export function foreignReview(responder: ReviewResponder): ReviewHandler {
+  return async (call, body) => {
+    const question = typed(call, body);
+    const { request, info, user } = call;
+    return answer(call, question, await responder.answer({ namespace: info.namespace, object: question, user, signal: request.signal }));
+  };
 }
 
 function typed(call: ResourceCall, body: KubeObject): Review {

@@ -35,6 +35,8 @@ export async function sendResponse(
     case 'watch':
       return sendFrames(request, response, body.events, signal);
     case 'stream':
+      // The other side may have to know that it is heard before there is anything to say.
+      response.flushHeaders();
       if (request.method === 'HEAD') response.end();
       else await pipeline(Readable.from(body.chunks, { objectMode: false }), response, { signal });
       return;

@@ -1,7 +1,5 @@
-import { ImageError, type RegistryCredential } from '#apis/runtime/image-service.ts';
-import { matchingCredentials } from '#apis/runtime/registry-credentials.ts';
-import { parseImageReference, type ImageReference } from '#apis/knative/image-reference.ts';
-import { errorText } from '#core/errors.ts';
+import type { RegistryCredential } from '#apis/runtime/image-service.ts';
+import { parseImageReference } from '#apis/knative/image-reference.ts';
 import type { ProgressListener } from '../messages.ts';
 import { fullName } from '../names.ts';
 import { type Descriptor, type ImageManifest, isIndex, parseManifest, selectPlatform } from '../oci.ts';
@@ -9,31 +7,24 @@ import { type BlobStore, digestOf } from '../store/blob-store.ts';
 import { fitsHost, readConfig, readManifest, wrongPlatform } from '../store/content.ts';
 import type { ImageSource } from './image-source.ts';
 import type { ImageSourceOptions } from './open-image-source.ts';
-import { type Agents, createAgents } from './agents.ts';
-import { RegistryClient, isRefusal } from './registry-client.ts';
+import { createAgents } from './agents.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { admitted, digestAt, imageError, resolveInRegistry, type RegistryOptions } from './resolve.ts';
 
 const maxConcurrentLayers = 3;
 
 /** Other registries, spoken to in the distribution protocol. Messages read as containerd's do. */
 export class RegistrySource implements ImageSource {
   readonly #blobs: BlobStore;
-  readonly #options: ImageSourceOptions;
-  readonly #agents: Agents;
+  readonly #options: RegistryOptions;
 
   constructor(blobs: BlobStore, options: ImageSourceOptions) {
     this.#blobs = blobs;
-    this.#options = options;
-    this.#agents = createAgents(options.outbound);
+    this.#options = { clock: options.clock, mirrors: options.mirrors, agents: createAgents(options.outbound) };
   }
 
   async resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<{ digest: string }> {
-    const parsed = parseImageReference(reference);
-    try {
-      const digest = await this.#admitted(parsed, credentials, signal, (client) => client.resolve(wanted(parsed), fullName(parsed)));
-      return { digest };
-    } catch (error) {
-      throw imageError(`failed to resolve reference "${fullName(parsed)}"`, error, signal);
-    }
+    return { digest: await resolveInRegistry(reference, credentials, this.#options, signal) };
   }
 
   async pull(
@@ -44,9 +35,9 @@ export class RegistrySource implements ImageSource {
   ): Promise<string> {
     const parsed = parseImageReference(reference);
     const what = `failed to pull and unpack image "${fullName(parsed)}"`;
-    const { client, digest } = await this.#admitted(parsed, credentials, signal, async (client) => ({
+    const { client, digest } = await admitted(parsed, credentials, this.#options, signal, async (client) => ({
       client,
-      digest: await client.resolve(wanted(parsed), fullName(parsed)),
+      digest: await digestAt(client, parsed),
     })).catch((error: unknown) => {
       throw imageError(`${what}: failed to resolve reference "${fullName(parsed)}"`, error, signal);
     });
@@ -68,35 +59,12 @@ export class RegistrySource implements ImageSource {
   ): Promise<void> {
     const parsed = parseImageReference(target);
     try {
-      await this.#admitted(parsed, credentials, signal, (client) => this.#pushManifest(client, digest, parsed.tag ?? digest, onProgress));
+      await admitted(parsed, credentials, this.#options, signal, (client) =>
+        this.#pushManifest(client, digest, parsed.tag ?? digest, onProgress),
+      );
     } catch (error) {
       throw imageError(`failed to push image "${fullName(parsed)}"`, error, signal);
     }
-  }
-
-  /** Does the work with the first of the fitting logins that is let in; without any, as nobody in particular. */
-  async #admitted<T>(
-    parsed: ImageReference,
-    credentials: readonly RegistryCredential[],
-    signal: AbortSignal,
-    work: (client: RegistryClient) => Promise<T>,
-  ): Promise<T> {
-    const [last, ...others] = matchingCredentials(credentials, parsed).toReversed();
-    for (const credential of others.toReversed()) {
-      try {
-        return await work(this.#client(parsed, credential, signal));
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-      }
-    }
-    return work(this.#client(parsed, last, signal));
-  }
-
-  #client({ registry, repository }: ImageReference, credential: RegistryCredential | undefined, signal: AbortSignal): RegistryClient {
-    const { clock, mirrors } = this.#options;
-    const names = registry === 'index.docker.io' ? ['docker.io', 'index.docker.io'] : [registry];
-    const own = [...names, '*'].flatMap((name) => mirrors[name] ?? []);
-    return new RegistryClient({ registry, repository, mirrors: own, credential, agents: this.#agents, clock, signal });
   }
 
   async #fetchImage(client: RegistryClient, digest: string, onProgress: ProgressListener): Promise<void> {
@@ -168,14 +136,4 @@ export class RegistrySource implements ImageSource {
     await client.putBlob(digest, size, () => this.#blobs.stream(digest));
     report('done', size);
   }
-}
-
-/** What of a reference the registry is asked for. */
-function wanted({ digest, tag }: ImageReference): string {
-  return digest ?? tag ?? 'latest';
-}
-
-function imageError(what: string, error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  return new ImageError('ErrImagePull', `${what}: ${errorText(error)}`);
 }

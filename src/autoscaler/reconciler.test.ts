@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { deployments } from '#apis/apps/v1/deployment.ts';
 import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { pods } from '#apis/core/v1/pod.ts';
-import type { StatsMessage } from '#apis/dormouse/stats.ts';
+import { statsPath, type StatsFrame, type StatsPoke, type StatsReport } from '#apis/dormouse/stats.ts';
 import { serverlessServices } from '#apis/networking/v1alpha1/serverless-service.ts';
-import { createAutoscaler } from '#autoscaler/module.ts';
+import { autoscalerController } from '#autoscaler/module.ts';
+import type { ControllerModule } from '#controller/controller.ts';
 import { startRig, type Rig } from '#controller/testing.ts';
 import { FakeClock } from '#core/clock.ts';
 
@@ -17,14 +18,12 @@ const startMs = Date.parse('2026-01-01T00:00:00Z');
 class Scene implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly rig: Rig;
-  readonly #gateway: PassThrough;
-  readonly #end: () => void;
+  readonly #stats: PassThrough;
 
-  constructor(clock: FakeClock, rig: Rig, gateway: PassThrough, end: () => void) {
+  constructor(clock: FakeClock, rig: Rig, stats: PassThrough) {
     this.clock = clock;
     this.rig = rig;
-    this.#gateway = gateway;
-    this.#end = end;
+    this.#stats = stats;
   }
 
   get replicas(): number {
@@ -64,8 +63,12 @@ class Scene implements AsyncDisposable {
     await this.rig.settle();
   }
 
-  async say(message: StatsMessage): Promise<void> {
-    this.#gateway.write(`${JSON.stringify(message)}\n`);
+  say(message: StatsReport | StatsPoke): Promise<void> {
+    return this.tell({ type: 'said', connection: 1, message });
+  }
+
+  async tell(frame: StatsFrame): Promise<void> {
+    this.#stats.write(`${JSON.stringify(frame)}\n`);
     await this.rig.settle();
   }
 
@@ -84,8 +87,7 @@ class Scene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#gateway.destroy();
-    this.#end();
+    this.#stats.destroy();
     await this.rig[Symbol.asyncDispose]();
   }
 }
@@ -95,7 +97,6 @@ async function start(
   { replicas = 1, ready = replicas }: { replicas?: number; ready?: number } = {},
 ): Promise<Scene> {
   const clock = new FakeClock(startMs + 500);
-  const autoscaler = createAutoscaler(clock);
   const prefixed = Object.entries(annotations).map(([key, value]) => [key.includes('/') ? key : `autoscaling.knative.dev/${key}`, value]);
   const metadata = { namespace: 'n', labels, generation: 1 };
   const objects = [
@@ -111,13 +112,11 @@ async function start(
     },
     { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, name: 'r-deployment', uid: 'd' }, spec: { replicas } },
   ];
-  const rig = await startRig([autoscaler.module], objects as never, clock);
-  const gateway = new PassThrough();
-  void (async () => {
-    for await (const _ of autoscaler.stats.receive(gateway));
-  })().catch(() => {});
-  const scene = new Scene(clock, rig, gateway, () => autoscaler.stop());
-  await scene.say({ type: 'hello', gateway: 'g', version: 1 });
+  const rig = await startRig([autoscalerController as ControllerModule], objects as never, clock);
+  const stats = new PassThrough();
+  rig.cluster.openStream(statsPath, stats);
+  const scene = new Scene(clock, rig, stats);
+  await scene.tell({ type: 'open', connection: 1, gateway: 'g' });
   await rig.settle();
   rig.cluster.change(serverlessServices, 'n', 'r', (service) => (service.status = { serviceName: 'r', privateServiceName: 'r-private' }));
   if (ready > 0) await scene.setPods(ready);

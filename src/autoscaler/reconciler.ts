@@ -51,6 +51,12 @@ export class AutoscalerReconciler {
     this.#scalers = scalers;
   }
 
+  /** From now on what is told of its load counts. */
+  track(autoscaler: PodAutoscaler, spec = scalingSpec(autoscaler, this.#config.get('config-autoscaler'))): void {
+    const key = objectKey(autoscaler);
+    this.#scalers.ensure(key, spec, () => this.#readyPods(key));
+  }
+
   async reconcile(autoscaler: PodAutoscaler): Promise<Outcome> {
     const status = (autoscaler.status ??= {});
     const manager = autoscalerConditions.manage(status, timestamp(this.#context.clock));
@@ -59,7 +65,7 @@ export class AutoscalerReconciler {
     if (autoscaler.metadata.generation !== undefined) status.observedGeneration = autoscaler.metadata.generation;
     const spec = scalingSpec(autoscaler, this.#config.get('config-autoscaler'));
     const key = objectKey(autoscaler);
-    this.#scalers.ensure(key, spec, () => this.#readyPods(key));
+    this.track(autoscaler, spec);
     const target = this.#informers.deployments.get(autoscaler.metadata.namespace, autoscaler.spec?.scaleTargetRef?.name ?? '');
     if (target === undefined) return done;
     const plan = this.#plan(autoscaler, key, spec, before);

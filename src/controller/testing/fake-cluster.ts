@@ -13,6 +13,8 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '#client/client.ts';
+import type { TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
+import { deferred, type Deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { deepClone, deepFreeze, isObject } from '#machinery/deep.ts';
 import { matchesFields, parseFieldSelector } from '#machinery/field-selectors.ts';
@@ -46,6 +48,7 @@ export class FakeCluster implements Client {
   readonly #clock: Clock;
   readonly #kinds = new Map<string, Map<string, KubeObject>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #streams = new Map<string, Deferred<AsyncIterable<Uint8Array>>>();
   #revision = 0;
   #serial = 0;
 
@@ -120,8 +123,24 @@ export class FakeCluster implements Client {
     return Promise.reject(badRequest(`the fake cluster serves no ${request.method} ${request.path}`));
   }
 
-  stream(): Promise<never> {
-    return Promise.reject(badRequest('the fake cluster serves no streams'));
+  /** Answers once `openStream` has said with what. */
+  async stream({ path, signal }: TransportStreamRequest): Promise<TransportStreamResponse> {
+    const aborted = new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+    );
+    const chunks = await Promise.race([this.#streamAt(path).promise, aborted]);
+    return { status: 200, headers: {}, chunks };
+  }
+
+  /** What whoever reads the stream at `path` gets. */
+  openStream(path: string, chunks: AsyncIterable<Uint8Array>): void {
+    this.#streamAt(path).resolve(chunks);
+  }
+
+  #streamAt(path: string): Deferred<AsyncIterable<Uint8Array>> {
+    const known = this.#streams.get(path) ?? deferred<AsyncIterable<Uint8Array>>();
+    this.#streams.set(path, known);
+    return known;
   }
 
   #act(action: Action): void {

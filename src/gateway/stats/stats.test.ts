@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import type { StatsMessage, StatsPoke, StatsReport } from '#apis/dormouse/stats.ts';
 import type { Client } from '#client/client.ts';
@@ -85,10 +86,10 @@ describe('counters by the second', () => {
 });
 
 describe('the stream to the autoscaler', () => {
-  test('every connection starts with hello, the retained reports and what waits now', async () => {
+  test('every connection, and every new autoscaler, gets the retained reports and what waits now', async () => {
     const clock = new FakeClock(start);
     const connections: StatsMessage[][] = [];
-    const enders: (() => void)[] = [];
+    const replies: PassThrough[] = [];
     const client = {
       stream({ body }: { body: AsyncIterable<Uint8Array> }) {
         const received: StatsMessage[] = [];
@@ -98,10 +99,8 @@ describe('the stream to the autoscaler', () => {
             for (const line of Buffer.from(chunk).toString().trim().split('\n')) received.push(JSON.parse(line) as StatsMessage);
           }
         })();
-        const chunks = (async function* (): AsyncGenerator<Uint8Array> {
-          await new Promise<void>((resolve) => enders.push(resolve));
-          yield* [];
-        })();
+        const chunks = new PassThrough();
+        replies.push(chunks);
         return Promise.resolve({ status: 200, headers: {}, chunks });
       },
     } as unknown as Client;
@@ -117,12 +116,15 @@ describe('the stream to the autoscaler', () => {
     await turn();
     assert.deepEqual(connections[0], [{ type: 'hello', gateway: 'g1', version: 1 }, report(1), report(2)]);
     waiting.push({ type: 'poke', namespace: 'n', revision: 'r', queued: 1, running: 0 });
-    enders[0]?.();
+    replies[0]?.write('{"type":"resend"}\n');
+    for (let turns = 0; turns < 5; turns++) await turn();
+    assert.deepEqual(connections[0]?.slice(3), [report(1), report(2), waiting[0]]);
+    replies[0]?.end();
     for (let turns = 0; turns < 5; turns++) await turn();
     await clock.advance(5000);
     assert.deepEqual(connections[1], [{ type: 'hello', gateway: 'g1', version: 1 }, report(1), report(2), waiting[0]]);
     stop.abort();
-    enders[1]?.();
+    replies[1]?.end();
     await running;
   });
 });

@@ -1,8 +1,11 @@
-import type { StatsMessage, StatsPoke, StatsReport } from '#apis/dormouse/stats.ts';
+import { statsPath, type StatsMessage, type StatsPoke, type StatsReply, type StatsReport } from '#apis/dormouse/stats.ts';
 import type { Client } from '#client/client.ts';
-import { backoffMs, deferred, type Deferred } from '#core/async.ts';
+import { answerFailed } from '#client/errors.ts';
+import { readJsonLines } from '#client/json-lines.ts';
+import { backoffMs } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
+import { Outbox } from '#core/outbox.ts';
 import type { StatsSink } from '#gateway/stats/collector.ts';
 
 export interface StatsStreamOptions {
@@ -15,22 +18,21 @@ export interface StatsStreamOptions {
   waiting(): readonly StatsPoke[];
 }
 
-const path = '/apis/dormouse.dev/v1/stats';
 /** Seconds of reports kept for sending again: the autoscaler loses its windows when it restarts. */
 const retainedReports = 600;
-/** Messages an autoscaler that reads too slowly may be behind before the connection is started anew. */
+/** Messages a server that reads too slowly may be behind before the connection is started anew. */
 const maxBehind = 5000;
+const maxReplyBytes = 1000;
 
 /**
- * Sends the counters to the autoscaler as NDJSON over one long request. Survives everything: while there is no connection reports
- * are retained, and every new connection starts with the retained ones.
+ * Sends the counters to the autoscaler (by way of the API server) as NDJSON over one long request. Survives everything: reports are
+ * retained, and sent again on every new connection and to every new autoscaler.
  */
 export class StatsStream implements StatsSink {
   readonly #options: StatsStreamOptions;
   readonly #retained: StatsReport[] = [];
-  #queue: StatsMessage[] = [];
-  #connected = false;
-  #wake: Deferred<void> | undefined;
+  /** Of the present connection. */
+  #outbox: Outbox<StatsMessage> | undefined;
 
   constructor(options: StatsStreamOptions) {
     this.#options = options;
@@ -47,9 +49,7 @@ export class StatsStream implements StatsSink {
   }
 
   #send(message: StatsMessage): void {
-    if (!this.#connected) return;
-    this.#queue.push(message);
-    this.#wake?.resolve();
+    if (this.#outbox?.push(message) === false) this.#outbox.end();
   }
 
   /** Keeps a connection until the signal aborts. */
@@ -73,36 +73,35 @@ export class StatsStream implements StatsSink {
   async #connect(signal: AbortSignal): Promise<void> {
     const end = new AbortController();
     const life = AbortSignal.any([signal, end.signal]);
+    const outbox = new Outbox<StatsMessage>(maxBehind);
+    life.addEventListener('abort', () => outbox.end(), { once: true });
+    this.#outbox = outbox;
+    this.#send({ type: 'hello', gateway: this.#options.gateway, version: 1 });
+    this.#sendAll();
     try {
       const response = await this.#options.client.stream({
         method: 'POST',
-        path,
+        path: statsPath,
         headers: { 'content-type': 'application/x-ndjson' },
-        body: this.#messages(life),
+        body: encoded(outbox),
         signal: life,
       });
-      if (response.status !== 200) throw new Error(`the stats endpoint answered ${response.status}`);
-      // Acknowledgements need no action: what matters is to notice the end.
-      for await (const _chunk of response.chunks) if (life.aborted) break;
+      if (response.status !== 200) throw answerFailed(`POST ${statsPath}`, response.status, undefined);
+      for await (const reply of readJsonLines(response.chunks, maxReplyBytes)) {
+        if ((reply as StatsReply).type === 'resend') this.#sendAll();
+      }
     } finally {
-      this.#connected = false;
+      this.#outbox = undefined;
       end.abort();
     }
   }
 
-  async *#messages(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const aborted = deferred<void>();
-    signal.addEventListener('abort', () => aborted.resolve(), { once: true });
-    this.#queue = [{ type: 'hello', gateway: this.#options.gateway, version: 1 }, ...this.#retained, ...this.#options.waiting()];
-    this.#connected = true;
-    while (!signal.aborted) {
-      if (this.#queue.length > maxBehind) throw new Error('the autoscaler does not keep up');
-      const batch = this.#queue;
-      this.#queue = [];
-      if (batch.length > 0) yield Buffer.from(batch.map((message) => `${JSON.stringify(message)}\n`).join(''));
-      if (this.#queue.length > 0) continue;
-      this.#wake = deferred<void>();
-      await Promise.race([this.#wake.promise, aborted.promise]);
-    }
+  /** What an autoscaler that knows nothing has to know. */
+  #sendAll(): void {
+    for (const message of [...this.#retained, ...this.#options.waiting()]) this.#send(message);
   }
+}
+
+async function* encoded(outbox: Outbox<StatsMessage>): AsyncGenerator<Uint8Array> {
+  for await (const batch of outbox.batches()) yield Buffer.from(batch.map((message) => `${JSON.stringify(message)}\n`).join(''));
 }

@@ -26,7 +26,7 @@ const automatic = () =>
     metadata: { namespace: 'knative-serving' },
     data: { 'autocreate-cluster-domain-claims': 'true' },
   } as never);
-const reconcile = (...objects: KubeObject[]) => reconcileOnce(domainMappingController({ urlPort: '' }), { objects, key: `n/${domain}` });
+const reconcile = (...objects: KubeObject[]) => reconcileOnce(domainMappingController, { objects, key: `n/${domain}` });
 const said = async (type: string, ...objects: KubeObject[]) => conditionsOf((await reconcile(...objects)).status)[type];
 
 describe('domain mapping controller', () => {

@@ -12,34 +12,35 @@ import { done, requeue, type ControllerContext, type ControllerModule, type Enqu
 import { enqueueOwner } from '#controller/owner.ts';
 import { domainMappingConditions, quoted } from '#serving/conditions.ts';
 import { ReferenceResolver, UnresolvedError } from '#serving/domain-mapping/reference.ts';
+import { PublicPort } from '#serving/route/public-port.ts';
 import { makeDomainClaim, makeIngress } from '#serving/domain-mapping/resources.ts';
 
 /** Keeps a deleted mapping until the claim that was made for it is gone. */
 const finalizer = 'domainmappings.serving.knative.dev';
 const byReference = 'referenced';
 
-/** DomainMapping → Ingress; the domain has to be claimed for the mapping's namespace first. `urlPort` as of routes. */
-export function domainMappingController({ urlPort }: { readonly urlPort: string }): ControllerModule<DomainMapping> {
-  return {
-    name: 'domainmapping-controller',
-    setup(context, enqueue) {
-      const ingressInformer = context.informers.of(ingresses);
-      const claims = context.informers.of(clusterDomainClaims);
-      const resolver = new ReferenceResolver(context.informers);
-      enqueueOwner(ingressInformer, domainMappings, enqueue);
-      watchReferences(context, resolver, claims, enqueue);
-      const config = new ConfigStore(context);
-      config.onChange(['config-network'], () => enqueue.all());
-      const reconciler = new DomainMappingReconciler(context, { ingresses: ingressInformer, claims, resolver, config, urlPort });
-      return {
-        name: 'domainmapping-controller',
-        resource: domainMappings,
-        reconcile: (mapping) =>
-          mapping.metadata.deletionTimestamp === undefined ? reconciler.reconcile(mapping) : reconciler.finalize(mapping),
-      };
-    },
-  };
-}
+/** DomainMapping → Ingress; the domain has to be claimed for the mapping's namespace first. */
+export const domainMappingController: ControllerModule<DomainMapping> = {
+  name: 'domainmapping-controller',
+  setup(context, enqueue) {
+    const ingressInformer = context.informers.of(ingresses);
+    const claims = context.informers.of(clusterDomainClaims);
+    const resolver = new ReferenceResolver(context.informers);
+    enqueueOwner(ingressInformer, domainMappings, enqueue);
+    watchReferences(context, resolver, claims, enqueue);
+    const config = new ConfigStore(context);
+    config.onChange(['config-network'], () => enqueue.all());
+    const port = new PublicPort(context);
+    port.onChange(() => enqueue.all());
+    const reconciler = new DomainMappingReconciler(context, { ingresses: ingressInformer, claims, resolver, config, port });
+    return {
+      name: 'domainmapping-controller',
+      resource: domainMappings,
+      reconcile: (mapping) =>
+        mapping.metadata.deletionTimestamp === undefined ? reconciler.reconcile(mapping) : reconciler.finalize(mapping),
+    };
+  },
+};
 
 /** A mapping looks again whenever what it refers to, or the claim of its domain, changes. */
 function watchReferences(
@@ -67,7 +68,7 @@ interface Parts {
   readonly claims: Informer<ClusterDomainClaim>;
   readonly resolver: ReferenceResolver;
   readonly config: ConfigStore;
-  readonly urlPort: string;
+  readonly port: PublicPort;
 }
 
 class DomainMappingReconciler {
@@ -116,7 +117,7 @@ class DomainMappingReconciler {
   }
 
   #urlOf({ metadata: { name = '' }, spec }: DomainMapping, network: NetworkConfig): string {
-    return spec?.tls === undefined ? `${network['default-external-scheme']}://${name}${this.#parts.urlPort}` : `https://${name}`;
+    return spec?.tls === undefined ? `${network['default-external-scheme']}://${name}${this.#parts.port.suffix}` : `https://${name}`;
   }
 
   /** Whether the mapping's namespace may have the domain. */

@@ -1,17 +1,24 @@
-import type { RegistryCredential } from '#apis/runtime/image-service.ts';
+import type { LocalObjectReference } from '#apis/core/v1/references.ts';
 import type { Container } from '#apis/core/v1/pod.ts';
 import { parseImageReference } from '#apis/knative/image-reference.ts';
-import type { Revision } from '#apis/serving/v1/schemas.ts';
+import { isRetriable } from '#client/errors.ts';
 import { errorText } from '#core/errors.ts';
 
-/** Turns tags into digests; src/images implements it. */
-export interface ImageResolver {
-  /** `repository@sha256:…` of what the reference stands for now. Throws with the registry's answer. */
-  resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<string>;
+/** Whose pull secrets are used for an image: a revision's own, and those of its service account. */
+export interface ImageUser {
+  readonly namespace: string;
+  readonly serviceAccountName: string | undefined;
+  readonly imagePullSecrets: readonly LocalObjectReference[] | undefined;
 }
 
-/** Pull secrets of a revision: its own and its service account's. */
-export type CredentialSource = (revision: Revision) => Promise<readonly RegistryCredential[]>;
+/** Turns tags into digests; who runs these controllers knows whom to ask. */
+export interface ImageResolver {
+  /**
+   * `repository@sha256:…` of what the reference stands for now. Throws with the registry's answer, or with a retriable StatusError
+   * when nobody could be asked.
+   */
+  resolve(reference: string, user: ImageUser, signal: AbortSignal): Promise<string>;
+}
 
 /** An image cannot be resolved; the message is the revision's condition. */
 export class ImageMissingError extends Error {
@@ -30,7 +37,7 @@ export interface ResolvedImage {
 export async function resolveImages(
   containers: readonly Container[],
   resolver: ImageResolver,
-  credentials: readonly RegistryCredential[],
+  user: ImageUser,
   options: { readonly skip: ReadonlySet<string>; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<ResolvedImage[]> {
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
@@ -39,8 +46,9 @@ export async function resolveImages(
       const reference = parseImageReference(image);
       if (reference.digest !== undefined || options.skip.has(reference.registry)) return { name, imageDigest: image };
       try {
-        return { name, imageDigest: await resolver.resolve(image, credentials, signal) };
+        return { name, imageDigest: await resolver.resolve(image, user, signal) };
       } catch (error) {
+        if (isRetriable(error) && !signal.aborted) throw error;
         throw new ImageMissingError(image, error);
       }
     }),

@@ -16,7 +16,7 @@ const digest = 'example.com/app@sha256:1111';
 const resolver: ImageResolver = {
   resolve: (reference) => (reference === 'example.com/app' ? Promise.resolve(digest) : Promise.reject(new Error('manifest unknown'))),
 };
-const module = revisionController(resolver, () => Promise.resolve([]));
+const module = revisionController(resolver);
 const reconcile = (...objects: KubeObject[]) => reconcileOnce(module, { objects, key: 'n/s-00001' });
 
 const resolved = { containerStatuses: [{ name: 'user-container', imageDigest: digest }] };

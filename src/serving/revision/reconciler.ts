@@ -12,7 +12,7 @@ import { enqueueOwner } from '#controller/owner.ts';
 import { quoted, revisionConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
-import { ImageMissingError, resolveImages, type CredentialSource, type ImageResolver } from '#serving/revision/digests.ts';
+import { ImageMissingError, resolveImages, type ImageResolver } from '#serving/revision/digests.ts';
 import { makeDeployment, makeImageCache, makePodAutoscaler, type RevisionConfig } from '#serving/revision/resources.ts';
 import { propagateAutoscaler, propagateDeployment, propagatePod } from '#serving/revision/status.ts';
 
@@ -21,7 +21,7 @@ const revisionOfPod = 'revision';
 const retryMissingMs = 10_000;
 
 /** Revision → Deployment, PodAutoscaler and image hints; images resolved to digests first. */
-export function revisionController(resolver: ImageResolver, credentials: CredentialSource): ControllerModule<Revision> {
+export function revisionController(resolver: ImageResolver): ControllerModule<Revision> {
   return {
     name: 'revision-controller',
     setup(context, enqueue) {
@@ -44,7 +44,7 @@ export function revisionController(resolver: ImageResolver, credentials: Credent
       });
       const config = new ConfigStore(context);
       config.onChange(['config-deployment', 'config-observability', 'config-features'], () => enqueue.all());
-      const reconciler = new RevisionReconciler(context, informers, config, resolver, credentials);
+      const reconciler = new RevisionReconciler(context, informers, config, resolver);
       return {
         name: 'revision-controller',
         resource: revisions,
@@ -75,20 +75,12 @@ class RevisionReconciler {
   readonly #informers: RevisionInformers;
   readonly #config: ConfigStore;
   readonly #resolver: ImageResolver;
-  readonly #credentials: CredentialSource;
 
-  constructor(
-    context: ControllerContext,
-    informers: RevisionInformers,
-    config: ConfigStore,
-    resolver: ImageResolver,
-    credentials: CredentialSource,
-  ) {
+  constructor(context: ControllerContext, informers: RevisionInformers, config: ConfigStore, resolver: ImageResolver) {
     this.#context = context;
     this.#informers = informers;
     this.#config = config;
     this.#resolver = resolver;
-    this.#credentials = credentials;
   }
 
   async reconcile(revision: Revision, signal: AbortSignal): Promise<Outcome> {
@@ -145,8 +137,12 @@ class RevisionReconciler {
     if (status.containerStatuses !== undefined && status.containerStatuses.length === containers.length) return true;
     const skip = new Set(deployment['registries-skipping-tag-resolving'].split(',').map((name) => name.trim()));
     try {
-      const credentials = await this.#credentials(revision);
-      const images = await resolveImages([...containers, ...initContainers], this.#resolver, credentials, {
+      const user = {
+        namespace: revision.metadata.namespace ?? '',
+        serviceAccountName: revision.spec?.serviceAccountName,
+        imagePullSecrets: revision.spec?.imagePullSecrets,
+      };
+      const images = await resolveImages([...containers, ...initContainers], this.#resolver, user, {
         skip,
         timeoutMs: deployment['digest-resolution-timeout'],
         signal,

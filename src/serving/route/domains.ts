@@ -18,6 +18,11 @@ export function domainFor(objectLabels: Readonly<Record<string, string>>, domain
   return best?.domain ?? `svc.${clusterDomain}`;
 }
 
+/** Domains under which routes answer besides their own: Knative's default, which its examples are written for, while the platform's is in use. */
+export function alsoServed(domains: Readonly<Record<string, string>>): readonly string[] {
+  return 'localhost' in domains ? ['example.com'] : [];
+}
+
 function readSelector(text: string): Record<string, string> {
   const content = text.trim() === '' ? undefined : (parse(text) as { selector?: Record<string, string> } | null);
   return content?.selector ?? {};

@@ -11,9 +11,17 @@ import { reconcileOnce, startRig } from '#controller/testing.ts';
 import { routeController } from '#serving/route/reconciler.ts';
 import { aConfiguration, aRevision, aRoute, conditionsOf, make, ownedBy, status } from '#serving/testing.ts';
 
-const module = routeController({ extraDomains: ['example.com'], urlPort: ':8080' });
 const domain = make(configMaps, 'config-domain', { metadata: { namespace: 'knative-serving' }, data: { localhost: '' } });
-const reconcile = (...objects: KubeObject[]) => reconcileOnce(module, { objects: [domain, ...objects], key: 'n/s' });
+const gateway = make(coreServices, 'istio-ingressgateway', {
+  metadata: { namespace: 'istio-system' },
+  spec: {
+    ports: [
+      { name: 'http2', port: 8080 },
+      { name: 'https', port: 8443 },
+    ],
+  },
+} as never);
+const reconcile = (...objects: KubeObject[]) => reconcileOnce(routeController, { objects: [domain, gateway, ...objects], key: 'n/s' });
 
 const configured = (revision: string): Configuration =>
   aConfiguration({ status: status({ Ready: 'True' }, { latestReadyRevisionName: revision, latestCreatedRevisionName: revision }) });
@@ -49,7 +57,7 @@ describe('route controller', () => {
   test('with a rollout duration the traffic moves in steps', async () => {
     const annotated = aRoute({ metadata: { annotations: { 'serving.knative.dev/rollout-duration': '10s' } } });
     const revisions = [1, 2].map((generation) => aRevision(aConfiguration(), generation, ready));
-    await using rig = await startRig([module], [domain, annotated, configured('s-00001'), ...revisions]);
+    await using rig = await startRig([routeController], [domain, annotated, configured('s-00001'), ...revisions]);
     const settleIngress = async () => {
       await rig.settle();
       rig.cluster.change(ingresses, 'n', 's', (ingress) => {
@@ -86,7 +94,7 @@ describe('route controller', () => {
   });
 
   test('is ready when its Ingress is', async () => {
-    const rig = await startRig([module], [domain, aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready)]);
+    const rig = await startRig([routeController], [domain, aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready)]);
     await using _ = rig;
     await rig.settle();
     rig.cluster.change(ingresses, 'n', 's', (ingress) => (ingress.status = status({ Ready: 'True' })));

@@ -16,12 +16,8 @@ import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/childre
 import { hostName, localHosts } from '#serving/route/domains.ts';
 import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
 import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
+import { PublicPort } from '#serving/route/public-port.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
-
-export interface RouteOptions {
-  readonly extraDomains: readonly string[];
-  readonly urlPort: string;
-}
 
 interface RouteInformers {
   readonly configurations: Informer<Configuration>;
@@ -38,33 +34,33 @@ interface RolloutNow {
 const byTarget = 'route-target';
 
 /** Route → Ingress and placeholder Services; traffic goes only to revisions that are ready. */
-export function routeController(options: RouteOptions): ControllerModule<Route> {
-  return {
-    name: 'route-controller',
-    setup(context, enqueue) {
-      const informers: RouteInformers = {
-        configurations: context.informers.of(configurations),
-        revisions: context.informers.of(revisions),
-        ingresses: context.informers.of(ingresses),
-        services: context.informers.of(coreServices),
-      };
-      indexByOwner(informers.services);
-      enqueueOwner(informers.ingresses, routes, enqueue);
-      enqueueOwner(informers.services, routes, enqueue);
-      watchTargets(context, informers, enqueue);
-      const config = new ConfigStore(context);
-      config.onChange(['config-network', 'config-domain', 'config-features'], () => enqueue.all());
-      const reconciler = new RouteReconciler(context, informers, config, options);
-      return {
-        name: 'route-controller',
-        resource: routes,
-        workers: 8,
-        skipsTerminating: true,
-        reconcile: (route) => reconciler.reconcile(route),
-      };
-    },
-  };
-}
+export const routeController: ControllerModule<Route> = {
+  name: 'route-controller',
+  setup(context, enqueue) {
+    const informers: RouteInformers = {
+      configurations: context.informers.of(configurations),
+      revisions: context.informers.of(revisions),
+      ingresses: context.informers.of(ingresses),
+      services: context.informers.of(coreServices),
+    };
+    indexByOwner(informers.services);
+    enqueueOwner(informers.ingresses, routes, enqueue);
+    enqueueOwner(informers.services, routes, enqueue);
+    watchTargets(context, informers, enqueue);
+    const config = new ConfigStore(context);
+    config.onChange(['config-network', 'config-domain', 'config-features'], () => enqueue.all());
+    const port = new PublicPort(context);
+    port.onChange(() => enqueue.all());
+    const reconciler = new RouteReconciler(context, informers, config, port);
+    return {
+      name: 'route-controller',
+      resource: routes,
+      workers: 8,
+      skipsTerminating: true,
+      reconcile: (route) => reconciler.reconcile(route),
+    };
+  },
+};
 
 /** A route looks again whenever a configuration or revision that its traffic names changes. */
 function watchTargets(context: ControllerContext, informers: RouteInformers, enqueue: Enqueue): void {
@@ -91,13 +87,13 @@ class RouteReconciler {
   readonly #context: ControllerContext;
   readonly #informers: RouteInformers;
   readonly #config: ConfigStore;
-  readonly #options: RouteOptions;
+  readonly #port: PublicPort;
 
-  constructor(context: ControllerContext, informers: RouteInformers, config: ConfigStore, options: RouteOptions) {
+  constructor(context: ControllerContext, informers: RouteInformers, config: ConfigStore, port: PublicPort) {
     this.#context = context;
     this.#informers = informers;
     this.#config = config;
-    this.#options = options;
+    this.#port = port;
   }
 
   async reconcile(route: Route): Promise<Outcome> {
@@ -125,7 +121,7 @@ class RouteReconciler {
       localTags: new Set(tags.filter(isLocal)),
       features: this.#config.get('config-features'),
       domains: this.#config.data('config-domain'),
-      ...this.#options,
+      urlPort: this.#port.suffix,
     };
   }
 

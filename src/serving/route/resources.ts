@@ -8,7 +8,7 @@ import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { pick } from '#controller/children.ts';
-import { hostName, isClusterLocal, localHosts, publicHost, type HostConfig } from '#serving/route/domains.ts';
+import { alsoServed, hostName, isClusterLocal, localHosts, publicHost, type HostConfig } from '#serving/route/domains.ts';
 import { rolled, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
@@ -17,9 +17,7 @@ export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomai
 
 export interface RouteConfig extends HostConfig {
   readonly features: FeaturesConfig;
-  /** Hosts that answer besides a route's own, e.g. of the book's default domain. */
-  readonly extraDomains: readonly string[];
-  /** `:8080` where the gateway's port is not the scheme's own, for the URLs people are shown. */
+  /** As PublicPort.suffix. */
   readonly urlPort: string;
 }
 
@@ -89,7 +87,7 @@ function makeRules(route: Route, tag: string, shares: Shares, config: RouteConfi
   const local: IngressRule = { hosts: localHosts(route, tag, config.network), visibility: 'ClusterLocal', http: { paths } };
   const host = publicHost(route, tag, config);
   if (isClusterLocal(host)) return [local];
-  const extra = config.extraDomains.map((domain) => `${hostName(route, tag, config.network)}.${route.metadata.namespace}.${domain}`);
+  const extra = alsoServed(config.domains).map((domain) => `${hostName(route, tag, config.network)}.${route.metadata.namespace}.${domain}`);
   return [local, { hosts: [host, ...extra.filter((other) => other !== host)], visibility: 'ExternalIP', http: { paths } }];
 }
 

@@ -2,7 +2,7 @@ import { lazy, type Command } from '#cli/command.ts';
 import { imageCommands } from '#cli/image-commands.ts';
 import { outputOption, servingCommands } from '#cli/serving-commands.ts';
 import { serviceCommand } from '#cli/service-commands.ts';
-import { dataDirOption, upOptions } from '#cli/settings-options.ts';
+import { dataDirOption, logLevelOption, upOptions } from '#cli/settings-options.ts';
 
 /** Every command. A command's code is loaded when it runs, so that each costs only itself. */
 export const rootCommand: Command = {
@@ -45,6 +45,25 @@ export const rootCommand: Command = {
       summary: 'Check what this machine can do, and say what to do about what it cannot',
       options: [outputOption, ...upOptions],
       run: lazy(async () => (await import('#cli/commands/doctor.ts')).doctor),
+    },
+    {
+      name: 'controllers',
+      summary: "Run Knative's controllers and autoscaler in a process of their own, against any cluster's API",
+      description:
+        'For a platform started with --knative-controllers=off, or a Kubernetes cluster that has the kinds. Several may run: one leads, ' +
+        'another takes over. They need nothing but the API. In a pod without a kubeconfig its service account is used.',
+      options: [
+        {
+          name: 'kubeconfig',
+          type: 'string',
+          placeholder: 'FILE',
+          summary: 'How to reach the API; default $KUBECONFIG, then ~/.kube/config',
+        },
+        { name: 'context', type: 'string', placeholder: 'NAME', summary: 'Context of the kubeconfig instead of its current one' },
+        logLevelOption,
+      ],
+      examples: ['dormouse controllers --kubeconfig controllers.kubeconfig'],
+      run: lazy(async () => (await import('#cli/commands/controllers.ts')).controllers),
     },
     {
       name: 'kubeconfig',

@@ -1,12 +1,16 @@
+import type { Setting } from '#core/config.ts';
 import type { Option } from '#cli/command.ts';
 import { settings } from '#platform/settings.ts';
 
-/** The flags of `up`, derived from the settings' table. */
-export const upOptions: readonly Option[] = Object.values(settings).map(({ flag, summary, placeholder }) => ({
+const optionOf = ({ flag, summary, placeholder }: Setting<unknown>): Option => ({
   name: flag,
   type: 'string',
   summary,
   ...(placeholder === undefined ? {} : { placeholder }),
-}));
+});
 
-export const dataDirOption: Option = { name: settings.dataDir.flag, type: 'string', summary: settings.dataDir.summary, placeholder: 'DIR' };
+/** The flags of `up`, derived from the settings' table. */
+export const upOptions: readonly Option[] = Object.values(settings).map(optionOf);
+
+export const dataDirOption: Option = optionOf(settings.dataDir);
+export const logLevelOption: Option = optionOf(settings.logLevel);

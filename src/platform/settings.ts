@@ -125,6 +125,15 @@ export const settings = {
     fallback: () => 'auto' as const,
     read: readChoice(['auto', 'runc', 'crun', 'namespaces']),
   } satisfies Setting<'auto' | 'runc' | 'crun' | 'namespaces'>,
+  knativeControllers: {
+    flag: 'knative-controllers',
+    env: 'DORMOUSE_KNATIVE_CONTROLLERS',
+    key: 'knativeControllers',
+    summary: 'Whether the platform runs Knative’s controllers itself; off: "dormouse controllers" does, elsewhere',
+    placeholder: 'on|off',
+    fallback: () => 'on' as const,
+    read: readChoice(['on', 'off']),
+  } satisfies Setting<'on' | 'off'>,
   nodeName: {
     flag: 'node-name',
     env: 'DORMOUSE_NODE_NAME',

@@ -1,29 +1,29 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KindDefinition } from '#apis/definition.ts';
 import { knativeKinds } from '#apis/knative/registry.ts';
+import { imageResolutionDefinition } from '#apis/dormouse/v1/image-resolution.ts';
 import { usageKinds } from '#apis/metrics/v1beta1/usage.ts';
 import { builtinKinds } from '#apis/registry.ts';
 import { listenHttps, type HttpsFront } from '#apiserver/front/https-server.ts';
 import type { ApiServer } from '#apiserver/request.ts';
 import { createApiServer } from '#apiserver/server.ts';
 import { createInformers } from '#client/informer.ts';
-import { createEventRecorder } from '#controller/events.ts';
-import type { ControllerContext, ControllerModule } from '#controller/controller.ts';
-import { runControllers } from '#controller/runner.ts';
 import { systemClock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
-import type { Metrics } from '#core/metrics.ts';
 import { SqliteStorage } from '#storage/sqlite-storage.ts';
 import { bootstrapPlatform } from '#platform/control/bootstrap/bootstrap.ts';
-import type { ComponentName } from '#platform/control/bootstrap/roles.ts';
-import { componentClient, platformClient } from '#platform/control/clients.ts';
+import { platformClient } from '#platform/control/clients.ts';
 import { addKubeletSubresources } from '#platform/control/kubelet/subresources.ts';
 import { keepSystemPods } from '#platform/control/system-pods.ts';
 import { followPodNetwork } from '#platform/control/pod-network.ts';
 import { addBackupRoute, addMetricsRoute } from '#platform/control/routes.ts';
 import { configWebhook } from '#platform/control/config-webhook.ts';
 import { controllerGroups } from '#platform/control/controllers.ts';
+import { answerImageResolutions } from '#platform/control/image-resolutions.ts';
+import { addStatsRelay } from '#platform/control/stats-relay.ts';
+import { runGroup } from '#platform/controller-group.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import type { ProcessContext, Started } from '#platform/process.ts';
@@ -35,7 +35,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   const storage = await SqliteStorage.open({ file: config.layout.database, logger });
   const server = await createApiServer({
     storage,
-    kinds: [...builtinKinds, ...knativeKinds, ...usageKinds],
+    kinds: [...builtinKinds, ...knativeKinds, imageResolutionDefinition, ...usageKinds] as readonly KindDefinition[],
     clock: systemClock,
     logger,
     metrics,
@@ -46,14 +46,21 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   addMetricsRoute(server, metrics);
   addBackupRoute(server, storage, config.layout.database);
   addKubeletSubresources(server, platformClient(server), config, logger);
-  const groups = controllerGroups({ server, config, metrics, logger });
+  addStatsRelay(server);
+  answerImageResolutions(server, platformClient(server), config);
+  const groups = controllerGroups(server, config);
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
   const front = await listen(server, config, logger);
   const informers = createInformers(platformClient(server), { clock: systemClock, logger });
   const { listen: listenAddress } = config.settings;
   followPodNetwork({ client: platformClient(server), informers, front, listen: listenAddress, port: config.ports.apiPort, logger });
   await informers.start(signal);
-  const running = groups.map(({ component, modules }) => run(server, component, modules, { metrics, logger, signal }));
+  const running = groups.map((group) =>
+    runGroup(group, { metrics, logger, signal }).catch((error: unknown) => {
+      logger.error('controllers ended', { component: group.component, error });
+      process.exit(1);
+    }),
+  );
   running.push(keepSystemPods(platformClient(server), config, logger, signal));
   return {
     details: { api: front.addresses.map(({ address, port }) => `${address}:${port}`) },
@@ -65,24 +72,6 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
       await storage[Symbol.asyncDispose]();
     },
   };
-}
-
-async function run(
-  server: ApiServer,
-  component: ComponentName,
-  modules: readonly ControllerModule[],
-  { metrics, logger, signal }: { metrics: Metrics; logger: Logger; signal: AbortSignal },
-): Promise<void> {
-  const client = componentClient(server, component);
-  await using informers = createInformers(client, { clock: systemClock, logger });
-  const events = createEventRecorder({ client, component, clock: systemClock, logger });
-  const context: ControllerContext = { client, informers, events, clock: systemClock, logger: logger.child({ component }) };
-  try {
-    await runControllers(context, modules, signal, { metrics });
-  } catch (error) {
-    logger.error('controllers ended', { component, error });
-    process.exit(1);
-  }
 }
 
 async function listen(server: ApiServer, { settings, layout, ports }: ProcessConfig, logger: Logger): Promise<HttpsFront> {

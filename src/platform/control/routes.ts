@@ -2,8 +2,6 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ApiServer } from '#apiserver/request.ts';
-import { badRequest } from '#apis/meta/status.ts';
-import type { StatsReceiver } from '#autoscaler/stats-receiver.ts';
 import type { Metrics } from '#core/metrics.ts';
 
 /** `/metrics` of the control process in Prometheus' text format; for those RBAC lets read it. */
@@ -17,19 +15,6 @@ export function addMetricsRoute(server: ApiServer, metrics: Metrics): void {
         headers: {},
         body: { kind: 'text', text: await metrics.expose(), contentType: 'text/plain; version=0.0.4; charset=utf-8' },
       };
-    },
-  });
-}
-
-/** Where the gateways send their counters (apis/dormouse/stats.ts). RBAC: the non-resource URL, which the gateway's role names. */
-export function addStatsRoute(server: ApiServer, receiver: StatsReceiver): void {
-  server.addRoute({
-    path: '/apis/dormouse.dev/v1/stats',
-    methods: ['POST'],
-    handle(request) {
-      if (request.body === undefined) return Promise.reject(badRequest('the counters are sent as the body, one JSON object a line'));
-      const chunks = receiver.receive(request.body.stream());
-      return Promise.resolve({ status: 200, headers: {}, body: { kind: 'stream', chunks, contentType: 'application/x-ndjson' } });
     },
   });
 }

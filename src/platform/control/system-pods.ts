@@ -37,10 +37,12 @@ const parts: readonly SystemPart[] = [
 /** Keeps a mirror pod for each part that really runs, until the signal aborts. */
 export async function keepSystemPods(client: Client, config: ProcessConfig, logger: Logger, signal: AbortSignal): Promise<void> {
   const started = timestamp(systemClock);
+  const elsewhere = config.settings.knativeControllers === 'off' ? ['autoscaler', 'controller'] : [];
+  const here = parts.filter(({ name }) => !elsewhere.includes(name));
   while (!signal.aborted) {
     try {
       const gatewayIsUp = await isHealthy(config.ports.adminPort);
-      for (const part of parts) await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
+      for (const part of here) await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
     } catch (error) {
       logger.warn('system pods could not be updated', { error });
     }

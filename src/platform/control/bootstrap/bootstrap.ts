@@ -7,6 +7,8 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
 import { clusterRoleBindings } from '#apis/rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from '#apis/rbac/v1/cluster-role.ts';
+import { roleBindings } from '#apis/rbac/v1/role-binding.ts';
+import { roles } from '#apis/rbac/v1/role.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
 import type { Client } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
@@ -15,9 +17,12 @@ import {
   clusterRole,
   clusterRoleBinding,
   components,
+  knativeAccount,
   kubeletApiBinding,
   nodeComponent,
+  ownRole,
   wellKnownRoles,
+  type Component,
 } from '#platform/control/bootstrap/roles.ts';
 import type { PlatformSettings } from '#platform/settings.ts';
 import type { Ports } from '#platform/ports.ts';
@@ -31,11 +36,14 @@ const platformNamespaces = [systemNamespace, 'knative-eventing', 'knative-monito
  */
 export async function bootstrapPlatform(client: Client, settings: PlatformSettings, ports: Ports): Promise<void> {
   await Promise.all(platformNamespaces.map((name) => ensure(client, namespaces, { metadata: { name } } as Namespace)));
-  const parts = Object.values(components);
+  const parts: readonly Component[] = Object.values(components);
+  const accounts = [...parts, { name: knativeAccount, namespace: systemNamespace }];
+  const own = parts.map(ownRole).filter((each) => each !== undefined);
   await Promise.all([
-    ...parts.map(({ name, namespace }) => ensure(client, serviceAccounts, { metadata: { name, namespace } } as ServiceAccount)),
+    ...accounts.map(({ name, namespace }) => ensure(client, serviceAccounts, { metadata: { name, namespace } } as ServiceAccount)),
     ...[...parts, nodeComponent].map((component) => follow(client, clusterRoles, clusterRole(component))),
     ...[...parts, nodeComponent].map((component) => follow(client, clusterRoleBindings, clusterRoleBinding(component))),
+    ...own.flatMap(({ role, binding }) => [follow(client, roles, role), follow(client, roleBindings, binding)]),
     ...wellKnownRoles.map((role) => follow(client, clusterRoles, role)),
     follow(client, clusterRoleBindings, kubeletApiBinding),
     ...initialConfigMaps(settings.domain).map((map) => ensure(client, configMaps, map)),

@@ -1,6 +1,8 @@
 import type { ClusterRole } from '#apis/rbac/v1/cluster-role.ts';
 import type { ClusterRoleBinding } from '#apis/rbac/v1/cluster-role-binding.ts';
-import { systemNamespace } from '#apis/dormouse/names.ts';
+import type { RoleBinding } from '#apis/rbac/v1/role-binding.ts';
+import type { Role } from '#apis/rbac/v1/role.ts';
+import { dormouseGroup, systemNamespace } from '#apis/dormouse/names.ts';
 
 type Rule =
   | { readonly apiGroups: readonly string[]; readonly resources: readonly string[]; readonly verbs: readonly string[] }
@@ -16,45 +18,66 @@ export interface Component {
   /** Of its service account; a part without one is bound by the group of its certificate. */
   readonly namespace?: string;
   readonly group?: string;
+  /** Another account of that namespace that may do the same. */
+  readonly alsoAs?: string;
   readonly rules: readonly Rule[];
+  /** What it may do in its account's namespace alone. */
+  readonly ownRules?: readonly Rule[];
 }
 
 const events = rule('', ['events'], ['create', 'patch']);
 const leases = rule('coordination.k8s.io', ['leases'], ['get', 'create', 'update', 'patch']);
+const configuration = rule('', ['configmaps'], read);
+
+/** The account of Knative's controllers where they run in a process of their own ("dormouse controllers"). */
+export const knativeAccount = 'knative-controllers';
 
 export const components = {
   controller: {
     name: 'controller',
     namespace: systemNamespace,
+    alsoAs: knativeAccount,
     rules: [
-      rule('serving.knative.dev', ['*'], all),
-      rule('networking.internal.knative.dev', ['*'], all),
-      rule('autoscaling.internal.knative.dev', ['*'], all),
-      rule('caching.internal.knative.dev', ['*'], all),
-      rule('apps', ['deployments'], all),
-      rule('', ['services', 'endpoints'], all),
-      rule('', ['configmaps', 'pods', 'namespaces', 'serviceaccounts'], read),
-      rule('', ['secrets'], ['get']),
-      rule('discovery.k8s.io', ['endpointslices'], all),
+      rule('serving.knative.dev', ['services'], read),
+      rule('serving.knative.dev', ['configurations', 'routes'], [...read, 'create', 'update', 'patch']),
+      rule('serving.knative.dev', ['revisions'], [...read, 'create', 'patch', 'delete']),
+      rule('serving.knative.dev', ['domainmappings'], [...read, 'patch']),
+      rule(
+        'serving.knative.dev',
+        ['services/status', 'configurations/status', 'routes/status', 'revisions/status', 'domainmappings/status'],
+        ['patch'],
+      ),
+      rule('networking.internal.knative.dev', ['ingresses'], [...read, 'create', 'update']),
+      rule('networking.internal.knative.dev', ['clusterdomainclaims'], [...read, 'create', 'delete']),
+      rule('networking.internal.knative.dev', ['serverlessservices'], read),
+      rule('networking.internal.knative.dev', ['serverlessservices/status'], ['patch']),
+      rule('autoscaling.internal.knative.dev', ['podautoscalers'], [...read, 'create', 'update']),
+      rule('caching.internal.knative.dev', ['images'], [...read, 'create', 'update']),
+      rule('apps', ['deployments'], [...read, 'create', 'update']),
+      rule('', ['services'], [...read, 'create', 'update', 'delete']),
+      rule('', ['pods'], read),
+      rule('discovery.k8s.io', ['endpointslices'], [...read, 'create', 'update']),
+      rule(dormouseGroup, ['imageresolutions'], ['create']),
       events,
-      leases,
     ],
+    ownRules: [configuration, leases],
   },
   autoscaler: {
     name: 'autoscaler',
     namespace: systemNamespace,
+    alsoAs: knativeAccount,
     rules: [
-      rule('autoscaling.internal.knative.dev', ['*'], all),
-      rule('networking.internal.knative.dev', ['serverlessservices', 'serverlessservices/status'], all),
-      rule('apps', ['deployments', 'deployments/scale'], ['get', 'list', 'watch', 'patch', 'update']),
-      rule('serving.knative.dev', ['revisions'], read),
+      rule('autoscaling.internal.knative.dev', ['podautoscalers'], read),
+      rule('autoscaling.internal.knative.dev', ['podautoscalers/status'], ['patch']),
+      rule('autoscaling.internal.knative.dev', ['metrics'], [...read, 'create', 'update']),
+      rule('networking.internal.knative.dev', ['serverlessservices'], [...read, 'create', 'update']),
+      rule('apps', ['deployments'], read),
+      rule('apps', ['deployments/scale'], ['patch']),
       rule('', ['pods'], [...read, 'patch']),
-      rule('', ['configmaps', 'services', 'endpoints'], read),
-      rule('discovery.k8s.io', ['endpointslices'], read),
-      rule('autoscaling', ['horizontalpodautoscalers'], all),
+      rule(dormouseGroup, ['stats'], ['watch']),
       events,
-      leases,
     ],
+    ownRules: [configuration],
   },
   gateway: {
     name: 'gateway',
@@ -67,7 +90,7 @@ export const components = {
       rule('', ['secrets', 'configmaps'], read),
       rule('', ['pods'], [...read, 'patch']),
       rule('discovery.k8s.io', ['endpointslices'], read),
-      { nonResourceURLs: ['/apis/dormouse.dev/v1/stats'], verbs: ['post'] },
+      rule(dormouseGroup, ['stats'], ['create']),
       events,
     ],
   },
@@ -98,23 +121,39 @@ export const nodeComponent: Component = {
   ],
 };
 
-export function clusterRole({ name, rules }: Component): ClusterRole {
+const nameOf = ({ name }: Component): string => `dormouse:${name}`;
+const ours = { 'app.kubernetes.io/part-of': 'dormouse' };
+
+export function clusterRole(component: Component): ClusterRole {
   return {
-    metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
-    rules: structuredClone(rules) as ClusterRole['rules'],
+    metadata: { name: nameOf(component), labels: ours },
+    rules: structuredClone(component.rules) as ClusterRole['rules'],
   } as ClusterRole;
 }
 
-export function clusterRoleBinding({ name, namespace, group }: Component): ClusterRoleBinding {
+export function clusterRoleBinding(component: Component): ClusterRoleBinding {
   return {
-    metadata: { name: `dormouse:${name}`, labels: { 'app.kubernetes.io/part-of': 'dormouse' } },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `dormouse:${name}` },
-    subjects: [
-      group === undefined
-        ? { kind: 'ServiceAccount', name, namespace }
-        : { kind: 'Group', name: group, apiGroup: 'rbac.authorization.k8s.io' },
-    ],
+    metadata: { name: nameOf(component), labels: ours },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: nameOf(component) },
+    subjects: subjectsOf(component),
   } as ClusterRoleBinding;
+}
+
+/** What a component may do in its own namespace; undefined where that is nothing more than anywhere. */
+export function ownRole(component: Component): { readonly role: Role; readonly binding: RoleBinding } | undefined {
+  if (component.ownRules === undefined) return undefined;
+  const metadata = { name: nameOf(component), namespace: component.namespace, labels: ours };
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: nameOf(component) };
+  return {
+    role: { metadata, rules: structuredClone(component.ownRules) as Role['rules'] } as Role,
+    binding: { metadata, roleRef, subjects: subjectsOf(component) } as RoleBinding,
+  };
+}
+
+function subjectsOf({ name, namespace, alsoAs, group }: Component): object[] {
+  if (group !== undefined) return [{ kind: 'Group', name: group, apiGroup: 'rbac.authorization.k8s.io' }];
+  const accounts = alsoAs === undefined ? [name] : [name, alsoAs];
+  return accounts.map((account) => ({ kind: 'ServiceAccount', name: account, namespace }));
 }
 
 /** Roles Kubernetes and its metrics server bring along: what the API server does at the kubelets, and who may read usage. */

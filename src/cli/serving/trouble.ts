@@ -22,7 +22,7 @@ export async function troubleOf(client: Client, pod: Pod): Promise<readonly stri
   const unready = (pod.status?.containerStatuses ?? []).filter(({ ready }) => ready !== true);
   const lines = unready.flatMap((status) => containerTrouble(status));
   const runsFor = Math.min(...unready.map(({ state }) => Date.now() - Date.parse(state?.running?.startedAt ?? 'never')));
-  if (!(runsFor > patienceMs)) return lines;
+  if (unready.length === 0 || !(runsFor > patienceMs)) return lines;
   const probe = await lastUnhealthy(client, pod);
   const port = pod.spec?.containers?.[0]?.ports?.[0]?.containerPort ?? 8080;
   return [

@@ -2,14 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '#core/errors.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
 import { upOptions } from '#cli/settings-options.ts';
 import { systemdUnit, type Scope } from '#cli/systemd-unit.ts';
-import { layoutOf } from '#platform/layout.ts';
+import { type Layout, layoutOf } from '#platform/layout.ts';
 
 const unitName = 'dormouse.service';
+const startMs = 60_000;
 
 /** `dormouse service install`: options of `up` become the unit's. */
 export async function installService(invocation: Invocation): Promise<number> {
@@ -36,9 +38,23 @@ export async function installService(invocation: Invocation): Promise<number> {
   systemctl(scope, 'daemon-reload');
   systemctl(scope, 'enable', '--now', unitName);
   invocation.stdout.write(`Installed ${file}; the platform starts now and with the ${scope === 'system' ? 'machine' : 'first login'}.\n`);
+  await waitUntilUp(layoutOf(values.dataDir), scope, invocation);
   if (scope === 'user') invocation.stdout.write('To start it with the machine and keep it after logout: loginctl enable-linger\n');
   return 0;
 }
+
+/** systemd calls a service started when its process is; whether the platform came up is only known here. */
+async function waitUntilUp(layout: Layout, scope: Scope, { stdout, signal }: Invocation): Promise<void> {
+  for (const deadline = performance.now() + startMs; performance.now() < deadline; await delay(200, undefined, { signal })) {
+    const status = await runningStatus(layout);
+    if (status === undefined || status.processes.length === 0 || status.processes.some(({ state }) => state !== 'ready')) continue;
+    stdout.write(`It is up. See "dormouse status"; kubectl with: export KUBECONFIG=${status.kubeconfig}\n`);
+    return;
+  }
+  throw new UserError(`the platform is not up after ${startMs / 1000} s; systemd goes on trying`, { hint: journalHint(scope) });
+}
+
+const journalHint = (scope: Scope): string => `See: journalctl ${scope === 'user' ? '--user ' : ''}-u dormouse`;
 
 /** `dormouse service uninstall`. */
 export function uninstallService(invocation: Invocation): Promise<number> {
@@ -83,6 +99,6 @@ function systemctl(scope: Scope, ...words: readonly string[]): void {
   const { status, stderr, error } = spawnSync('systemctl', [...(scope === 'user' ? ['--user'] : []), ...words], { encoding: 'utf8' });
   if (status === 0) return;
   throw new UserError(`systemctl ${words.join(' ')} failed: ${error?.message ?? stderr.trim()}`, {
-    hint: `See: journalctl ${scope === 'user' ? '--user ' : ''}-u dormouse`,
+    hint: journalHint(scope),
   });
 }

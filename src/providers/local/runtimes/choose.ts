@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { errorText } from '#core/errors.ts';
+import { errorText, UserError } from '#core/errors.ts';
 import { withSystemDirectories } from '#core/system-path.ts';
 import type { Host } from '#providers/local/host.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
@@ -40,7 +40,15 @@ export async function chooseRuntime(host: Host, factory: SlotFactory, wanted: 'a
     }
     if (problems[0] !== undefined) remarks.push(`${name} does not work here: ${problems[0]}`);
   }
-  throw new Error(`no container runtime works on this machine: ${remarks.join('; ')}`);
+  throw new UserError(`no container runtime works on this machine: ${remarks.join('; ')}`, remedy(remarks));
+}
+
+/** overlayfs takes no directory of another overlayfs to write into: so it is in a container whose data directory is no volume. */
+function remedy(remarks: readonly string[]): { readonly hint?: string } {
+  if (!remarks.every((remark) => / is not installed$|mount overlay .*EINVAL/.test(remark))) return {};
+  return {
+    hint: 'The data directory is on an overlay file system, as in a container without a volume: give one elsewhere with --data-dir.',
+  };
 }
 
 /** docs/decisions: local runtime. In a user namespace the runtimes add nothing the launcher does not do. */

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { installPackage, run } from '../support/package.ts';
 
 /**
  * What a platform costs that has nothing to do: sizes of the package, memory (PSS) of each process after the quickstart, and
@@ -28,12 +28,10 @@ try {
 }
 
 function install(): string {
-  const packed = run('npm', ['run', '--silent', 'package']).trim();
-  const tarball = packed.split(' ')[0] ?? '';
   const prefix = join(work, 'prefix');
-  run('npm', ['install', '--silent', '--global', '--no-audit', '--no-fund', '--prefix', prefix, `./${tarball}`]);
+  const { tarball, program } = installPackage(prefix);
   console.log(`package: ${megabytes(statSync(tarball).size)} to download, ${megabytes(sizeOf(prefix))} installed with its own Node\n`);
-  return join(prefix, 'bin', 'dormouse');
+  return program;
 }
 
 async function measure(title: string, program: string): Promise<void> {
@@ -86,10 +84,4 @@ function sum(values: readonly number[]): number {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1)} MB`;
-}
-
-function run(command: string, words: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(command, words, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`);
-  return stdout;
 }

@@ -10,7 +10,21 @@ const plurals = builtinKinds.map(
   ({ group, plural, versions }) => `${group === '' ? '/api' : `/apis/${group}`}/${versions[0]?.name}/%s${plural}`,
 );
 const segment = fc.oneof(
-  fc.constantFrom('a', 'default', 'status', 'scale', '..', '%2e', '%zz', '', 'A B', 'x:y'),
+  fc.constantFrom('a', 'default', '..', '%2e', '%zz', '', 'A B', 'x:y'),
+  fc.constantFrom(
+    'status',
+    'scale',
+    'approval',
+    'finalize',
+    'binding',
+    'eviction',
+    'token',
+    'log',
+    'exec',
+    'proxy',
+    'ephemeralcontainers',
+    'resize',
+  ),
   fc.string({ maxLength: 8 }),
 );
 const path = fc.oneof(
@@ -32,6 +46,11 @@ const queryName = fc.constantFrom(
   'force',
   'propagationPolicy',
   'timeoutSeconds',
+  'resourceVersionMatch',
+  'sendInitialEvents',
+  'allowWatchBookmarks',
+  'gracePeriodSeconds',
+  'orphanDependents',
   'x',
 );
 const query = fc
@@ -98,6 +117,8 @@ const body = fc.oneof(
   almost.map((value) => JSON.stringify(value)),
   patch.map((value) => JSON.stringify(value)),
   fc.constant('['.repeat(5000)),
+  fc.constant('{"a":'.repeat(5000)),
+  fc.uint8Array({ maxLength: 60 }).map((bytes) => Uint8Array.from([...Buffer.from('k8s\0'), ...bytes])),
 );
 
 /** Values after a schema: mostly of the right type, now and then anything. */
@@ -154,7 +175,7 @@ describe('random requests over every route', () => {
           headers,
           ...(reading ? {} : { body: text }),
         });
-        isProper(response, `${verb} ${target}?${search} ${type} ${text.slice(0, 300)}`);
+        isProper(response, `${verb} ${target}?${search} ${type} ${String(text.slice(0, 300))}`);
       }),
       { numRuns: 3000 },
     );

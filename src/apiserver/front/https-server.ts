@@ -20,6 +20,8 @@ export interface HttpsFrontOptions {
   readonly ownHosts: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For the first byte of a connection, its TLS handshake, and each request's head. 15 s unless told. */
+  readonly headTimeoutMs?: number;
 }
 
 /** The listening HTTPS front. */
@@ -30,7 +32,9 @@ export interface HttpsFront extends AsyncDisposable {
 }
 
 const maxHeadBytes = 64 * 1024;
-const headTimeoutMs = 15_000;
+const defaultHeadTimeoutMs = 15_000;
+/** How often Node looks for heads that are late. */
+const headCheckMs = 5000;
 const closeGraceMs = 1000;
 
 /**
@@ -50,6 +54,7 @@ export async function listenHttps(options: HttpsFrontOptions): Promise<HttpsFron
 
 class Front implements HttpsFront {
   readonly #options: HttpsFrontOptions;
+  readonly #headTimeoutMs: number;
   readonly #https: HttpsServer;
   readonly #plain: ReturnType<typeof createHttpServer>;
   readonly #listeners: TcpServer[] = [];
@@ -59,8 +64,14 @@ class Front implements HttpsFront {
 
   constructor(options: HttpsFrontOptions) {
     this.#options = options;
-    const { tls } = options;
-    const limits = { maxHeaderSize: maxHeadBytes, headersTimeout: headTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5000 };
+    const { tls, headTimeoutMs = defaultHeadTimeoutMs } = options;
+    this.#headTimeoutMs = headTimeoutMs;
+    const limits = {
+      maxHeaderSize: maxHeadBytes,
+      headersTimeout: headTimeoutMs,
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(headCheckMs, headTimeoutMs),
+    };
     this.#https = createHttpsServer({
       ...limits,
       cert: tls.certificate,
@@ -70,6 +81,7 @@ class Front implements HttpsFront {
       rejectUnauthorized: false,
       ALPNProtocols: ['http/1.1'],
       minVersion: 'TLSv1.2',
+      handshakeTimeout: headTimeoutMs,
       keepAliveTimeout: 120_000,
     });
     this.#https.on('request', (request, response) => void this.#serve(request, response));
@@ -87,6 +99,8 @@ class Front implements HttpsFront {
         .end('Client sent an HTTP request to an HTTPS server.\n');
     });
     this.#plain.on('clientError', (_error, socket) => socket.destroy());
+    // Node begins to look for slow heads when a server listens; these two never do, they are handed their connections.
+    for (const one of [this.#https, this.#plain]) one.emit('listening');
   }
 
   get addresses(): readonly AddressInfo[] {
@@ -110,7 +124,7 @@ class Front implements HttpsFront {
       listener.close(() => resolve());
       return promise;
     });
-    this.#https.closeIdleConnections();
+    for (const one of [this.#https, this.#plain]) one.close(() => {});
     const cancel = this.#options.clock.after(closeGraceMs, () => this.#destroyAll());
     if (!this.#options.server.ready) this.#destroyAll();
     await Promise.all(closed);
@@ -126,7 +140,7 @@ class Front implements HttpsFront {
     socket.once('close', () => this.#sockets.delete(socket));
     const onError = () => socket.destroy();
     socket.on('error', onError);
-    const cancel = this.#options.clock.after(headTimeoutMs, () => socket.destroy());
+    const cancel = this.#options.clock.after(this.#headTimeoutMs, () => socket.destroy());
     socket.once('data', (first) => {
       cancel();
       socket.pause();

@@ -34,7 +34,7 @@ export function startTestServer(options: Partial<ApiServerOptions> = {}): Promis
 export interface Call {
   readonly user?: UserInfo;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object, or the text of a body. */
+  /** An object, or the text or bytes of a body. */
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
@@ -47,7 +47,12 @@ export function call(
   { user = admin, headers = {}, body, signal }: Call = {},
 ): Promise<ApiResponse> {
   const [path = '', query = ''] = target.split('?', 2);
-  const content = typeof body === 'string' ? { bytes: new TextEncoder().encode(body) } : { object: structuredClone(body) };
+  const content =
+    body instanceof Uint8Array
+      ? { bytes: body }
+      : typeof body === 'string'
+        ? { bytes: new TextEncoder().encode(body) }
+        : { object: structuredClone(body) };
   return server.handle({
     method,
     path,

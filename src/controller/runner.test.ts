@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { conflict } from '#apis/meta/status.ts';
-import { done, PermanentError, requeue, type Controller, type ControllerModule } from '#controller/controller.ts';
+import { done, PermanentError, requeue, type Controller, type ControllerModule, type Enqueue } from '#controller/controller.ts';
 import { reconcileOnce, runTable, startRig } from '#controller/testing.ts';
 
 interface Widget extends KubeObject {
@@ -129,6 +129,34 @@ describe('reconciler harness', () => {
     await rig.settle();
     assert.deepEqual(rig.cluster.find(widgets, 'n', 'w')?.status, { seen: 1 });
     assert.deepEqual(seen.slice(0, 2), [1, 1]);
+  });
+
+  it('goes on from what it has written itself while the watch has not brought it yet', async () => {
+    let again: Enqueue | undefined;
+    const module: ControllerModule = {
+      name: 'counter',
+      setup(_context, enqueue) {
+        again = enqueue;
+        const controller: Controller<Widget> = {
+          name: 'counter',
+          resource: widgets,
+          reconcile(object) {
+            object.status = { seen: (object.status?.seen ?? 0) + 1 };
+            return Promise.resolve(done);
+          },
+        };
+        return controller as Controller<KubeObject>;
+      },
+    };
+    await using rig = await startRig([module]);
+    rig.cluster.seed(widget({}));
+    rig.cluster.holdWatches();
+    for (let time = 0; time < 3; time += 1) {
+      again?.key('n/w');
+      await rig.settle();
+    }
+    assert.deepEqual(rig.cluster.actions.length, rig.cluster.find(widgets, 'n', 'w')?.status?.seen, 'no write was refused');
+    assert.ok(rig.cluster.actions.length >= 3);
   });
 
   it('never stores a status computed from an old state', async () => {

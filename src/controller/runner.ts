@@ -58,6 +58,8 @@ export class ControllerRun {
   readonly #labels: { readonly controller: string };
   readonly #resyncMs: number;
   readonly #deleted = new Set<string>();
+  /** What this controller wrote last, and the versions of before, until the cache has it. */
+  readonly #written = new Map<string, { readonly object: KubeObject; readonly replaces: readonly (string | undefined)[] }>();
   readonly #unsubscribe: () => void;
   #started = false;
   #cancelResync = () => {};
@@ -107,8 +109,7 @@ export class ControllerRun {
       await this.controller.deleted?.(key);
       this.#deleted.delete(key);
     }
-    const slash = key.indexOf('/');
-    const cached = this.#informer.get(slash < 0 ? undefined : key.slice(0, slash), key.slice(slash + 1));
+    const cached = this.#current(key);
     if (cached === undefined) return { kind: 'done' };
     if (this.controller.skipsTerminating === true && cached.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
     const object = deepClone(cached);
@@ -120,11 +121,28 @@ export class ControllerRun {
       failure = { error };
     }
     // A reconcile cut short by the end of the process has not finished its status.
-    if (!signal.aborted && (await writeStatus(this.#context.client.of(this.controller.resource), cached, object))) {
-      this.#metrics.statusWrites.inc(this.#labels);
-    }
+    if (!signal.aborted) await this.#writeStatus(key, cached, object);
     if (failure !== undefined) throw failure.error;
     return outcome;
+  }
+
+  async #writeStatus(key: string, before: KubeObject, after: KubeObject): Promise<void> {
+    const written = await writeStatus(this.#context.client.of(this.controller.resource), before, after);
+    if (written === undefined) return;
+    const older = this.#written.get(key)?.replaces ?? [];
+    this.#written.set(key, { object: written, replaces: [...older, before.metadata.resourceVersion, after.metadata.resourceVersion] });
+    this.#metrics.statusWrites.inc(this.#labels);
+  }
+
+  /** The object as the cache has it, or as this controller has just written it: its own write may not have come back yet. */
+  #current(key: string): KubeObject | undefined {
+    const slash = key.indexOf('/');
+    const cached = this.#informer.get(slash < 0 ? undefined : key.slice(0, slash), key.slice(slash + 1));
+    const written = this.#written.get(key);
+    if (written === undefined) return cached;
+    if (cached !== undefined && written.replaces.includes(cached.metadata.resourceVersion)) return written.object;
+    this.#written.delete(key);
+    return cached;
   }
 
   /** Before the workers start everything is new: the slow lane, so that live changes go first afterwards. */

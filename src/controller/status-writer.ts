@@ -8,22 +8,21 @@ type WithStatus = KubeObject & { status?: unknown };
 /**
  * Writes what a reconcile changed in `status`, and nothing when it changed nothing that matters. The write carries the
  * resourceVersion the reconcile started from, so a status computed from an old state is refused (Conflict) rather than stored.
- * True when something was written.
+ * Resolves with the object that came out when something was written.
  */
-export async function writeStatus<T extends KubeObject>(client: ResourceClient<T>, before: T, after: T): Promise<boolean> {
+export async function writeStatus<T extends KubeObject>(client: ResourceClient<T>, before: T, after: T): Promise<T | undefined> {
   const old = (before as WithStatus).status;
   const now = (after as WithStatus).status;
-  if (semanticEqual(old, now)) return false;
+  if (semanticEqual(old, now)) return undefined;
   const { namespace, name = '', uid } = before.metadata;
   // A reconciler that has written the object itself may have noted the version that came out.
   const { resourceVersion } = after.metadata;
   const body = { metadata: { resourceVersion, uid }, status: now === undefined ? null : mergePatchOf(old ?? {}, now) };
   try {
-    await client.patch(namespace, name, { type: 'merge', body }, { subresource: 'status' });
-    return true;
+    return await client.patch(namespace, name, { type: 'merge', body }, { subresource: 'status' });
   } catch (error) {
     // Deleted meanwhile: there is nothing left to describe.
-    if (isReason(error, 'NotFound')) return false;
+    if (isReason(error, 'NotFound')) return undefined;
     throw error;
   }
 }

@@ -49,6 +49,7 @@ export class FakeCluster implements Client {
   readonly #kinds = new Map<string, Map<string, KubeObject>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #streams = new Map<string, Deferred<AsyncIterable<Uint8Array>>>();
+  #held: (() => void)[] | undefined;
   #revision = 0;
   #serial = 0;
 
@@ -59,6 +60,16 @@ export class FakeCluster implements Client {
   /** Changes whenever an object does. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Watches say nothing until the returned function is called, as when they are slow. */
+  holdWatches(): () => void {
+    const held: (() => void)[] = [];
+    this.#held = held;
+    return () => {
+      this.#held = undefined;
+      for (const tell of held) tell();
+    };
   }
 
   /** Puts objects in as they are, status included, as if they had always been there. */
@@ -293,7 +304,7 @@ export class FakeCluster implements Client {
     const objects = this.#objects(key);
     const type = objects.has(objectKey(stored)) ? 'MODIFIED' : 'ADDED';
     objects.set(objectKey(stored), stored);
-    for (const watcher of this.#watchersOf(key)) watcher({ type, object: stored });
+    this.#notify(key, { type, object: stored });
     return stored;
   }
 
@@ -302,8 +313,14 @@ export class FakeCluster implements Client {
     this.#revision += 1;
     this.#objects(key).delete(objectKey(object));
     const last = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(this.#revision) } });
-    for (const watcher of this.#watchersOf(key)) watcher({ type: 'DELETED', object: last });
+    this.#notify(key, { type: 'DELETED', object: last });
     return last;
+  }
+
+  #notify(key: string, event: WatchEvent<KubeObject>): void {
+    const tell = () => this.#watchersOf(key).forEach((watcher) => watcher(event));
+    if (this.#held === undefined) tell();
+    else this.#held.push(tell);
   }
 
   #seededMetadata({ metadata }: KubeObject): KubeObject['metadata'] {

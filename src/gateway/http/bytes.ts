@@ -25,7 +25,10 @@ export const SP = 32;
 export const TAB = 9;
 export const COLON = 58;
 
-export const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const noBytes = Buffer.alloc(0);
+
+/** The empty one is always the same: thousands of routes have nothing to add to a head. */
+export const latin1 = (text: string): Buffer => (text === '' ? noBytes : Buffer.from(text, 'latin1'));
 
 /** Whether `bytes` at `at` spells `lower` (lower-case letters) in any case. The caller has checked the length. */
 export function equalsIgnoreCase(bytes: Uint8Array, at: number, lower: Uint8Array): boolean {

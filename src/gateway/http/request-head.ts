@@ -142,7 +142,7 @@ function parseRequestLine(bytes: Buffer, start: number, end: number, head: Reque
 }
 
 function parseVersion(bytes: Buffer, start: number, at: number, end: number, head: RequestHead): number {
-  if (end - at < 10) return end - at > 0 && bytes.indexOf(LF, at) === -1 ? incomplete : end === at ? incomplete : malformed;
+  if (end - at < 10) return bytes.subarray(at, end).includes(LF) ? malformed : incomplete;
   // "HTTP/1.x" CRLF
   const isHttp =
     bytes[at] === 72 &&

@@ -20,7 +20,7 @@ export interface PathRule {
   readonly rewriteHost: string | undefined;
   readonly targets: readonly Target[];
   readonly deck: Deck | undefined;
-  /** Equal for rules that split alike; the deck goes on through an update. */
+  /** Equal for rules that split alike: the deck goes on through an update. '' where nothing is split. */
   readonly identity: string;
 }
 
@@ -132,8 +132,9 @@ function moreSpecificFirst(a: PathRule, b: PathRule): number {
 function compilePath(config: PathConfig, backends: (key: string) => Backend, old: HostRoutes | undefined): PathRule {
   const splits = config.splits.filter((split) => split.percent > 0);
   const headers = Object.entries(config.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
-  const identity = JSON.stringify([config.path, headers, splits.map((split) => [split.backend, split.percent])]);
-  const kept = old?.rules.find((rule) => rule.identity === identity)?.deck;
+  const isSplit = splits.length > 1;
+  const identity = isSplit ? JSON.stringify([config.path, headers, splits.map((split) => [split.backend, split.percent])]) : '';
+  const kept = isSplit ? old?.rules.find((rule) => rule.identity === identity)?.deck : undefined;
   return {
     path: latin1(config.path === '/' ? '' : (config.path ?? '')),
     headers,
@@ -142,7 +143,7 @@ function compilePath(config: PathConfig, backends: (key: string) => Backend, old
       backend: backends(split.backend),
       ...appended({ ...config.appendHeaders, ...split.appendHeaders }),
     })),
-    deck: splits.length > 1 ? (kept ?? new Deck(splits.map((split) => split.percent))) : undefined,
+    deck: isSplit ? (kept ?? new Deck(splits.map((split) => split.percent))) : undefined,
     identity,
   };
 }

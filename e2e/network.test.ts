@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { kubectls, withoutKubectl } from './support/kubectl.ts';
+import { ordinaryUser, withoutOrdinaryUser } from './support/ordinary-user.ts';
 import { startPlatform, type PlatformOptions, type TestPlatform } from './support/platform.ts';
 import { findProgram, until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const skip = withoutKubectl || withoutTestImage;
-/** An id without a name. */
-const ordinaryUser = 54_322;
 const greeting = 'hello through a service\n';
 
 describe('services as clients meet them', { skip }, () => describeServices({}));
@@ -18,12 +16,6 @@ describe('services as clients meet them', { skip }, () => describeServices({}));
 describe('services as clients meet them, run by an ordinary user', { skip: skip || withoutOrdinaryUser() }, () =>
   describeServices({ user: ordinaryUser }),
 );
-
-function withoutOrdinaryUser(): string | false {
-  if (process.getuid?.() !== 0) return 'the test before is the same';
-  const tried = spawnSync('setpriv', [`--reuid=${ordinaryUser}`, `--regid=${ordinaryUser}`, '--clear-groups', 'unshare', '--user', 'true']);
-  return tried.status === 0 ? false : 'an ordinary user may not make user namespaces here (or setpriv is missing)';
-}
 
 function describeServices(options: PlatformOptions): void {
   const isOrdinary = options.user !== undefined || process.getuid?.() !== 0;

@@ -139,9 +139,10 @@ export class TestPlatform implements AsyncDisposable {
 
   #where(program: string, args: readonly string[]): [program: string, args: readonly string[]] {
     const { network, user } = this.#options;
-    if (user === undefined) return network?.inside(program, args) ?? [program, args];
+    const inside = (...command: [string, readonly string[]]) => network?.inside(...command) ?? command;
+    if (user === undefined) return inside(program, args);
     const ids = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
-    return ['setpriv', [...ids, 'env', `HOME=${this.dataDir}`, program, ...args]];
+    return inside('setpriv', [...ids, 'env', `HOME=${this.dataDir}`, program, ...args]);
   }
 
   #with(options: RunOptions): RunOptions {

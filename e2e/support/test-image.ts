@@ -13,7 +13,7 @@ import { findProgram } from './run.ts';
 export const withoutTestImage: string | false = findProgram('busybox') === undefined ? 'busybox is not installed' : false;
 
 const applets =
-  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc wget httpd seq yes tty test date touch'.split(
+  'sh cat echo sleep tar ls mkdir rm head tail wc dd sha256sum stty true false env id kill nc wget httpd seq yes tty test date touch nslookup'.split(
     ' ',
   );
 

@@ -16,6 +16,7 @@ import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
 import { ApiSources } from '#node/api-sources.ts';
 import { startClusterDns } from '#node/dns/cluster-dns.ts';
+import type { DialOutbound } from '#node/dns/upstream.ts';
 import { parseResolvConf, type DnsSettings } from '#node/engine-provider/dns-settings.ts';
 import { EngineProvider } from '#node/engine-provider/engine-provider.ts';
 import { indexByService } from '#node/services/service-fronts.ts';
@@ -51,6 +52,8 @@ export interface NodeAgentOptions {
   readonly listen?: string;
   /** False in a network namespace of the platform's own: what the kernel does for Services there, the machine's processes do not meet. */
   readonly hasHostNetwork?: boolean;
+  /** Makes TCP connections from the machine's network, where the agent is in one of its own: to the machine's DNS servers. */
+  readonly dialOutbound?: DialOutbound;
   /** Services that stand for a process of this machine. */
   readonly hostServices?: HostServices;
   readonly clock?: Clock;
@@ -166,7 +169,7 @@ function nodeSettings(
 
 /** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
 async function startNetworkServices(
-  { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map() }: NodeAgentOptions,
+  { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map(), dialOutbound }: NodeAgentOptions,
   inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; pods: Informer<Pod>; clock: Clock; logger: Logger },
   hostDns: DnsSettings,
   remarks: string[],
@@ -185,7 +188,8 @@ async function startNetworkServices(
     }
   };
   if (dns !== false) {
-    const settings = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain };
+    const outside = dialOutbound === undefined ? {} : { dialOutbound };
+    const settings = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain, ...outside };
     await attempt(() => startClusterDns({ ...inputs, ...settings }), 'cluster DNS does not run');
   }
   if (serviceProxy === false) return { started, servesServices: false };

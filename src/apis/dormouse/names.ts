@@ -28,4 +28,6 @@ export const activatorService = `${systemNamespace}/activator-service`;
 /** The gateway's cluster-local port on the pod network: the usual one, so that names need no port. */
 export const localGatewayPort = 80;
 export const clusterDomain = 'cluster.local';
+/** Cluster IPs of Services. */
+export const serviceCidr = '10.96.0.0/16';
 export const schedulerName = 'default-scheduler';

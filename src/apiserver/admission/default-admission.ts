@@ -1,3 +1,4 @@
+import { serviceCidr as defaultServiceCidr } from '#apis/dormouse/names.ts';
 import type { AdmissionPlugin } from '#apiserver/admission/admission.ts';
 import { escalationCheck } from '#apiserver/admission/escalation.ts';
 import { namespaceLifecycle } from '#apiserver/admission/namespace-lifecycle.ts';
@@ -25,7 +26,7 @@ export function defaultAdmission(
   context: ServerContext,
   authorizer: RbacAuthorizer,
   { ensureDefaultAccount }: AdmissionHooks,
-  { serviceCidr = '10.96.0.0/16', nodePorts = { from: 30_000, to: 32_767 } }: AdmissionConfig = {},
+  { serviceCidr = defaultServiceCidr, nodePorts = { from: 30_000, to: 32_767 } }: AdmissionConfig = {},
 ): AdmissionPlugin[] {
   return [
     namespaceLifecycle(context),

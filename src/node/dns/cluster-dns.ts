@@ -5,8 +5,8 @@ import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { Lister } from '#client/informer-types.ts';
 import type { Logger } from '#core/logger.ts';
-import { decodeAddresses, decodeQuery, encodeAnswer, encodeQuery, responseCodes, type Query } from '#node/dns/message.ts';
-import { framed, UpstreamDns } from '#node/dns/upstream.ts';
+import { decodeAddresses, decodeQuery, fitting, encodeAnswer, encodeQuery, responseCodes, type Query } from '#node/dns/message.ts';
+import { framed, UpstreamDns, type DialOutbound } from '#node/dns/upstream.ts';
 import { ClusterZone, type ZoneAnswer } from '#node/dns/zone.ts';
 
 export interface ClusterDnsOptions {
@@ -19,6 +19,8 @@ export interface ClusterDnsOptions {
   readonly endpointSlices: Lister<EndpointSlice>;
   /** The machine's own DNS servers, for names outside the cluster. */
   readonly upstream: readonly string[];
+  /** How they are reached where not from here. */
+  readonly dialOutbound?: DialOutbound;
   readonly clusterDomain: string;
   readonly logger: Logger;
 }
@@ -51,7 +53,7 @@ class Resolver {
 
   constructor(options: ClusterDnsOptions) {
     this.#zone = new ClusterZone(options);
-    this.#upstream = new UpstreamDns(options.upstream);
+    this.#upstream = new UpstreamDns(options.upstream, options.dialOutbound);
   }
 
   /** The answer to a message, or undefined for one that deserves none. */
@@ -62,7 +64,7 @@ class Resolver {
     const plain = (code: number) => encodeAnswer(query, { code, answers: [], authority: [] }, limit);
     if (query.opcode !== 0 || query.question.class !== 1) return plain(responseCodes.notImplemented);
     const known = this.#zone.answer(query.question);
-    if (known === undefined) return (await this.#upstream.ask(message, overTcp)) ?? plain(responseCodes.serverFailure);
+    if (known === undefined) return fitting(query, await this.#upstream.ask(message, overTcp), limit) ?? plain(responseCodes.serverFailure);
     return encodeAnswer(query, known.alias === undefined ? known : await this.#follow(query, known, known.alias), limit);
   }
 

@@ -98,6 +98,16 @@ export function encodeAnswer(query: Query, { code, answers, authority }: Answer,
   return Buffer.concat([head, query.questionBytes, ...records]);
 }
 
+/** Somebody else's answer to `query`, or where it is too long its head alone, marked as truncated: the client asks again over TCP. */
+export function fitting(query: Query, answer: Buffer | undefined, maxBytes: number): Buffer | undefined {
+  if (answer === undefined || answer.length <= maxBytes) return answer;
+  const head = Buffer.from(answer.subarray(0, 12));
+  head.writeUInt16BE(head.readUInt16BE(2) | 0x0200, 2);
+  head.writeUInt16BE(1, 4);
+  head.fill(0, 6);
+  return Buffer.concat([head, query.questionBytes]);
+}
+
 function encodeRecord({ name, type, ttlSeconds, data }: DnsRecord): Buffer {
   const head = Buffer.alloc(10);
   head.writeUInt16BE(type, 0);

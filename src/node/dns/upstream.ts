@@ -1,17 +1,26 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 const timeoutMs = 2_000;
 const maxInFlight = 500;
 
-/** Passes queries on to the machine's own DNS servers, one after the other until one answers. */
+/** A TCP connection from the machine's own network. */
+export type DialOutbound = (target: { readonly host: string; readonly port: number }) => Promise<Duplex>;
+
+/**
+ * Passes queries on to the machine's own DNS servers, one after the other until one answers. With `dial` they are reached by it alone, that is
+ * over TCP.
+ */
 export class UpstreamDns {
   readonly #servers: readonly string[];
+  readonly #dial: DialOutbound | undefined;
   #inFlight = 0;
 
-  constructor(servers: readonly string[]) {
+  constructor(servers: readonly string[], dial?: DialOutbound) {
     this.#servers = servers;
+    this.#dial = dial;
   }
 
   /** The answer with the query's id; undefined when nobody answers or too many queries are under way. */
@@ -20,7 +29,7 @@ export class UpstreamDns {
     this.#inFlight += 1;
     try {
       for (const server of this.#servers) {
-        const answer = await (overTcp ? askTcp(query, server) : askUdp(query, server)).catch(() => undefined);
+        const answer = await this.#askOne(query, server, overTcp).catch(() => undefined);
         if (answer === undefined) continue;
         query.copy(answer, 0, 0, 2);
         return answer;
@@ -29,6 +38,11 @@ export class UpstreamDns {
     } finally {
       this.#inFlight -= 1;
     }
+  }
+
+  async #askOne(query: Buffer, host: string, overTcp: boolean): Promise<Buffer> {
+    if (this.#dial !== undefined) return askTcp(query, await this.#dial({ host, port: 53 }));
+    return overTcp ? askTcp(query, connect({ host, port: 53 })) : askUdp(query, host);
   }
 }
 
@@ -54,12 +68,12 @@ function askUdp(query: Buffer, server: string): Promise<Buffer> {
   });
 }
 
-function askTcp(query: Buffer, server: string): Promise<Buffer> {
+function askTcp(query: Buffer, socket: Duplex): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: server, port: 53, timeout: timeoutMs });
+    const timer = setTimeout(() => socket.destroy(new Error('timed out')), timeoutMs);
     const parts: Buffer[] = [];
+    socket.once('close', () => clearTimeout(timer));
     socket.once('error', reject);
-    socket.once('timeout', () => socket.destroy(new Error('timed out')));
     socket.once('end', () => reject(new Error('the connection ended')));
     socket.on('data', (part: Buffer) => {
       parts.push(part);

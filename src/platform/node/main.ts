@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import { openImageStore } from '#images/image-store.ts';
+import { connectOutbound } from '#images/outbound.ts';
 import { startRegistry } from '#images/registry/server.ts';
 import { startNodeAgent } from '#node/agent.ts';
 import { certificateClient } from '#platform/connection.ts';
@@ -73,6 +74,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       platformId: layout.id,
       listen: settings.listen,
       hasHostNetwork: !isInUserNamespace(),
+      ...(isInUserNamespace() ? { dialOutbound: (target) => connectOutbound(layout.outboundSocket, target) } : {}),
       hostServices: new Map([[gatewayService, settings.listen]]),
       logger,
       metrics,

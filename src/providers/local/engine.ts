@@ -2,6 +2,7 @@ import type { Engine } from '#apis/runtime/engine.ts';
 import { Host, type HostOptions } from '#providers/local/host.ts';
 import { LocalEngine } from '#providers/local/local-engine.ts';
 import { closeBridge, openBridge } from '#providers/local/network/bridge.ts';
+import { isInUserNamespace } from '#providers/local/rootless/enter.ts';
 import { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { chooseRuntime } from '#providers/local/runtimes/choose.ts';
 import type { RuntimeName } from '#providers/local/runtimes/runtime.ts';
@@ -27,7 +28,7 @@ export { enterUserNamespace, isInUserNamespace, leaveUserNamespace, type UserNam
 /** Opens the engine: finds out what this machine can do, makes the pod network, takes over what an earlier process left running. */
 export async function createLocalEngine(options: LocalEngineOptions): Promise<LocalContainerEngine> {
   const host = new Host(options);
-  const bridge = await openBridge(host, !host.inUserNamespace);
+  const bridge = await openBridge(host, isInUserNamespace());
   const records = await existingSlots(host);
   const factory = new SlotFactory(host, bridge, records);
   const { runtime, remarks } = await chooseRuntime(host, factory, options.runtime ?? 'auto');

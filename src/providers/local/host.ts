@@ -8,7 +8,7 @@ import { Launcher } from '#providers/local/machine/launcher.ts';
 import { hostArchitecture } from '#providers/local/machine/numbers.ts';
 import { shortId } from '#providers/local/network/bridge.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
-import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
+import { hostRoutesFile, userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { SlotStore } from '#providers/local/state.ts';
 
 export interface HostOptions {
@@ -76,6 +76,12 @@ export class Host {
   get interfacesDirectory(): string {
     const own = join(userNamespaceDirectory(this.runDir), 'sys/class/net');
     return this.inUserNamespace && existsSync(own) ? own : '/sys/class/net';
+  }
+
+  /** The machine's routes; inside the platform's own network namespace those that were outside when it was entered. */
+  get routesFile(): string {
+    const outside = hostRoutesFile(this.runDir);
+    return this.inUserNamespace && existsSync(outside) ? outside : '/proc/net/route';
   }
 
   /** Directory on disk for a slot's writable layers. */

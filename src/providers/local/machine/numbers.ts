@@ -51,6 +51,7 @@ const table = {
   listen: [50, 201],
   accept4: [288, 242],
   setsockopt: [54, 208],
+  getsockopt: [55, 209],
   sendto: [44, 206],
   recvfrom: [45, 207],
   connect: [42, 203],

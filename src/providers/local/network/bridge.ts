@@ -1,23 +1,19 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { errorText } from '#core/errors.ts';
 import { Program } from '#providers/local/machine/program.ts';
 import { reportFd, type Launcher } from '#providers/local/machine/launcher.ts';
 import { choosePodCidr, parseIp, parseRoutes, podCidr, type PodCidr } from '#providers/local/network/cidr.ts';
 import { interfaceIndex } from '#providers/local/network/interfaces.ts';
 import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps.ts';
-import { addAddress, createBridge, deleteLink, linkUp } from '#providers/local/network/netlink.ts';
-
-const run = promisify(execFile);
+import { addAddress, addDefaultRouteThrough, createBridge, deleteLink, linkUp } from '#providers/local/network/netlink.ts';
+import { closeOutbound, redirectOutbound, translateOutbound } from '#providers/local/network/outbound.ts';
 
 /** The bridge of a platform's pods. */
 export interface Bridge extends PodCidr {
   readonly interfaceName: string;
   readonly index: number;
-  /** Undefined when pods reach other networks through address translation, else why not. */
+  /** Undefined when pods reach other networks, else why not. */
   readonly noOutbound: string | undefined;
 }
 
@@ -27,6 +23,8 @@ export interface BridgePlace {
   readonly id: string;
   readonly runDir: string;
   readonly interfacesDirectory: string;
+  /** The machine's routes, as /proc/net/route has them: the pod network must be none that is in use. */
+  readonly routesFile: string;
 }
 
 /** The short form of a platform's id in names of the host: 8 hexadecimal digits (interface names end at 15 bytes). */
@@ -36,14 +34,15 @@ export function shortId(id: string): string {
 
 /**
  * Makes the platform's bridge, or finds the one an earlier process made. The chosen network is remembered in `stateFile`, so that pods keep
- * their addresses over a restart.
+ * their addresses over a restart. From a network namespace of the platform's own (`isInside`) pods go out by a forwarder, else by address
+ * translation.
  */
-export async function openBridge(place: BridgePlace, nat: boolean): Promise<Bridge> {
+export async function openBridge(place: BridgePlace, isInside: boolean): Promise<Bridge> {
   const { launcher, id, runDir } = place;
   const interfaceName = `dm${shortId(id)}`;
   const find = () => interfaceIndex(interfaceName, place.interfacesDirectory);
   const stateFile = join(runDir, 'network');
-  const network = rememberedNetwork(stateFile) ?? choosePodCidr(id, parseRoutes(readFileSync('/proc/net/route', 'utf8'), interfaceName));
+  const network = rememberedNetwork(stateFile) ?? choosePodCidr(id, parseRoutes(readFileSync(place.routesFile, 'utf8'), interfaceName));
   const step = (...messages: Buffer[]) => runNetlink(launcher, join(runDir, 'bridge.program'), messages);
   if (find() === undefined) await step(createBridge(interfaceName));
   const index = find();
@@ -51,16 +50,18 @@ export async function openBridge(place: BridgePlace, nat: boolean): Promise<Brid
   await step(addAddress(index, network.bridgeIp, network.prefixLength)).catch(ignoreExisting);
   await step(linkUp(index));
   writeFileSync(stateFile, network.cidr);
-  const noOutbound = nat ? await translateAddresses(interfaceName, network.cidr) : undefined;
+  if (isInside) await step(addDefaultRouteThrough(index)).catch(ignoreExisting);
+  const outbound = { bridge: interfaceName, cidr: network.cidr };
+  const noOutbound = await (isInside ? redirectOutbound(outbound) : translateOutbound(outbound));
   return { ...network, interfaceName, index, noOutbound };
 }
 
-/** Removes the bridge and the translation table; neither needs to exist. */
+/** Removes the bridge and the way out; neither needs to exist. */
 export async function closeBridge({ launcher, id, runDir, interfacesDirectory }: BridgePlace): Promise<void> {
   const name = `dm${shortId(id)}`;
   if (interfaceIndex(name, interfacesDirectory) !== undefined)
     await runNetlink(launcher, join(runDir, 'bridge.program'), [deleteLink(name)]);
-  await run('nft', ['delete', 'table', 'ip', tableName(name)]).catch(() => undefined);
+  await closeOutbound(name);
 }
 
 function rememberedNetwork(stateFile: string): PodCidr | undefined {
@@ -80,37 +81,4 @@ async function runNetlink(launcher: Launcher, path: string, messages: readonly B
 
 function ignoreExisting(error: unknown): void {
   if ((error as { code?: string }).code !== 'EEXIST') throw error;
-}
-
-function tableName(interfaceName: string): string {
-  return `dormouse_${interfaceName}`;
-}
-
-/** Source NAT for what leaves the pod network, in an nft table of our own. Returns why it cannot be had, or undefined. */
-async function translateAddresses(interfaceName: string, cidr: string): Promise<string | undefined> {
-  try {
-    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
-  } catch (error) {
-    return `pods cannot reach other networks: IP forwarding cannot be switched on (${errorText(error)})`;
-  }
-  const table = tableName(interfaceName);
-  const rules = [
-    `table ip ${table} {}`,
-    `delete table ip ${table}`,
-    `table ip ${table} {`,
-    `  chain postrouting {`,
-    `    type nat hook postrouting priority 100;`,
-    `    ip saddr ${cidr} oifname != "${interfaceName}" masquerade`,
-    `  }`,
-    `}`,
-    '',
-  ].join('\n');
-  try {
-    const child = run('nft', ['-f', '-'], { timeout: 10_000 });
-    child.child.stdin?.end(rules);
-    await child;
-    return undefined;
-  } catch (error) {
-    return `pods cannot reach other networks: install nftables (${errorText(error).split('\n')[0]})`;
-  }
 }

@@ -62,6 +62,13 @@ export function addDefaultRoute(gateway: string): Buffer {
   return message(newRoute, createFlags, [header, attribute(5, address(gateway))]);
 }
 
+/** The IPv4 default route through an interface, for networks that are behind nobody. */
+export function addDefaultRouteThrough(index: number): Buffer {
+  const linkScope = 253;
+  const header = Buffer.from([2, 0, 0, 0, 254, 3, linkScope, 1, 0, 0, 0, 0]);
+  return message(newRoute, createFlags, [header, attribute(4, int32(index))]);
+}
+
 export function deleteLink(name: string): Buffer {
   return message(17, 0, [linkHeader(0, false), attribute(3, text(name))]);
 }

@@ -2,3 +2,8 @@
 export function userNamespaceDirectory(runDir: string): string {
   return `${runDir}-ns`;
 }
+
+/** Where the machine's routes are written down for those inside. */
+export function hostRoutesFile(runDir: string): string {
+  return `${userNamespaceDirectory(runDir)}/routes`;
+}

@@ -13,11 +13,14 @@ import { namespaces } from '#providers/local/network/sandbox-program.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
 import { forwarderProgram, tcpAddress, unixAddress } from '#providers/local/rootless/forwarder-program.ts';
 import { enterProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
-import { userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
+import { outboundPort } from '#providers/local/rootless/outbound.ts';
+import { hostRoutesFile, userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
 
 const run = promisify(execFile);
 const marker = 'DORMOUSE_USER_NAMESPACE';
+/** Of all pods together, each two small processes of the user. */
+const maxOutboundConnections = 1024;
 
 export interface UserNamespaceEntry {
   /** The engine's directories: the launcher lies in the first, what runs in the second. */
@@ -46,9 +49,11 @@ export async function enterUserNamespace(entry: UserNamespaceEntry): Promise<voi
   mkdirSync(entry.dataDir, { recursive: true });
   const directory = userNamespaceDirectory(entry.runDir);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(hostRoutesFile(entry.runDir), readFileSync('/proc/net/route'));
   const launcher = new Launcher(join(entry.dataDir, 'launcher'), architecture);
   const holderPid = findHolder(launcher, directory) ?? (await makeHolder(launcher, directory));
   for (const ports of entry.expose) await exposePort(launcher, directory, holderPid, ports);
+  await startOutbound(launcher, directory, holderPid);
   for (const port of entry.publish ?? []) await publishPort(launcher, directory, holderPid, port);
   const environment = Object.entries({ ...process.env, [marker]: '1' }).map(([name, value]) => `${name}=${value}`);
   const command = {
@@ -182,6 +187,18 @@ async function exposePort(
     listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
   });
   await startForwarder(launcher, directory, `expose-${ports.port}-`, 'hostPath' in ports ? 'socket' : String(ports.hostPort), program);
+}
+
+/** Starts the forwarder that carries connections of pods to other machines: nft sends them to it (see outbound.ts). */
+async function startOutbound(launcher: Launcher, directory: string, holderPid: number): Promise<void> {
+  const program = forwarderProgram({
+    architecture: launcher.architecture,
+    listen: tcpAddress('0.0.0.0', outboundPort),
+    connect: 'original destination',
+    listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
+    maxConnections: maxOutboundConnections,
+  });
+  await startForwarder(launcher, directory, 'outbound-', String(outboundPort), program);
 }
 
 /** Starts the forwarder of a port inside that is reached from the host. */

@@ -1,4 +1,4 @@
-import { load, Program } from '#providers/local/machine/program.ts';
+import { load, Program, type Label } from '#providers/local/machine/program.ts';
 import { reportFd } from '#providers/local/machine/launcher.ts';
 import type { Architecture } from '#providers/local/machine/numbers.ts';
 import { copySteps } from '#providers/local/container/terminal-steps.ts';
@@ -32,7 +32,10 @@ export function unixAddress(path: string): SocketAddress {
 export interface ForwarderOptions {
   readonly architecture: Architecture;
   readonly listen: SocketAddress;
-  readonly connect: SocketAddress;
+  /** Where to; `original destination`: where the connection wanted to go before nft redirected it here, unless that is a loopback address. */
+  readonly connect: SocketAddress | 'original destination';
+  /** More wait until others have ended; default 4096. */
+  readonly maxConnections?: number;
   /** Namespaces in which to listen, when they are not the forwarder's own. */
   readonly listenInside?: { readonly pid: number; readonly kinds: number };
   /** Namespaces from which to connect, when they are not the forwarder's own. */
@@ -48,7 +51,8 @@ export interface ForwarderOptions {
 export function forwarderProgram(options: ForwarderOptions): Program {
   const program = new Program(options.architecture);
   const [listener, connection, child] = [program.slot(), program.slot(), program.slot()];
-  const [again, handler, reaped] = [program.label(), program.label(), program.label()];
+  const [again, handler] = [program.label(), program.label()];
+  const children = program.slot();
   if (options.moveInto !== undefined) enterSteps(program, options.moveInto);
   if (options.listenInside === undefined) listenSteps(program, options.listen, listener);
   else listenElsewhere(program, options.listen, listener, options.listenInside);
@@ -59,15 +63,12 @@ export function forwarderProgram(options: ForwarderOptions): Program {
   program.call('nanosleep', [pause, 0], { onError: 'ignore' }); // Out of descriptors, say: not to be asked again at once.
   program.place(again);
   program.call('accept4', [load(listener), 0, 0, closeOnExec], { store: connection, onError: refused });
-  program.place(reaped);
-  const ended = program.slot();
-  const none = program.label();
-  program.call('wait4', [-1, 0, 1, 0], { store: ended, onError: none });
-  program.jumpIfEqual(ended, 0, none);
-  program.jump(reaped);
-  program.place(none);
-  program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: 'ignore' });
+  reapSteps(program, children, options.maxConnections ?? 4096);
+  const turnedAway = program.label();
+  program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: turnedAway });
   program.jumpIfEqual(child, 0, handler);
+  program.add(children, load(children), 1);
+  program.place(turnedAway);
   program.call('close', [load(connection)], { onError: 'ignore' });
   program.jump(again);
   program.place(handler);
@@ -76,6 +77,23 @@ export function forwarderProgram(options: ForwarderOptions): Program {
   connectionSteps(program, options.connect, connection);
   program.failureBlock(reportFd);
   return program;
+}
+
+/** Takes leave of the children that have ended; with `limit` of them it waits for one to end. */
+function reapSteps(program: Program, children: number, limit: number): void {
+  const [ended, left] = [program.slot(), program.slot()];
+  const [more, none, room] = [program.label(), program.label(), program.label()];
+  program.place(more);
+  program.call('wait4', [-1, 0, 1, 0], { store: ended, onError: none });
+  program.jumpIfEqual(ended, 0, none);
+  program.add(children, load(children), -1);
+  program.jump(more);
+  program.place(none);
+  program.add(left, load(children), -limit);
+  program.jumpIfNegative(left, room);
+  program.call('wait4', [-1, 0, 0, 0], { onError: room });
+  program.add(children, load(children), -1);
+  program.place(room);
 }
 
 /** struct timespec: 20 ms. */
@@ -128,12 +146,40 @@ function listenElsewhere(
   program.place(made);
 }
 
-function connectionSteps(program: Program, address: SocketAddress, connection: number): void {
+const inet = 2;
+const inetAddressBytes = 16;
+const solIp = 0;
+const originalDestination = 80;
+
+/** Where the connection wanted to go, as an address in the program's memory. Never to this machine's loopback: 0.0.0.0/8 and 127.0.0.0/8. */
+function originalDestinationSteps(program: Program, connection: number, gone: Label): number {
+  const address = program.room(inetAddressBytes);
+  const length = program.bytes(Buffer.from([inetAddressBytes, 0, 0, 0]));
+  program.call('getsockopt', [load(connection), solIp, originalDestination, address, length], { onError: gone });
+  // struct sockaddr_in: family (2 bytes), port (2), address. Read from its second byte, the address's first byte is a number's highest.
+  const [first, difference] = [address + 1, program.slot()];
+  const [fine, low] = [program.label(), program.label()];
+  program.jumpIfNegative(first, fine); // 128 and more
+  program.add(difference, load(first), -0x7f00_0000);
+  program.jumpIfNegative(difference, low);
+  program.jump(gone); // 127
+  program.place(low);
+  program.add(difference, load(first), -0x0100_0000);
+  program.jumpIfNegative(difference, gone); // 0
+  program.place(fine);
+  return address;
+}
+
+function connectionSteps(program: Program, where: ForwarderOptions['connect'], connection: number): void {
   const [target, child] = [program.slot(), program.slot()];
   const back = program.label();
   const gone = program.label();
-  program.call('socket', [address.family, 1 | closeOnExec, 0], { store: target, onError: gone });
-  program.call('connect', [load(target), program.bytes(address.bytes), address.bytes.length], { onError: gone });
+  const { family, address, sizeBytes } =
+    where === 'original destination'
+      ? { family: inet, address: originalDestinationSteps(program, connection, gone), sizeBytes: inetAddressBytes }
+      : { family: where.family, address: program.bytes(where.bytes), sizeBytes: where.bytes.length };
+  program.call('socket', [family, 1 | closeOnExec, 0], { store: target, onError: gone });
+  program.call('connect', [load(target), address, sizeBytes], { onError: gone });
   program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: gone });
   program.jumpIfEqual(child, 0, back);
   copySteps(program, load(connection), load(target), program.room(bufferBytes), bufferBytes);

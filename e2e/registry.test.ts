@@ -97,6 +97,31 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
     assert.equal(await platform.kubectl(['logs', 'guest']), 'let in\n');
   });
 
+  it('image push and pull send the login they are given, or that of docker login', { skip: withoutGuardedRegistry() }, async () => {
+    await using guarded = await GuardedRegistry.start();
+    const { host, user, password } = guarded;
+    const image = `${host}/private/base:1`;
+    const home = join(platform.dataDir, 'home');
+    const file = join(home, '.docker', 'config.json');
+    await mkdir(join(home, '.docker'), { recursive: true });
+    const environment = { env: { HOME: home, DOCKER_CONFIG: join(home, '.docker'), REGISTRY_AUTH_FILE: '', XDG_RUNTIME_DIR: home } };
+    const refused = await platform.tryDormouse(['image', 'push', `${registry}/tools/base:1`, image], environment);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, new RegExp(`push access denied.*authorization failed|unauthorized[^]*Log in with "docker login ${host}"`));
+    const pushed = await platform.dormouse(
+      ['image', 'push', `${registry}/tools/base:1`, image, `--creds=${user}:${password}`],
+      environment,
+    );
+    assert.match(pushed, /@sha256:[0-9a-f]{64}\n$/);
+    const stdin = { ...environment, input: `${password}\n` };
+    await platform.dormouse(['image', 'pull', image, '--username', user, '--password-stdin'], stdin);
+    await writeFile(file, JSON.stringify({ auths: { [host]: { auth: Buffer.from(`${user}:${password}`).toString('base64') } } }));
+    await platform.dormouse(['image', 'pull', image], environment);
+    await writeFile(file, JSON.stringify({ auths: { [host]: { auth: Buffer.from('eve:x').toString('base64') } } }));
+    const stranger = await platform.tryDormouse(['image', 'pull', image], environment);
+    assert.match(stranger.stderr, /^dormouse image pull: failed to pull and unpack image .*pull access denied[^]*Log in with/);
+  });
+
   /** What the image prints when it is run as a pod. */
   async function outputOf(name: string, image: string, command?: readonly string[]): Promise<string> {
     const container = { name: 'main', image, ...(command === undefined ? {} : { command }) };

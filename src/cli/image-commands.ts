@@ -1,9 +1,26 @@
-import { lazy, type Command } from '#cli/command.ts';
+import { lazy, type Command, type Option } from '#cli/command.ts';
 import { outputOption } from '#cli/serving-commands.ts';
 import { dataDirOption } from '#cli/settings-options.ts';
 
 const commands = () => import('#cli/commands/image.ts');
 const name = { name: 'name', summary: 'Name of the image' };
+
+const loginOptions: readonly Option[] = [
+  {
+    name: 'creds',
+    type: 'string',
+    placeholder: 'USER:PASSWORD',
+    summary: 'Login for the registry (default: those of docker, podman and skopeo login)',
+  },
+  { name: 'username', short: 'u', type: 'string', placeholder: 'USER', summary: 'User of the registry, with --password-stdin' },
+  { name: 'password-stdin', type: 'boolean', summary: 'Read the password from standard input' },
+  {
+    name: 'authfile',
+    type: 'string',
+    placeholder: 'FILE',
+    summary: 'Take logins from this file alone, written as Docker’s config.json is',
+  },
+];
 
 /** Images: build, and the store of the running platform. */
 export const imageCommands: readonly Command[] = [
@@ -54,14 +71,16 @@ export const imageCommands: readonly Command[] = [
         name: 'pull',
         summary: 'Fetch an image from its registry, also where a local name would win',
         positionals: [name],
-        options: [dataDirOption],
+        options: [...loginOptions, dataDirOption],
+        examples: ['dormouse image pull registry.example.com/team/hello --username alice --password-stdin < password'],
         run: lazy(async () => (await commands()).pullImage),
       },
       {
         name: 'push',
         summary: 'Send an image to a registry',
         positionals: [name, { name: 'target', summary: 'Name there (default: the same)', optional: true }],
-        options: [dataDirOption],
+        options: [...loginOptions, dataDirOption],
+        examples: ['dormouse image push localhost:5000/hello registry.example.com/team/hello'],
         run: lazy(async () => (await commands()).pushImage),
       },
       {

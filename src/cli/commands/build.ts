@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { UserError } from '#core/errors.ts';
 import { listOption, type Invocation } from '#cli/command.ts';
+import { registryLogins } from '#cli/registry-logins.ts';
 import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
 
 /** `dormouse build DIR -t NAME`. */
@@ -15,7 +16,7 @@ export async function buildImage(invocation: Invocation): Promise<number> {
       directory: resolve(directory),
       tags,
       environment: listOption(invocation, 'env'),
-      ...(typeof base === 'string' ? { base } : {}),
+      ...(typeof base === 'string' ? { base, credentials: await registryLogins(invocation, base) } : {}),
     },
     progressPrinter(invocation),
     invocation.signal,

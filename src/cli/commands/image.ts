@@ -4,6 +4,7 @@ import { humanDuration } from '#apis/meta/human-duration.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
 import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
 import { printData, table } from '#cli/output.ts';
+import { registryLogins, withLoginHint } from '#cli/registry-logins.ts';
 
 export async function listImages(invocation: Invocation): Promise<number> {
   const { images } = await connectImages(invocation);
@@ -52,7 +53,11 @@ export async function pruneImages(invocation: Invocation): Promise<number> {
 export async function pullImage(invocation: Invocation): Promise<number> {
   const { images } = await connectImages(invocation);
   const [reference = ''] = invocation.positionals;
-  const result = await images.pull({ reference }, progressPrinter(invocation), invocation.signal);
+  const credentials = await registryLogins(invocation, reference);
+  const pulled = images.pull({ reference, credentials }, progressPrinter(invocation), invocation.signal);
+  const result = await pulled.catch((error: unknown) => {
+    throw withLoginHint(error, reference);
+  });
   invocation.stdout.write(`${result.name}@${result.digest}\n`);
   return 0;
 }
@@ -60,7 +65,12 @@ export async function pullImage(invocation: Invocation): Promise<number> {
 export async function pushImage(invocation: Invocation): Promise<number> {
   const { images } = await connectImages(invocation);
   const [source = '', target] = invocation.positionals;
-  const result = await images.push({ source, ...(target === undefined ? {} : { target }) }, progressPrinter(invocation), invocation.signal);
+  const name = target ?? source;
+  const credentials = await registryLogins(invocation, name);
+  const pushed = images.push({ source, target: name, credentials }, progressPrinter(invocation), invocation.signal);
+  const result = await pushed.catch((error: unknown) => {
+    throw withLoginHint(error, name);
+  });
   invocation.stdout.write(`${result.name}@${result.digest}\n`);
   return 0;
 }

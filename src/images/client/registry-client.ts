@@ -132,7 +132,7 @@ export class RegistryClient {
   async hasBlob(digest: string): Promise<boolean> {
     const response = await this.#request('HEAD', `blobs/${digest}`, { push: true });
     response.resume();
-    if (response.statusCode !== 404) await expectStatus(response, [200]);
+    if (response.statusCode !== 404) await expectStatus(response, [200], 'push');
     return response.statusCode === 200;
   }
 
@@ -140,20 +140,20 @@ export class RegistryClient {
     await this.retried(async () => {
       const started = await this.#request('POST', 'blobs/uploads/', { push: true, retry: false, headers: { 'content-length': '0' } });
       started.resume();
-      await expectStatus(started, [202]);
+      await expectStatus(started, [202], 'push');
       const location = new URL(started.headers.location ?? '', `${this.#base}/v2/${this.#options.repository}/blobs/uploads/`);
       location.searchParams.set('digest', digest);
       const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) };
       const response = await this.#request('PUT', location.href, { push: true, retry: false, headers, body: content });
       response.resume();
-      await expectStatus(response, [201]);
+      await expectStatus(response, [201], 'push');
     });
   }
 
   async putManifest(reference: string, mediaType: string, bytes: Buffer): Promise<void> {
     const headers = { 'content-type': mediaType, 'content-length': String(bytes.length) };
     const response = await this.#request('PUT', `manifests/${reference}`, { push: true, headers, body: () => bytes });
-    await expectStatus(response, [201]);
+    await expectStatus(response, [201], 'push');
     response.resume();
   }
 
@@ -249,14 +249,14 @@ function withMirrors(error: unknown, mirrors: readonly string[]): Error {
   return error instanceof UnexpectedStatus ? new UnexpectedStatus(error.status, message) : new Error(message);
 }
 
-async function expectStatus(response: IncomingMessage, wanted: readonly number[]): Promise<void> {
+async function expectStatus(response: IncomingMessage, wanted: readonly number[], access: 'pull' | 'push' = 'pull'): Promise<void> {
   const status = response.statusCode ?? 0;
   if (wanted.includes(status)) return;
   const text = await readAll(response, 1 << 16).catch(() => Buffer.alloc(0));
   const said = registryMessage(text.toString('utf8'));
   const { method = '', url = '' } = (response as { request?: { method: string; url: string } }).request ?? {};
   if (status === 401 || (status === 403 && said === '')) {
-    const why = 'pull access denied, repository does not exist or may require authorization: server message:';
+    const why = `${access} access denied, repository does not exist or may require authorization: server message:`;
     throw new UnexpectedStatus(status, `${why} ${said === '' ? 'authorization failed' : said}`);
   }
   const reason = `${status} ${response.statusMessage ?? ''}`.trim();

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { RegistryCredential } from '#apis/runtime/image-service.ts';
 import { parseImageReference } from '#apis/knative/image-reference.ts';
 import type { ProgressListener } from '../messages.ts';
@@ -104,12 +105,7 @@ export class RegistrySource implements ImageSource {
     const report = (state: 'downloading' | 'done' | 'exists', currentBytes: number) =>
       onProgress({ type: 'layer', digest, state, currentBytes, totalBytes: size });
     if ((await this.#blobs.size(digest)) !== undefined) return report('exists', size);
-    let reported = 0;
-    const progress = (bytes: number) => {
-      if (bytes - reported < 1 << 20) return;
-      reported = bytes;
-      report('downloading', bytes);
-    };
+    const progress = everyMegabyte((bytes) => report('downloading', bytes));
     await this.#blobs.once(digest, () =>
       this.#blobs.write(client.blob(digest, size), { digest, sizeBytes: size, maxBytes: size, onProgress: progress }),
     );
@@ -133,7 +129,26 @@ export class RegistrySource implements ImageSource {
     if (await client.hasBlob(digest)) return report('exists', size);
     if ((await this.#blobs.size(digest)) === undefined) throw new Error(`content ${digest} is not in the store`);
     report('uploading', 0);
-    await client.putBlob(digest, size, () => this.#blobs.stream(digest));
+    await client.putBlob(digest, size, () => Readable.from(counted(this.#blobs.stream(digest), (bytes) => report('uploading', bytes))));
     report('done', size);
+  }
+}
+
+/** Passes on what has grown by a megabyte since it last did. */
+function everyMegabyte(report: (bytes: number) => void): (bytes: number) => void {
+  let reported = 0;
+  return (bytes) => {
+    if (bytes - reported < 1 << 20) return;
+    reported = bytes;
+    report(bytes);
+  };
+}
+
+async function* counted(content: AsyncIterable<Buffer>, report: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const passed = everyMegabyte(report);
+  let bytes = 0;
+  for await (const chunk of content) {
+    yield chunk;
+    passed((bytes += chunk.length));
   }
 }

@@ -48,8 +48,13 @@ export class ScopedPaths {
     }
   }
 
-  isKnownDirectory(relative: string): boolean {
-    return this.#known.has(relative);
+  /** Whether `relative`, as `locate` once gave it, still lies below real directories: none has been replaced by a link meanwhile. */
+  isStillThere(relative: string): boolean {
+    const parts = relative.split('/').slice(0, -1);
+    return parts.every((_, index) => {
+      const parent = parts.slice(0, index + 1).join('/');
+      return this.#known.has(parent) || (lstatSync(this.absolute(parent), { throwIfNoEntry: false })?.isDirectory() ?? false);
+    });
   }
 
   #resolve(parts: string[]): string {

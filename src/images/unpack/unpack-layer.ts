@@ -53,6 +53,7 @@ export interface Unpacked {
 }
 
 interface PendingDirectory {
+  /** Relative to the target. */
   readonly path: string;
   readonly mode: number;
   readonly mtime: Date;
@@ -111,6 +112,7 @@ class LayerWriter {
   readonly #options: UnpackOptions;
   readonly #paths: ScopedPaths;
   readonly #directories: PendingDirectory[] = [];
+  /** Relative to the target, as are those of `#opaque`. */
   readonly #whiteouts: string[] = [];
   readonly #opaque = new Set<string>();
   #count = 0;
@@ -137,13 +139,20 @@ class LayerWriter {
     body.resume();
   }
 
-  /** Makes the whiteouts, then gives directories their modes and times, which writing into them would have changed. */
+  /**
+   * Makes the whiteouts, then gives directories their modes and times, which writing into them would have changed. What lay in a directory that a
+   * later entry replaced is gone with it: by its old path one might reach through a link to anywhere.
+   */
   async finish(): Promise<void> {
     const { target, parents, whiteouts } = this.#options;
-    const hidden = [...this.#opaque].flatMap((directory) => opaqueAsWhiteouts(target, directory, parents));
-    await whiteouts.make([...this.#whiteouts, ...hidden]);
-    for (const { path, mode, mtime } of this.#directories.reverse()) {
-      if (!(lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)) continue;
+    const there = (relative: string) => this.#paths.isStillThere(relative);
+    const hidden = [...this.#opaque]
+      .filter((directory) => there(`${directory}/x`))
+      .flatMap((directory) => opaqueAsWhiteouts(target, directory, parents));
+    await whiteouts.make([...this.#whiteouts.filter(there).map((relative) => this.#paths.absolute(relative)), ...hidden]);
+    for (const { path: relative, mode, mtime } of this.#directories.reverse()) {
+      const path = this.#paths.absolute(relative);
+      if (!there(relative) || !(lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)) continue;
       chmodSync(path, mode);
       lutimesSync(path, mtime, mtime);
     }
@@ -163,11 +172,11 @@ class LayerWriter {
     const own = lstatSync(this.#paths.absolute(relative), { throwIfNoEntry: false });
     // Whiteouts speak of the layers below only: what this layer has under that name stays, and hides the rest.
     if (own?.isDirectory() ?? false) this.#opaque.add(relative);
-    else if (own === undefined) this.#whiteouts.push(this.#paths.absolute(relative));
+    else if (own === undefined) this.#whiteouts.push(relative);
   }
 
   async #file(name: string, header: Headers, body: Readable): Promise<void> {
-    const path = this.#place(name, false);
+    const path = this.#paths.absolute(this.#place(name, false));
     if ((header.size ?? 0) > 1 << 20) {
       const file = await open(path, 'wx', 0o600);
       try {
@@ -191,13 +200,13 @@ class LayerWriter {
   #other(name: string, header: Headers): void {
     switch (header.type) {
       case 'directory': {
-        const path = name === '' ? this.#options.target : this.#place(name, true);
-        this.#own(path, header);
-        this.#directories.push({ path, mode: (header.mode ?? 0o755) & 0o7777, mtime: header.mtime ?? new Date(0) });
+        const relative = name === '' ? '' : this.#place(name, true);
+        this.#own(this.#paths.absolute(relative), header);
+        this.#directories.push({ path: relative, mode: (header.mode ?? 0o755) & 0o7777, mtime: header.mtime ?? new Date(0) });
         return;
       }
       case 'symlink': {
-        const path = this.#place(name, false);
+        const path = this.#paths.absolute(this.#place(name, false));
         symlinkSync(header.linkname ?? '', path);
         this.#own(path, header);
         if (header.mtime !== undefined) lutimesSync(path, header.mtime, header.mtime);
@@ -213,7 +222,7 @@ class LayerWriter {
           );
         }
         if (target === this.#paths.locate(name)) return;
-        linkSync(this.#paths.absolute(target), this.#place(name, false));
+        linkSync(this.#paths.absolute(target), this.#paths.absolute(this.#place(name, false)));
         return;
       }
       default:
@@ -221,23 +230,23 @@ class LayerWriter {
     }
   }
 
-  /** Makes room for an entry and returns its path; an existing directory stays when the entry is one. */
+  /** Makes room for an entry and returns its path relative to the target; an existing directory stays when the entry is one. */
   #place(name: string, directory: boolean): string {
     if (name === '') throw imageFault('LAYER_INVALID', 'an entry that is no directory has no name');
     const relative = this.#paths.locate(name);
     const path = this.#paths.absolute(relative);
     const existing = lstatSync(path, { throwIfNoEntry: false });
     if (directory) {
-      if (existing?.isDirectory() ?? false) return path;
+      if (existing?.isDirectory() ?? false) return relative;
       if (existing !== undefined) rmSync(path, { force: true });
       mkdirSync(path, 0o755);
-      return path;
+      return relative;
     }
     if (existing !== undefined) {
       rmSync(path, { recursive: true, force: true });
       this.#paths.forget(relative);
     }
-    return path;
+    return relative;
   }
 
   #attributes(path: string, header: Headers, fallback: number): void {

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -55,7 +66,60 @@ describe('layers', () => {
     assert.equal(readFileSync(join(directory, 'etc/owned'), 'utf8'), 'x');
   });
 
+  it('touches nothing outside by what it does at the end, when a directory has become a link meanwhile', async () => {
+    const outside = join(root, 'elsewhere');
+    mkdirSync(join(outside, 'sub'), { recursive: true, mode: 0o700 });
+    const before = statSync(join(outside, 'sub'));
+    const directory = await unpack(
+      await archive(
+        { name: 'd/sub/', type: 'directory', mode: 0o777, mtime: new Date(1000) },
+        { name: 'd/.wh.planted' },
+        { name: 'd/sub/.wh..wh..opq' },
+        { name: 'd', type: 'symlink', linkname: outside },
+        { name: 'd/sub/.wh.inside' },
+      ),
+    );
+    assert.deepEqual(readdirSync(outside), ['sub']);
+    assert.deepEqual(readdirSync(join(outside, 'sub')), []);
+    const now = statSync(join(outside, 'sub'));
+    assert.deepEqual([now.mode, now.mtimeMs], [before.mode, before.mtimeMs]);
+    assert.equal(readlinkSync(join(directory, 'd')), outside);
+    assert.ok(lstatSync(join(directory, outside, 'sub/inside')).isCharacterDevice(), 'what came after the link went where it leads inside');
+  });
+
+  it('follows a hard link to a link neither when it is made nor when it is written to', async () => {
+    const outside = join(root, 'victim');
+    writeFileSync(outside, 'untouched', { mode: 0o600 });
+    const directory = await unpack(
+      await archive(
+        { name: 'soft', type: 'symlink', linkname: outside },
+        { name: 'hard', type: 'link', linkname: 'soft' },
+        { name: 'hard', body: 'owned', mode: 0o777 },
+        { name: 'soft', body: 'owned too', mode: 0o777 },
+      ),
+    );
+    assert.equal(readFileSync(outside, 'utf8'), 'untouched');
+    assert.equal(statSync(outside).mode & 0o777, 0o600);
+    assert.equal(readFileSync(join(directory, 'hard'), 'utf8'), 'owned');
+  });
+
   for (const [what, entries] of [
+    ['a hard link with ..', [{ name: 'x', type: 'link', linkname: '../../etc/passwd' }]],
+    [
+      'a hard link through a link out of the layer',
+      [
+        { name: 'l', type: 'symlink', linkname: '/etc' },
+        { name: 'x', type: 'link', linkname: 'l/passwd' },
+      ],
+    ],
+    ['a whiteout of ..', [{ name: '.wh...' }]],
+    [
+      'an entry below a file',
+      [
+        { name: 'f', body: '' },
+        { name: 'f/x', body: '' },
+      ],
+    ],
     ['a name with ..', [{ name: '../x', body: 'x' }]],
     ['a hard link to nothing in the layer', [{ name: 'x', type: 'link', linkname: '/etc/passwd' }]],
     [

@@ -22,6 +22,19 @@ describe('an ignore file', () => {
     ['docs\n!docs/keep.md\ndocs/*', 'docs/keep.md', true],
     ['  \r\nb\r\n', 'b', true],
     ['a/**', 'a/b/c', true],
+    ['./dist', 'dist/a.js', true],
+    ['src/../dist', 'dist', true],
+    ['.', 'a', false],
+    ['[a-c]x', 'bx', true],
+    ['[^a-c]x', 'bx', false],
+    ['[^a-c]x', 'dx', true],
+    ['a[^b]c', 'a/c', false],
+    ['a\\*b', 'a*b', true],
+    ['a\\*b', 'axb', false],
+    ['*\n!src', 'src/a.js', false],
+    ['*\n!src', 'test/a.js', true],
+    ['**/node_modules', 'a/node_modules/b/index.js', true],
+    ['a(b', 'a(b', true],
   ];
   for (const [rules, path, ignored] of cases) {
     it(`${JSON.stringify(rules)} ${ignored ? 'ignores' : 'keeps'} ${path}`, () => {

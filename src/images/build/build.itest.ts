@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
 import { systemClock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import { silentLogger } from '#core/logger.ts';
 import { type ImageStore, openImageStore } from '../image-store.ts';
 import type { BuildRequest, ImageProgress } from '../messages.ts';
 import { type ImageConfigFile, type ImageManifest } from '../oci.ts';
+import { missingProgram, openMachine } from '../testing.ts';
 import { buildImage } from './build-image.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'dormouse-build-'));
@@ -86,6 +92,7 @@ async function start(built: Built): Promise<string> {
   throw new Error(`the container ended with exit code ${child.exitCode}`);
 }
 
+const withoutNpm = missingProgram('npm');
 const unrunnable = !isRoot
   ? 'needs root for chroot'
   : !existsSync('/bin/busybox')
@@ -113,6 +120,88 @@ describe('a build', () => {
       changed.layers.map((layer) => first.layers.includes(layer)),
       [true, false],
     );
+  });
+
+  it('gives the same digest whatever the times, modes and order of the files, and whoever builds', async () => {
+    const files = { 'index.js': 'a', 'lib/a.js': 'b', 'lib/b.js': 'c', 'bin/run': 'd' };
+    const one = project('one', files);
+    const two = project('two', Object.fromEntries(Object.entries(files).reverse()));
+    for (const file of Object.keys(files)) utimesSync(join(two, file), 1000, 1000);
+    chmodSync(join(two, 'lib'), 0o700);
+    chmodSync(join(two, 'index.js'), 0o600);
+    const { digest } = await build(one);
+    assert.equal((await build(two)).digest, digest);
+    const other = await openMachine(join(root, 'another-store'));
+    assert.equal((await other.images.build({ directory: one, tags: ['x:1'] })).digest, digest);
+    chmodSync(join(two, 'bin/run'), 0o755);
+    assert.notEqual((await build(two)).digest, digest, 'what may be executed is part of the content');
+    await other[Symbol.asyncDispose]();
+  });
+
+  it('is pushed again with nothing but the code that changed', async () => {
+    const directory = project('pushed', { 'index.js': '1', 'package.json': '{}', 'node_modules/a/index.js': 'a' });
+    await using here = await openMachine(join(root, 'pushing'));
+    await using there = await openMachine(join(root, 'receiving'));
+    const push = async (code: string) => {
+      writeFileSync(join(directory, 'index.js'), code);
+      const { digest } = await here.images.build({ directory, tags: ['app:1'] });
+      const layers: string[] = [];
+      await here.images.push({ source: 'app:1', target: `${there.host}/app:1` }, (progress) => {
+        if (progress.type === 'layer' && ['done', 'exists'].includes(progress.state)) layers.push(progress.state);
+      });
+      assert.equal(await there.images.resolve(`${there.host}/app:1`, []), `${there.host}/app@${digest}`);
+      return layers;
+    };
+    // Configuration, then base, dependencies and code.
+    assert.deepEqual(await push('1'), ['done', 'done', 'done', 'done']);
+    assert.deepEqual(await push('2'), ['done', 'exists', 'exists', 'done']);
+    assert.deepEqual(await push('2'), ['exists', 'exists', 'exists', 'exists']);
+  });
+
+  it('installs what the lock file of a TypeScript project names, once, without what is for development', { skip: withoutNpm }, async () => {
+    const packed = pack();
+    packed.entry({ name: 'package/package.json' }, '{"name":"greet","version":"1.0.0","main":"index.js"}');
+    packed.entry({ name: 'package/index.js' }, 'exports.greet = (name) => "hello " + name;');
+    packed.finalize();
+    const tarball = gzipSync(await buffer(packed));
+    let downloads = 0;
+    const packages = createHttpServer((_, response) => {
+      downloads += 1;
+      response.end(tarball);
+    }).listen(0, '127.0.0.1');
+    await once(packages, 'listening');
+    const resolved = `http://127.0.0.1:${(packages.address() as AddressInfo).port}/greet-1.0.0.tgz`;
+    const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
+    const wanted = { dependencies: { greet: '1.0.0' }, devDependencies: { absent: '1.0.0' } };
+    const lock = {
+      lockfileVersion: 3,
+      packages: {
+        '': wanted,
+        'node_modules/absent': { version: '1.0.0', resolved: 'http://127.0.0.1:1/absent.tgz', integrity: 'sha512-AAAA', dev: true },
+        'node_modules/greet': { version: '1.0.0', resolved, integrity },
+      },
+    };
+    const server = (name: string) => `import { createServer } from 'node:http';
+      import greetings from 'greet';
+      const greet: (name: string) => string = greetings.greet;
+      createServer((_, response) => response.end(greet('${name}'))).listen(Number(process.env.PORT));`;
+    const directory = project('installed', {
+      'package.json': JSON.stringify({ type: 'module', scripts: { start: 'node src/server.ts' }, ...wanted }),
+      'package-lock.json': JSON.stringify(lock),
+      'src/server.ts': server('you'),
+    });
+    const first = await build(directory);
+    assert.ok(names(first, first.layers[1]).includes('app/node_modules/greet/index.js'));
+    assert.ok(!names(first, first.layers[1]).some((name) => name.includes('absent')));
+    writeFileSync(join(directory, 'src/server.ts'), server('all'));
+    const second = await build(directory);
+    assert.deepEqual(
+      second.layers.map((layer) => first.layers.includes(layer)),
+      [true, true, false],
+    );
+    assert.equal(downloads, 1);
+    packages.close();
+    if (unrunnable === false) assert.equal(await (await fetch(await start(second))).text(), 'hello all');
   });
 
   it('keeps dependencies in a layer of their own, out of the code, and the ignored out of both', async () => {

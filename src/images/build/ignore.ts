@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 /** Decides which files of a source directory stay out of its image, in the language of .dockerignore; later lines win. */
 export function ignoreRules(text: string): (path: string) => boolean {
   const rules = text
@@ -6,7 +8,10 @@ export function ignoreRules(text: string): (path: string) => boolean {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const negated = line.startsWith('!');
-      const pattern = (negated ? line.slice(1).trim() : line).replace(/^\/+/, '').replace(/\/+$/, '');
+      const pattern = posix
+        .normalize(`/${negated ? line.slice(1).trim() : line}`)
+        .replace(/^\/+/, '')
+        .replace(/\/+$/, '');
       return { negated, expression: expressionOf(pattern) };
     });
   return (path) => {
@@ -16,20 +21,21 @@ export function ignoreRules(text: string): (path: string) => boolean {
   };
 }
 
-/** `*` and `?` stay within a path part, `**` does not; what lies under a matching directory matches too. */
+/** `*`, `?` and `[a-z]` stay within a path part, `**` does not; `\\` takes the next sign as it is; what lies under a matching directory matches too. */
 function expressionOf(pattern: string): RegExp {
+  // Nothing is left of `.` and `/`: they name the directory itself, as Docker has it without effect.
+  if (pattern === '') return /^$/;
+  const parts = /\*\*\/|\*\*|\*|\?|\[(\^?)((?:\\.|[^\]\\])+)\]|\\(.)|([^])/g;
   let source = '';
-  for (let index = 0; index < pattern.length; index += 1) {
-    const char = pattern[index] ?? '';
-    if (pattern.startsWith('**/', index)) {
-      source += '(?:.*/)?';
-      index += 2;
-    } else if (pattern.startsWith('**', index)) {
-      source += '.*';
-      index += 1;
-    } else if (char === '*') source += '[^/]*';
-    else if (char === '?') source += '[^/]';
-    else source += char.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');
+  for (const [part, not, set, escaped, plain] of pattern.matchAll(parts)) {
+    if (part === '**/') source += '(?:.*/)?';
+    else if (part === '**') source += '.*';
+    else if (part === '*') source += '[^/]*';
+    else if (part === '?') source += '[^/]';
+    else if (set !== undefined) source += `(?!/)[${not}${set.replaceAll('[', '\\[')}]`;
+    else source += literal(escaped ?? plain ?? '');
   }
   return new RegExp(`^${source}(?:/.*)?$`);
 }
+
+const literal = (sign: string): string => sign.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');

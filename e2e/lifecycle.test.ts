@@ -41,9 +41,9 @@ describe('a platform on a machine', () => {
     assert.deepEqual([await call(one), await call(two)], ['Hello one!\n', 'Hello two!\n']);
   });
 
-  test('a second one on the same data is refused', async () => {
+  test('a second one on the same data is refused, also from another session', async () => {
     for (const words of [['up'], ['up', '--detach']]) {
-      const { code, stderr } = await one.tryDormouse(words);
+      const { code, stderr } = await one.tryDormouse(words, { env: { XDG_RUNTIME_DIR: one.dataDir } });
       assert.equal(code, 1);
       assert.match(stderr, /a platform is already running on .*\n {2}See it with "dormouse status"/);
     }

@@ -104,10 +104,10 @@ describe('the registry and the tools people push with', { skip: withoutKubectl |
     const home = join(platform.dataDir, 'home');
     const file = join(home, '.docker', 'config.json');
     await mkdir(join(home, '.docker'), { recursive: true });
-    const environment = { env: { HOME: home, DOCKER_CONFIG: join(home, '.docker'), REGISTRY_AUTH_FILE: '', XDG_RUNTIME_DIR: home } };
+    const environment = { env: { HOME: home, DOCKER_CONFIG: join(home, '.docker'), REGISTRY_AUTH_FILE: '' } };
     const refused = await platform.tryDormouse(['image', 'push', `${registry}/tools/base:1`, image], environment);
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, new RegExp(`push access denied.*authorization failed|unauthorized[^]*Log in with "docker login ${host}"`));
+    assert.match(refused.stderr, new RegExp(`push access denied[^]*Log in with "docker login ${host}"`));
     const pushed = await platform.dormouse(
       ['image', 'push', `${registry}/tools/base:1`, image, `--creds=${user}:${password}`],
       environment,

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, UserError } from '#core/errors.ts';
+
+const runDirFile = 'run-directory';
 
 /** Where things are in a data directory, and the short-lived files that go with it. */
 export interface Layout {
@@ -31,7 +33,7 @@ export interface Layout {
 
 export function layoutOf(dataDir: string): Layout {
   const id = createHash('sha256').update(dataDir).digest('hex').slice(0, 6);
-  const runDir = join(runBase(), `dormouse-${id}`);
+  const runDir = usedRunDir(dataDir) ?? join(runBase(), `dormouse-${id}`);
   return {
     dataDir,
     id,
@@ -81,8 +83,22 @@ function makeDirectories(layout: Layout): void {
   ]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
+  writeFileSync(join(layout.dataDir, runDirFile), `${layout.runDir}\n`);
   chmodSync(layout.dataDir, 0o700);
   chmodSync(layout.runDir, 0o700);
+}
+
+/**
+ * The run directory the platform used last, while it is there. Where it lies depends on the session's environment; a command from another session
+ * (`su`, cron) has to find the same one, and a second platform the first one's lock.
+ */
+function usedRunDir(dataDir: string): string | undefined {
+  try {
+    const directory = readFileSync(join(dataDir, runDirFile), 'utf8').trim();
+    return existsSync(directory) ? directory : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function runBase(): string {

@@ -31,6 +31,7 @@ export async function backup(invocation: Invocation): Promise<number> {
     rmSync(directory, { recursive: true, force: true });
   }
   invocation.stdout.write(`Wrote ${file}. It holds the platform's keys and Secrets: keep it safe.\n`);
+  if (!images) invocation.stdout.write('Images built or loaded here are not in it; with the platform stopped, --images adds them.\n');
   return 0;
 }
 

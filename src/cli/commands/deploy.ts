@@ -122,8 +122,8 @@ async function finish({ client, namespace, platform }: Target, name: string, inv
   const service = await waitReady(client, { namespace, name, timeoutMs, before, stdout: progress, signal: invocation.signal });
   const host = (service.status?.url ?? '').replace(/^https?:\/\//, '').replace(/:\d+$/, '');
   progress.write(`\nService ${name} serves at ${service.status?.url}\n`);
-  for (const line of newRevisionLines(service)) progress.write(`  ${line}\n`);
   progress.write(`  or: curl -H "Host: ${host}" ${new URL(`http://${platform.listen}:${platform.ports.httpPort}`).origin}\n`);
+  for (const line of newRevisionLines(service)) progress.write(`  ${line}\n`);
   return service;
 }
 

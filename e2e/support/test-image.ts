@@ -34,7 +34,7 @@ export async function loadTestImage(platform: TestPlatform, name = 'test.local/b
 
 /** An OCI image layout in a tar archive, as `skopeo copy … oci-archive:FILE` writes it. */
 async function writeImage(file: string, name: string, { architecture, programs = {} }: TestImage): Promise<void> {
-  const layerTar = await layer(programs);
+  const layerTar = await testLayer(programs);
   const layerGzip = gzipSync(layerTar, { level: 1 });
   const config = json({
     architecture: architecture ?? (process.arch === 'x64' ? 'amd64' : process.arch),
@@ -65,7 +65,8 @@ async function writeImage(file: string, name: string, { architecture, programs =
   await pipeline(archive, createWriteStream(file));
 }
 
-async function layer(programs: Readonly<Record<string, Buffer>>): Promise<Buffer> {
+/** A layer, not compressed, with busybox and these programs. */
+export async function testLayer(programs: Readonly<Record<string, Buffer>>): Promise<Buffer> {
   const tar = pack();
   for (const directory of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev']) {
     tar.entry({ name: `${directory}/`, type: 'directory', mode: directory === 'tmp' ? 0o1777 : 0o755 });

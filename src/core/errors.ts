@@ -30,3 +30,10 @@ export function fileError(error: unknown): UserError | undefined {
   const text = fileErrors[code];
   return text === undefined || path === undefined ? undefined : new UserError(`${path}: ${text}`, { cause: error });
 }
+
+/** Whether an error, or what caused it, is that the disk (or the user's share of it) is full. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' || isDiskFull(error.cause);
+}

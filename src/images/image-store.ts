@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { parseImageReference } from '#apis/knative/image-reference.ts';
-import { ImageError, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
+import { ImageError, type ImageRelief, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
 import type { Clock } from '#core/clock.ts';
-import { errorText } from '#core/errors.ts';
+import { errorText, isDiskFull } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import type { ImageSource } from './client/image-source.ts';
 import { openImageSource } from './client/open-image-source.ts';
@@ -19,7 +19,6 @@ import { LayerStore } from './store/layer-store.ts';
 import { Repositories, type TagEntry } from './store/repositories.ts';
 
 const collectEveryMs = 3_600_000;
-const relieveEveryMs = 300_000;
 
 export interface ImageStoreOptions {
   /** Owned by this store alone: one process at a time. */
@@ -68,7 +67,6 @@ export class ImageStore implements ImageService, AsyncDisposable {
   #source: Promise<ImageSource> | undefined;
   #busy = 0;
   #stopCollecting = (): void => {};
-  #stopRelieving = (): void => {};
 
   constructor(options: ImageStoreOptions, parts: Parts) {
     this.#options = options;
@@ -78,7 +76,6 @@ export class ImageStore implements ImageService, AsyncDisposable {
     this.repositories = parts.repositories;
     this.#holds = parts.holds;
     this.#collectLater();
-    this.#relieveLater();
   }
 
   async ensure(
@@ -98,10 +95,22 @@ export class ImageStore implements ImageService, AsyncDisposable {
         throw new ImageError('ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`);
       }
       onPull();
-      const digest = await this.pull(reference, credentials, signal);
       const { registry } = parseImageReference(reference);
-      return this.#unpacked(reference, digest, `registry ${registry === 'index.docker.io' ? 'docker.io' : registry}`, signal);
+      const source = `registry ${registry === 'index.docker.io' ? 'docker.io' : registry}`;
+      return this.#withRoom(async () => this.#unpacked(reference, await this.pull(reference, credentials, signal), source, signal));
     });
+  }
+
+  /** Work that may find the disk full: it is tried once more where unused images could be removed. */
+  async #withRoom<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      const relief = await this.relieve();
+      if (relief === undefined || relief.removed.length === 0) throw error;
+      return work();
+    }
   }
 
   async resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<string> {
@@ -117,7 +126,6 @@ export class ImageStore implements ImageService, AsyncDisposable {
   /** Every change is on disk when its promise resolves, so there is nothing left to write. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopCollecting();
-    this.#stopRelieving();
   }
 
   hold(digest: string, holder: string): Promise<void> {
@@ -222,9 +230,10 @@ export class ImageStore implements ImageService, AsyncDisposable {
    * On a disk that is too full, removes pulled images that no container uses, the longest here first, until it is empty enough. What was
    * made on this machine stays: no registry could give it back.
    */
-  async relieve(): Promise<readonly string[]> {
+  async relieve(): Promise<ImageRelief | undefined> {
     const usage = this.#options.diskUsage ?? (() => diskUsage(this.directory));
-    if (usedPercent(await usage()) < highThresholdPercent) return [];
+    const before = await usage();
+    if (usedPercent(before) < highThresholdPercent) return undefined;
     const removed: string[] = [];
     const old = this.#options.clock.now() - minimumAgeMs;
     const held = () => this.#holds.digests();
@@ -238,23 +247,14 @@ export class ImageStore implements ImageService, AsyncDisposable {
       removed.push(`${familiarRepository(repository, this.#options.registryPorts?.[0])}:${tag}`);
       await collect({ store: this, held: held(), before: old });
     }
-    const now = usedPercent(await usage());
-    const fields = { component: 'images', usedPercent: now, removed };
-    if (now >= highThresholdPercent) this.#options.logger.warn('disk is nearly full and no unused image is left to remove', fields);
-    else this.#options.logger.info('unused images were removed from a full disk', fields);
-    return removed;
-  }
-
-  #relieveLater(): void {
-    this.#stopRelieving = this.#options.clock.after(relieveEveryMs, () => {
-      this.relieve().then(
-        () => this.#relieveLater(),
-        (error: unknown) => {
-          this.#options.logger.warn('freeing the disk failed', { component: 'images', error });
-          this.#relieveLater();
-        },
-      );
+    const after = await usage();
+    this.#options.logger.info('unused images were looked for on a full disk', {
+      component: 'images',
+      usedPercent: usedPercent(after),
+      removed,
     });
+    const wantedBytes = Math.ceil(before.totalBytes * (1 - lowThresholdPercent / 100)) - before.availableBytes;
+    return { removed, wantedBytes, freedBytes: Math.max(0, after.availableBytes - before.availableBytes) };
   }
 
   /** What nothing has needed for an hour goes by itself; names only from a full disk. */
@@ -313,7 +313,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
       return localImage(image, { repository, source, layers });
     } catch (error) {
       signal.throwIfAborted();
-      throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": ${unpackText(error)}`, undefined);
+      throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": ${unpackText(error)}`, error);
     }
   }
 
@@ -350,7 +350,5 @@ export class ImageStore implements ImageService, AsyncDisposable {
 
 function unpackText(error: unknown): string {
   const text = errorText(error);
-  return (error as NodeJS.ErrnoException).code === 'ENOSPC'
-    ? `failed to extract layer: ${text}: no space left on device`
-    : `failed to extract layer: ${text}`;
+  return `failed to extract layer: ${text}${isDiskFull(error) && !/no space left/.test(text) ? ': no space left on device' : ''}`;
 }

@@ -24,7 +24,8 @@ import { keptByNode } from '#node/kept.ts';
 import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-server/server.ts';
 import { podEvents } from '#node/pod-events.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
-import { inspectMachine } from '#node/registration/machine.ts';
+import { DiskKeeper } from '#node/pressure/disk-keeper.ts';
+import { inspectMachine, inspectPressure } from '#node/registration/machine.ts';
 import type { NodeSettings } from '#node/registration/node-object.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import { NodeRegistration } from '#node/registration/node-registration.ts';
@@ -123,7 +124,12 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     await controller.start();
     const settings = nodeSettings(options, server.port, provider.capabilities, networkServices.servesServices);
     const health = () => engine.list().then(() => undefined);
-    const registration = new NodeRegistration({ client, clock, logger, machine, dataDirectory, health, settings });
+    // Events name a node by its name, as kubelets do, whatever its uid.
+    const nodeRef = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } };
+    const event = (type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(nodeRef, type, reason, message);
+    const disk = stack.use(new DiskKeeper({ directory: dataDirectory, images: options.images, pods: provider, event, clock, logger }));
+    const pressure = async () => ({ ...(await inspectPressure()), disk: await disk.look() });
+    const registration = new NodeRegistration({ client, clock, logger, machine, health, settings, pressure, event });
     await registration.register(agentSignal);
     stack.defer(
       nodeInformer.on((event) => {

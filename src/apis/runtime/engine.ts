@@ -27,6 +27,8 @@ export interface Engine extends AsyncDisposable {
   /** A byte stream to a TCP port inside the pod (its 127.0.0.1). */
   dial(sandboxId: string, port: number, signal: AbortSignal): Promise<{ readable: Readable; writable: Writable; destroy(): void }>;
   stats(sandboxId: string): Promise<SandboxStats>;
+  /** What containers have written into their own file systems. */
+  diskUsage(sandboxId: string): Promise<readonly { readonly name: string; readonly usedBytes: number }[]>;
   freeze?(sandboxId: string): Promise<void>;
   thaw?(sandboxId: string): Promise<void>;
   /** In-place change of limits. */

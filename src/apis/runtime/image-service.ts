@@ -62,4 +62,14 @@ export interface ImageService {
   resolve(reference: string, credentials: readonly RegistryCredential[], signal: AbortSignal): Promise<string>;
   hold(digest: string, holder: string): Promise<void>;
   release(holder: string): Promise<void>;
+  /** Makes room on a disk that is too full by removing unused pulled images. Undefined: there is room enough. */
+  relieve(): Promise<ImageRelief | undefined>;
+}
+
+export interface ImageRelief {
+  /** Names that were removed. */
+  readonly removed: readonly string[];
+  /** How much there would have to be freed, and how much was. */
+  readonly wantedBytes: number;
+  readonly freedBytes: number;
 }

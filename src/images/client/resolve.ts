@@ -67,5 +67,5 @@ function clientOf(
 /** The ImageError of a registry's refusal; an abort stays what it was. */
 export function imageError(what: string, error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  return new ImageError('ErrImagePull', `${what}: ${errorText(error)}`);
+  return new ImageError('ErrImagePull', `${what}: ${errorText(error)}`, error);
 }

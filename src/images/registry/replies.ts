@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '#apis/runtime/image-service.ts';
-import { UserError, errorText } from '#core/errors.ts';
+import { UserError, errorText, isDiskFull } from '#core/errors.ts';
 import { ImageFault, imageFault } from '../errors.ts';
 
 export function sendJson(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
@@ -23,10 +23,6 @@ export function sendFault(response: ServerResponse, error: unknown): void {
 
 const diskFullHint =
   'Free some space and try again: nothing else is needed. "dormouse image prune --all" removes images that nothing uses.';
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && ((error as NodeJS.ErrnoException).code === 'ENOSPC' || isDiskFull(error.cause));
-}
 
 /** What remote.ts turns back into an error of the same kind. */
 export function errorDocument(error: unknown): { message: string; hint?: string; kind?: 'user' | 'image'; reason?: ImageError['reason'] } {

@@ -11,8 +11,8 @@ export interface DiskUsage {
 export const highThresholdPercent = 85;
 export const lowThresholdPercent = 80;
 
-/** An image is given this long to be used by the pod that wanted it (the kubelet's imageMinimumGCAge). */
-export const minimumAgeMs = 120_000;
+/** An image is given this long to be used by the pod that wanted it (as the kubelet's imageMinimumGCAge, which is longer). */
+export const minimumAgeMs = 30_000;
 
 export async function diskUsage(directory: string): Promise<DiskUsage> {
   const { blocks, bavail, bsize } = await statfs(directory);

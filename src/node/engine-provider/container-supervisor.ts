@@ -5,7 +5,7 @@ import type { ContainerState as EngineState } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { deferred, type Deferred } from '#core/async.ts';
 import { sleep } from '#core/clock.ts';
-import { errorText } from '#core/errors.ts';
+import { errorText, isDiskFull } from '#core/errors.ts';
 import { GracefulStop } from '#node/engine-provider/graceful-stop.ts';
 import { runHook } from '#node/engine-provider/lifecycle-hooks.ts';
 import { shouldRestart, type ContainerRole, type ContainerView } from '#node/engine-provider/container-view.ts';
@@ -186,11 +186,19 @@ export class ContainerSupervisor implements ContainerView {
       onWaiting: (reason, message) => this.#waiting(reason, message),
     });
     this.#imageId = this.#image.reference;
-    const spec = await this.#configure(this.#image, signal);
-    signal.throwIfAborted();
-    this.#exit = deferred<EngineState>();
     this.#stopping = undefined;
     this.#definitionChanged = false;
+    for (let failure = await this.#launch(this.#image, signal); failure !== undefined; failure = await this.#launch(this.#image, signal)) {
+      this.#cannotCreate('CreateContainerError', failure);
+      await sleep(this.#host.clock, configRetryMs, signal);
+    }
+  }
+
+  /** One attempt at the container's start; what failed on a full disk is returned, to be tried again. */
+  async #launch(image: LocalImage, signal: AbortSignal): Promise<string | undefined> {
+    const spec = await this.#configure(image, signal);
+    signal.throwIfAborted();
+    this.#exit = deferred<EngineState>();
     try {
       this.#host.events.normal(this.#host.pod, 'Created', `Created container: ${this.#container.name}`, this.#container.name);
       const state = await this.#host.engine.startContainer(this.#host.sandboxId, spec, signal);
@@ -201,8 +209,11 @@ export class ContainerSupervisor implements ContainerView {
       if (signal.aborted) this.#stopLate();
     } catch (error) {
       this.#exit = undefined;
-      this.#startFailed(error instanceof Error ? error.message : String(error));
+      const message = error instanceof Error ? error.message : String(error);
+      if (isDiskFull(error)) return message;
+      this.#startFailed(message);
     }
+    return undefined;
   }
 
   /** The pod was stopped while the container was being started: the signal sent then found nobody. */
@@ -219,11 +230,15 @@ export class ContainerSupervisor implements ContainerView {
       } catch (error) {
         signal.throwIfAborted();
         const reason = error instanceof ContainerConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
-        this.#host.events.warning(this.#host.pod, 'Failed', `Error: ${errorText(error)}`, this.#container.name);
-        this.#waiting(reason, errorText(error));
+        this.#cannotCreate(reason, errorText(error));
         await sleep(this.#host.clock, configRetryMs, signal);
       }
     }
+  }
+
+  #cannotCreate(reason: string, message: string): void {
+    this.#host.events.warning(this.#host.pod, 'Failed', `Error: ${message}`, this.#container.name);
+    this.#waiting(reason, message);
   }
 
   #startFailed(message: string): void {

@@ -8,6 +8,7 @@ import { containerLogs } from '#node/engine-provider/container-logs.ts';
 import type { EngineProviderOptions, RunnerDependencies } from '#node/engine-provider/dependencies.ts';
 import { PodDirectory } from '#node/engine-provider/pod-directory.ts';
 import { PodRunner } from '#node/engine-provider/pod-runner.ts';
+import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 import { ProbePace } from '#node/probes/container-probes.ts';
 import {
   ProviderError,
@@ -73,6 +74,15 @@ export class EngineProvider implements Provider {
     await runner.stop(graceSeconds);
     await runner.directory.remove();
     this.#runners.delete(uid);
+  }
+
+  /** Of every pod that has something on the node's disk and can be ended. */
+  async diskUsage(): Promise<readonly PodDiskUsage[]> {
+    return Promise.all([...this.#runners.values()].filter(({ isRunning }) => isRunning).map((runner) => runner.diskUsage()));
+  }
+
+  async evict(uid: string, message: string): Promise<void> {
+    await this.#runners.get(uid)?.evict(message);
   }
 
   getPodStatus(uid: string): PodStatus | undefined {

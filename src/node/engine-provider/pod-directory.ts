@@ -31,8 +31,12 @@ export class PodDirectory {
     return join(this.path, 'volumes');
   }
 
+  logsOf(container: string): string {
+    return join(this.#logs, container);
+  }
+
   logPath(container: string, attempt: number): string {
-    return join(this.#logs, container, `${attempt}.log`);
+    return join(this.logsOf(container), `${attempt}.log`);
   }
 
   terminationPath(container: string, attempt: number): string {
@@ -65,14 +69,17 @@ export class PodDirectory {
     const isQueued = this.#pending !== undefined;
     this.#pending = record;
     if (isQueued) return this.#writing;
-    this.#writing = this.#writing.then(async () => {
-      const latest = this.#pending;
-      this.#pending = undefined;
-      const file = join(this.path, 'record.json');
-      await mkdir(this.path, { recursive: true });
-      await writeFile(`${file}.new`, JSON.stringify(latest));
-      await rename(`${file}.new`, file);
-    });
+    // One that failed, for a full disk, is no reason for the next to fail.
+    this.#writing = this.#writing
+      .catch(() => {})
+      .then(async () => {
+        const latest = this.#pending;
+        this.#pending = undefined;
+        const file = join(this.path, 'record.json');
+        await mkdir(this.path, { recursive: true });
+        await writeFile(`${file}.new`, JSON.stringify(latest));
+        await rename(`${file}.new`, file);
+      });
     return this.#writing;
   }
 

@@ -6,6 +6,7 @@ import type { ContainerState as EngineState, SandboxState } from '#apis/runtime/
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { backoffMs } from '#core/async.ts';
 import { sleep } from '#core/clock.ts';
+import { directoryBytes } from '#core/directory-bytes.ts';
 import { errorText } from '#core/errors.ts';
 import { probeTarget, terminationMessage } from '#node/engine-provider/container-access.ts';
 import { buildContainerSpec, buildSandboxSpec } from '#node/engine-provider/container-spec.ts';
@@ -19,8 +20,15 @@ import { buildPodStatus } from '#node/engine-provider/pod-status.ts';
 import type { SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
 import { resolveEnvironment } from '#node/environment/resolve.ts';
 import { aggressiveProbeAnnotation } from '#node/names.ts';
+import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 import { LocalPodVolumes } from '#node/volumes/local-pod-volumes.ts';
 import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
+
+/** Why a pod ended that did not end by itself. */
+interface EndReason {
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** How long after its grace period a container may take to be reported dead before the sandbox is torn down anyway. */
 const stuckAfterMs = 10_000;
@@ -42,7 +50,7 @@ export class PodRunner {
   #sandbox: SandboxState | undefined;
   #status: PodStatus;
   #final: PodStatus | undefined;
-  #ended: { readonly reason: string; readonly message: string } | undefined;
+  #ended: EndReason | undefined;
   #running: Promise<void> | undefined;
   /** Sandbox and volumes are there. */
   #prepared: Promise<void> | undefined;
@@ -73,6 +81,10 @@ export class PodRunner {
   /** The status as last published. */
   get status(): PodStatus {
     return this.#status;
+  }
+  /** Neither over nor on its way out. */
+  get isRunning(): boolean {
+    return this.#final === undefined && this.#removal === undefined;
   }
   get sandbox(): SandboxState | undefined {
     return this.#sandbox;
@@ -126,6 +138,24 @@ export class PodRunner {
     await this.#deps.engine.thaw?.(this.#sandbox.id);
     this.#sandbox = { ...this.#sandbox, frozen: false };
     for (const one of this.#all()) one.resumeProbes();
+  }
+
+  /** Ends the pod for good: it has failed, for a reason that is the node's. */
+  async evict(message: string): Promise<void> {
+    await this.#fail({ reason: 'Evicted', message }, 'Warning', 0);
+  }
+
+  /** What it takes of the node's disk: its containers' own files and logs, and volumes that are not memory. */
+  async diskUsage(): Promise<PodDiskUsage> {
+    const written = this.#sandbox === undefined ? [] : await this.#deps.engine.diskUsage(this.#sandbox.id);
+    const containers = await Promise.all(
+      this.#all().map(async ({ container: { name } }) => {
+        const own = written.find((one) => one.name === name)?.usedBytes ?? 0;
+        return { name, usedBytes: own + (await directoryBytes(this.directory.logsOf(name))) };
+      }),
+    );
+    const volumes = await directoryBytes(this.directory.volumes);
+    return { pod: this.#pod, containers, usedBytes: containers.reduce((sum, { usedBytes }) => sum + usedBytes, volumes) };
   }
 
   /** Lets the pod go without touching its containers: the agent ends, another one will take over. */
@@ -264,10 +294,15 @@ export class PodRunner {
   }
 
   async #exceed(): Promise<void> {
-    if (this.#final !== undefined || this.#removal !== undefined) return;
-    this.#ended = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
-    this.#deps.events.normal(this.#pod, this.#ended.reason, this.#ended.message);
-    this.#removal = this.#end(this.#graceSeconds());
+    const message = 'Pod was active on the node longer than the specified deadline';
+    await this.#fail({ reason: 'DeadlineExceeded', message }, 'Normal', this.#graceSeconds());
+  }
+
+  async #fail(why: EndReason, type: 'Normal' | 'Warning', graceSeconds: number): Promise<void> {
+    if (!this.isRunning) return;
+    this.#ended = why;
+    this.#deps.events[type === 'Normal' ? 'normal' : 'warning'](this.#pod, why.reason, why.message);
+    this.#removal = this.#end(graceSeconds);
     await this.#removal;
     this.#final = this.#status;
     await this.directory.save(this.#record());

@@ -73,6 +73,7 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
     podReady(input, containers),
     containers,
     { type: 'PodScheduled', status: 'True' },
+    ...disruption(input),
   ];
   const known = new Map((previous.conditions ?? []).map((condition) => [condition.type, condition]));
   const stamped = own.map((condition) => {
@@ -88,6 +89,12 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
   });
   const ownTypes = new Set(own.map(({ type }) => type));
   return [...stamped, ...(pod.status?.conditions ?? []).filter(({ type }) => !ownTypes.has(type))];
+}
+
+/** Controllers tell by it that the pod did not fail by itself. */
+function disruption({ ended }: StatusInput): PodCondition[] {
+  if (ended?.reason !== 'Evicted') return [];
+  return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: ended.message }];
 }
 
 function initialized(input: StatusInput, phase: Phase): PodCondition {

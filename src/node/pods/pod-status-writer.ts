@@ -116,8 +116,9 @@ export class PodStatusWriter {
   async #writeStatus({ namespace, name, uid, status }: PodReport, last: PodStatus | undefined): Promise<PodStatus> {
     const known = this.#options.lister.get(namespace, name);
     const current = known?.metadata.uid === uid ? known : undefined;
-    const foreign = (current?.status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type));
-    const own = (status.conditions ?? []).filter(({ type }) => ownConditions.has(type));
+    const own = (status.conditions ?? []).filter(({ type, reason }) => ownConditions.has(type) || reason === 'TerminationByKubelet');
+    const isOwn = (type: string) => ownConditions.has(type) || own.some((one) => one.type === type);
+    const foreign = (current?.status?.conditions ?? []).filter(({ type }) => !isOwn(type));
     const wanted: PodStatus = { ...status, conditions: [...own, ...foreign] };
     const patch = statusPatch(last ?? current?.status ?? {}, wanted);
     if (patch === undefined) return wanted;

@@ -52,11 +52,10 @@ export interface Pressure {
   readonly pids: boolean;
 }
 
-/** kubelet's default eviction thresholds: less than 100 MiB of memory, 10 % of the disk, or 5 % of process ids left. */
-export async function inspectPressure(directory: string): Promise<Pressure> {
-  const [meminfo, disk, loadavg, pidMax] = await Promise.all([
+/** kubelet's default eviction thresholds: less than 100 MiB of memory or 5 % of process ids left. */
+export async function inspectPressure(): Promise<Omit<Pressure, 'disk'>> {
+  const [meminfo, loadavg, pidMax] = await Promise.all([
     readText('/proc/meminfo'),
-    statfs(directory).catch(() => undefined),
     readText('/proc/loadavg'),
     readText('/proc/sys/kernel/pid_max'),
   ]);
@@ -64,7 +63,6 @@ export async function inspectPressure(directory: string): Promise<Pressure> {
   const tasks = Number(/\/(\d+) /.exec(loadavg)?.[1] ?? 0);
   return {
     memory: availableKib < 100 * 1024,
-    disk: disk !== undefined && disk.bavail < disk.blocks * 0.1,
     pids: tasks > Number(pidMax === '' ? Number.POSITIVE_INFINITY : pidMax) * 0.95,
   };
 }

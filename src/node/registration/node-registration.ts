@@ -8,7 +8,7 @@ import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { newNode, nodeLabels, nodeStatus, type NodeSettings } from '#node/registration/node-object.ts';
-import { inspectPressure, type Machine } from '#node/registration/machine.ts';
+import type { Machine, Pressure } from '#node/registration/machine.ts';
 
 export interface NodeRegistrationOptions {
   readonly client: Client;
@@ -16,7 +16,9 @@ export interface NodeRegistrationOptions {
   readonly logger: Logger;
   readonly settings: NodeSettings;
   readonly machine: Machine;
-  readonly dataDirectory: string;
+  readonly pressure: () => Promise<Pressure>;
+  /** Writes an event about the node. */
+  readonly event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
   /** Undefined while pods can be run here, else why not. Asked at every heartbeat; a throw counts as not ready. */
   readonly health: () => Promise<string | undefined>;
 }
@@ -118,15 +120,27 @@ export class NodeRegistration {
   }
 
   async #writeStatus(node: Node, notReady: string | undefined): Promise<void> {
-    const { client, clock, settings, machine, dataDirectory } = this.#options;
+    const { client, clock, settings, machine } = this.#options;
     const now = clock.now();
-    const pressure = await inspectPressure(dataDirectory);
+    const pressure = await this.#options.pressure();
     const previous = node.status ?? {};
     const wanted = nodeStatus(settings, machine, { pressure, notReady, now, previous });
     const isDue = now - this.#lastStatusMs >= statusEveryMs;
     if (!isDue && semanticEqual(withoutHeartbeats({ ...previous, ...wanted }), withoutHeartbeats(previous))) return;
     await client.of(nodes).patch(undefined, settings.nodeName, { type: 'merge', body: { status: wanted } }, { subresource: 'status' });
     this.#lastStatusMs = now;
+    this.#tellChanges(previous, wanted);
+  }
+
+  /** Events of conditions that have changed, in a kubelet's words. */
+  #tellChanges(previous: NodeStatus, present: NodeStatus): void {
+    const before = new Map((previous.conditions ?? []).map(({ type, status }) => [type, status]));
+    for (const { type, status } of present.conditions ?? []) {
+      const reason = conditionEvents[type]?.[status === 'True' ? 0 : 1];
+      const was = before.get(type);
+      if (reason === undefined || was === undefined || was === status) continue;
+      this.#options.event('Normal', reason, `Node ${this.#options.settings.nodeName} status is now: ${reason}`);
+    }
   }
 
   async #renewLease(node: Node, now: number): Promise<void> {
@@ -145,6 +159,13 @@ export class NodeRegistration {
     }
   }
 }
+
+/** What is said when a condition becomes true, and when it does not hold any more. */
+const conditionEvents: Readonly<Record<string, readonly [string, string]>> = {
+  MemoryPressure: ['NodeHasInsufficientMemory', 'NodeHasSufficientMemory'],
+  DiskPressure: ['NodeHasDiskPressure', 'NodeHasNoDiskPressure'],
+  PIDPressure: ['NodeHasInsufficientPID', 'NodeHasSufficientPID'],
+};
 
 function missing(present: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => present[key] !== value));

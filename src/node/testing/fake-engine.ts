@@ -78,6 +78,13 @@ export class FakeEngine implements Engine {
     return Promise.resolve(stateOf(sandbox));
   }
 
+  /** By sandbox and container. */
+  readonly written = new Map<string, number>();
+  diskUsage(id: string) {
+    const names = [...(this.#sandboxes.get(id)?.containers.keys() ?? [])];
+    return Promise.resolve(names.map((name) => ({ name, usedBytes: this.written.get(`${id}/${name}`) ?? 0 })));
+  }
+
   async removeSandbox(id: string): Promise<void> {
     const sandbox = this.#sandboxes.get(id);
     if (sandbox === undefined) return;

@@ -1,9 +1,12 @@
-import { ImageError, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
+import { ImageError, type ImageRelief, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
 
 /** An ImageService that knows the images it was given; everything else is not found at its registry. */
 export class FakeImages implements ImageService {
   readonly known = new Map<string, LocalImage>();
   readonly holders = new Map<string, string>();
+  /** What `relieve` answers, and how often it was asked. */
+  relief: ImageRelief | undefined;
+  reliefs = 0;
 
   add(reference: string, config: Partial<LocalImage['config']> = {}): void {
     const digest = `sha256:${Buffer.from(reference).toString('hex').padEnd(64, '0').slice(0, 64)}`;
@@ -51,6 +54,11 @@ export class FakeImages implements ImageService {
   hold(digest: string, holder: string): Promise<void> {
     this.holders.set(holder, digest);
     return Promise.resolve();
+  }
+
+  relieve(): Promise<ImageRelief | undefined> {
+    this.reliefs += 1;
+    return Promise.resolve(this.relief);
   }
 
   release(holder: string): Promise<void> {

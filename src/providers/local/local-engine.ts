@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, watch, type FSWatcher } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Mutex } from '#core/async.ts';
+import { directoryBytes } from '#core/directory-bytes.ts';
 import { errorText } from '#core/errors.ts';
 import type {
   ContainerResources,
@@ -107,14 +108,25 @@ export class LocalEngine implements LocalContainerEngine {
       if (existing !== undefined) return existing.state();
       signal.throwIfAborted();
       const slot = await this.#pool.take({ hostNetwork: spec.hostNetwork, shareProcessNamespace: spec.shareProcessNamespace });
-      const sandbox = new Sandbox(this.#host, slot, spec);
-      sandbox.save();
-      if (this.#host.inUserNamespace) await forwardPorts(this.#host, slot, spec.ports ?? []);
+      const sandbox = await this.#occupy(slot, spec);
       this.#sandboxes.set(spec.id, sandbox);
       // After the pod's own processes have been started: preparing the next sandbox must not compete with them.
       this.#host.clock.after(refillDelayMs, () => void this.#pool.fill());
       return sandbox.state();
     });
+  }
+
+  /** Gives a slot to a pod; one that cannot be written down, on a full disk say, is not kept. */
+  async #occupy(slot: SlotRecord, spec: SandboxSpec): Promise<Sandbox> {
+    try {
+      const sandbox = new Sandbox(this.#host, slot, spec);
+      sandbox.save();
+      if (this.#host.inUserNamespace) await forwardPorts(this.#host, slot, spec.ports ?? []);
+      return sandbox;
+    } catch (error) {
+      await this.#parts.factory.remove(slot);
+      throw error;
+    }
   }
 
   removeSandbox(id: string): Promise<void> {
@@ -179,6 +191,14 @@ export class LocalEngine implements LocalContainerEngine {
       return usage === undefined ? [] : [{ name: record.name, ...usage }];
     });
     return Promise.resolve({ timestampMs: this.#host.clock.now(), containers });
+  }
+
+  async diskUsage(sandboxId: string): ReturnType<LocalContainerEngine['diskUsage']> {
+    const { slot, runs } = this.#sandbox(sandboxId);
+    const layers = this.#host.layersOf(slot.slot);
+    return Promise.all(
+      runs.map(async ({ record: { name, attempt } }) => ({ name, usedBytes: await directoryBytes(join(layers, `${name}.${attempt}`)) })),
+    );
   }
 
   freeze(sandboxId: string): Promise<void> {
@@ -307,8 +327,8 @@ export class LocalEngine implements LocalContainerEngine {
     try {
       const ended = run.finish(() => this.#host.cgroups.oomKills(cgroupOf(sandbox, run.record)) > 0);
       if (ended === undefined) return;
-      sandbox.save();
       if (this.#listed) setImmediate(() => this.#emit(sandbox.spec.id, containerState(ended)));
+      sandbox.save();
     } catch (error) {
       this.#host.logger.error('recording the end of a container failed', { container: run.record.name, error: errorText(error) });
     }

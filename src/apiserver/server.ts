@@ -28,6 +28,7 @@ import { plainResponse } from '#apiserver/rest/commit.ts';
 import type { ReviewHandler } from '#apiserver/rest/dispatch.ts';
 import { builtinSubresources, foreignSubresource } from '#apiserver/rest/subresources.ts';
 import { admissionPolicies } from '#apiserver/webhooks/admission-policies.ts';
+import { resourceQuotaAdmission } from '#apiserver/admission/resource-quota.ts';
 import { admissionWebhooks } from '#apiserver/webhooks/admission-webhooks.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
@@ -99,6 +100,8 @@ class EmbeddedApiServer implements ApiServer {
       ...(this.#options.plugins ?? []),
       admissionPolicies(context),
       admissionWebhooks(context),
+      // Last: nothing may be taken for what somebody else refuses.
+      resourceQuotaAdmission(context),
     ];
     for (const plugin of plugins) admission.add(plugin);
     for (const subresource of builtinSubresources(tokens)) this.#subresources.add(subresource);

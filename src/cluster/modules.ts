@@ -8,6 +8,7 @@ import { endpointSliceController } from '#cluster/endpoint-slice/reconciler.ts';
 import { nodeLifecycleController } from '#cluster/node-lifecycle/reconciler.ts';
 import { podGarbageCollector } from '#cluster/pod-gc/pod-gc.ts';
 import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
+import { resourceQuotaController } from '#cluster/resource-quota/reconciler.ts';
 import { schedulerController } from '#cluster/scheduler/scheduler.ts';
 import { jobController } from '#cluster/job/reconciler.ts';
 import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
@@ -34,6 +35,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     loadBalancerController,
     jobController,
     disruptionController,
+    resourceQuotaController,
     nodeLifecycleController,
     podGarbageCollector,
   ] as readonly ControllerModule[];

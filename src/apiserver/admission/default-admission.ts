@@ -1,6 +1,7 @@
 import { serviceCidr as defaultServiceCidr } from '#apis/dormouse/names.ts';
 import type { AdmissionPlugin } from '#apiserver/admission/admission.ts';
 import { escalationCheck } from '#apiserver/admission/escalation.ts';
+import { limitRanger } from '#apiserver/admission/limit-ranger.ts';
 import { namespaceLifecycle } from '#apiserver/admission/namespace-lifecycle.ts';
 import { defaultTolerations, priorityAdmission } from '#apiserver/admission/pod-defaults.ts';
 import { serviceAccountAdmission } from '#apiserver/admission/service-account.ts';
@@ -30,6 +31,7 @@ export function defaultAdmission(
 ): AdmissionPlugin[] {
   return [
     namespaceLifecycle(context),
+    limitRanger(context),
     serviceAccountAdmission(context, ensureDefaultAccount),
     defaultTolerations,
     priorityAdmission(context),

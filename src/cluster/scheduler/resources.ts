@@ -1,17 +1,15 @@
 import type { Node } from '#apis/core/v1/node.ts';
-import type { Container, Pod } from '#apis/core/v1/pod.ts';
+import type { Pod } from '#apis/core/v1/pod.ts';
 import { tryParseQuantity } from '#apis/meta/quantity.ts';
+import { podResources } from '#machinery/pod-resources.ts';
 
 /** Amounts by resource name, in billionths of its unit. */
 export type Amounts = ReadonlyMap<string, bigint>;
 
-/** What a pod takes of a node: its containers' requests together, or an init container's where that is more, and one pod. */
+/** What a pod takes of a node: its requests, and one pod. */
 export function requestsOf(pod: Pod): Amounts {
-  const total = sumOf(pod.spec?.containers ?? []);
-  for (const container of pod.spec?.initContainers ?? []) {
-    for (const [name, amount] of sumOf([container])) if (amount > (total.get(name) ?? 0n)) total.set(name, amount);
-  }
-  for (const [name, amount] of amounts(pod.spec?.overhead)) total.set(name, (total.get(name) ?? 0n) + amount);
+  const total = new Map<string, bigint>();
+  for (const [name, { nanos }] of podResources(pod.spec, 'requests')) total.set(name, nanos);
   return total.set('pods', 1_000_000_000n);
 }
 
@@ -35,12 +33,6 @@ export function add(total: Map<string, bigint>, amountsToAdd: Amounts): void {
 
 export function subtract(total: Map<string, bigint>, amountsToTake: Amounts): void {
   for (const [name, amount] of amountsToTake) total.set(name, (total.get(name) ?? 0n) - amount);
-}
-
-function sumOf(containers: readonly Container[]): Map<string, bigint> {
-  const total = new Map<string, bigint>();
-  for (const { resources } of containers) add(total, amounts(resources?.requests));
-  return total;
 }
 
 function amounts(list: Readonly<Record<string, string | number>> | undefined): Map<string, bigint> {

@@ -1,7 +1,9 @@
+import type { AgentOptions } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Agent } from '#core/node-http.ts';
+import { isLoopbackRegistry } from '../names.ts';
 import { connectOutbound } from '../outbound.ts';
 
 export interface Agents {
@@ -15,19 +17,30 @@ interface Address {
   readonly port?: number | string | null;
 }
 
-/** How registries are reached: directly, or with `outbound` through the unix socket of a process that can. */
-export function createAgents(outbound: string | undefined): Agents {
-  const dial = ({ host, port }: Address) => connectOutbound(outbound ?? '', { host: host ?? '', port: Number(port) });
-  const plain = outbound === undefined ? new Agent({ keepAlive: true }) : dialing(new Agent({ keepAlive: true }), dial);
-  let secure: Promise<HttpsAgent> | undefined;
-  return { of: async (url) => (url.startsWith('https:') ? (secure ??= secureAgent(outbound === undefined ? undefined : dial)) : plain) };
+/**
+ * How registries are reached: directly or by the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, registries on loopback without; with
+ * `outbound` through the unix socket of a process that can, which knows no proxies.
+ */
+export function createAgents(outbound: string | undefined, environment: NodeJS.ProcessEnv = process.env): Agents {
+  const direct = agentPair({}, outbound);
+  const proxied = outbound === undefined ? agentPair({ proxyEnv: environment }, undefined) : direct;
+  return { of: (url) => (isLoopbackRegistry(new URL(url).host) ? direct : proxied)(url.startsWith('https:')) };
 }
 
-async function secureAgent(dial: ((address: Address) => Promise<Socket>) | undefined): Promise<HttpsAgent> {
+function agentPair(options: AgentOptions, outbound: string | undefined): (secure: boolean) => Promise<Agent> {
+  const dial =
+    outbound === undefined ? undefined : ({ host, port }: Address) => connectOutbound(outbound, { host: host ?? '', port: Number(port) });
+  const settings = { ...options, keepAlive: true };
+  const plain = dial === undefined ? new Agent(settings) : dialing(new Agent(settings), dial);
+  let secure: Promise<HttpsAgent> | undefined;
+  return async (isSecure) => (isSecure ? (secure ??= secureAgent(settings, dial)) : plain);
+}
+
+async function secureAgent(options: AgentOptions, dial: ((address: Address) => Promise<Socket>) | undefined): Promise<HttpsAgent> {
   const [https, tls] = await Promise.all([import('node:https'), import('node:tls')]);
-  const agent = new https.Agent({ keepAlive: true });
+  const agent = new https.Agent(options);
   if (dial === undefined) return agent;
-  return dialing(agent, async (options) => tls.connect({ ...(options as ConnectionOptions), socket: await dial(options) }));
+  return dialing(agent, async (target) => tls.connect({ ...(target as ConnectionOptions), socket: await dial(target) }));
 }
 
 function dialing<T extends Agent>(agent: T, dial: (address: Address) => Promise<Socket>): T {

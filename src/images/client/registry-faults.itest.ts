@@ -166,6 +166,26 @@ describe('a registry with faults', () => {
     );
   });
 
+  it('is reached by the proxy of the environment, on loopback without', async () => {
+    const { url, host, digest } = await origin();
+    const proxy = await faulty(url, (request) => {
+      request.url = new URL(request.url ?? '').pathname;
+      return false;
+    });
+    process.env['HTTP_PROXY'] = `http://${proxy.host}`;
+    try {
+      // On its own host a mirror only says that the registry has no TLS.
+      const { store } = await open(root, { mirrors: { 'registry.invalid': ['http://registry.invalid'] } });
+      assert.equal(await store.pull('registry.invalid/team/app:1', [], signal), digest);
+      assert.ok(proxy.asked.includes(`GET http://registry.invalid${layerPath}`));
+      const asked = proxy.asked.length;
+      assert.equal(await store.pull(`${host}/team/app:1`, [], signal), digest);
+      assert.equal(proxy.asked.length, asked);
+    } finally {
+      delete process.env['HTTP_PROXY'];
+    }
+  });
+
   it('is reached through another process where this one has no network', async () => {
     const { host, digest } = await origin();
     const outbound = join(root, 'out.sock');

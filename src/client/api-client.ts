@@ -101,8 +101,8 @@ class ApiResourceClient<T extends KubeObject> implements ResourceClient<T> {
     this.#root = `${resource.group === '' ? '/api' : '/apis'}/${apiVersionOf(resource)}`;
   }
 
-  async get(namespace: string | undefined, name: string): Promise<T> {
-    return this.#object(await this.#caller.call({ method: 'GET', path: this.#path(namespace, name) }));
+  async get(namespace: string | undefined, name: string, subresource?: string): Promise<T> {
+    return this.#object(await this.#caller.call({ method: 'GET', path: this.#path(namespace, name, subresource) }));
   }
 
   async list(options: ListOptions = {}): Promise<ClientList<T>> {

@@ -84,7 +84,8 @@ export type Patch =
 /** One resource. `namespace` is undefined for cluster-scoped kinds. Subresource '' is the object itself. */
 export interface ResourceClient<T extends KubeObject> {
   readonly resource: Resource<T>;
-  get(namespace: string | undefined, name: string): Promise<T>;
+  /** Of a subresource, e.g. `scale`, what the server says it is. */
+  get(namespace: string | undefined, name: string, subresource?: string): Promise<T>;
   list(options?: ListOptions): Promise<ClientList<T>>;
   /** Ends normally when the server ends it; throws StatusError `Expired`/`Gone` when history is too old. */
   watch(options: WatchOptions): AsyncIterable<WatchEvent<T>>;

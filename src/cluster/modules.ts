@@ -10,6 +10,7 @@ import { podGarbageCollector } from '#cluster/pod-gc/pod-gc.ts';
 import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
 import { resourceQuotaController } from '#cluster/resource-quota/reconciler.ts';
 import { schedulerController } from '#cluster/scheduler/scheduler.ts';
+import { horizontalPodAutoscalerController } from '#cluster/horizontal-pod-autoscaler/reconciler.ts';
 import { jobController } from '#cluster/job/reconciler.ts';
 import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
 import { namespaceDefaultsController } from '#cluster/namespace-defaults/reconciler.ts';
@@ -34,6 +35,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     ...(signer === undefined ? [] : [certificateSigningController(signer)]),
     loadBalancerController,
     jobController,
+    horizontalPodAutoscalerController,
     disruptionController,
     resourceQuotaController,
     nodeLifecycleController,

@@ -1,5 +1,5 @@
 import { apiVersionOf, type Resource } from '#apis/definition.ts';
-import { objectKey, type KubeObject, type ObjectList } from '#apis/meta/object.ts';
+import { objectKey, type KubeObject, type LabelSelector, type ObjectList } from '#apis/meta/object.ts';
 import { alreadyExists, badRequest, conflict, notFound } from '#apis/meta/status.ts';
 import type {
   Client,
@@ -19,7 +19,7 @@ import type { Clock } from '#core/clock.ts';
 import { deepClone, deepFreeze, isObject } from '#machinery/deep.ts';
 import { matchesFields, parseFieldSelector } from '#machinery/field-selectors.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { matchesLabels, parseLabelSelector } from '#machinery/selectors.ts';
+import { formatLabelSelector, fromLabelSelector, matchesLabels, parseLabelSelector } from '#machinery/selectors.ts';
 
 /** One write somebody asked for, whether it succeeded or not. */
 export interface Action {
@@ -98,7 +98,8 @@ export class FakeCluster implements Client {
       this.#act({ verb, kind: resource.kind, namespace, name, subresource, body: deepClone(body) });
     return {
       resource,
-      get: async (namespace, name) => typed(await later(() => this.#find(resource, namespace, name))),
+      get: async (namespace, name, subresource) =>
+        typed(await later(() => (subresource === 'scale' ? scaleOf : whole)(this.#find(resource, namespace, name)))),
       list: (options = {}) => later(() => this.#list(resource, options) as ObjectList<T>),
       watch: (options) => this.#watch(resource, options) as AsyncIterable<WatchEvent<T>>,
       create: async (object, options) => {
@@ -404,4 +405,22 @@ const join = (namespace: string | undefined, name: string) => (namespace === und
 async function later<T>(compute: () => T): Promise<T> {
   await new Promise((resolve) => setImmediate(resolve));
   return compute();
+}
+
+const whole = (object: KubeObject): KubeObject => object;
+
+/** The Scale of a workload, as the built-in kinds have it. */
+function scaleOf(object: KubeObject): KubeObject {
+  const { metadata, spec, status } = object as KubeObject & {
+    spec?: { replicas?: number; selector?: LabelSelector };
+    status?: { replicas?: number };
+  };
+  const selector = formatLabelSelector(fromLabelSelector(spec?.selector));
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata,
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector },
+  } as KubeObject;
 }

@@ -70,6 +70,10 @@ describe('scaling', { skip: withoutKubectl }, () => {
       service('serial', { containerConcurrency: 1, annotations: { 'max-scale': '1' } }),
       service('streaming', { container: { command: ['node', '-e', streamer] } }),
       service('socket', { container: { image: 'localhost/websocket' } }),
+      service('by-cpu', {
+        annotations: { class: 'hpa.autoscaling.knative.dev', metric: 'cpu', target: '20', 'max-scale': '2' },
+        container: { resources: { requests: { cpu: '50m' } } },
+      }),
       service('rolling', { rolloutDuration: '10s', container: { env: [{ name: 'VERSION', value: '1' }] } }),
     );
   });
@@ -205,5 +209,19 @@ describe('scaling', { skip: withoutKubectl }, () => {
     const steps = seen.filter((state) => state.startsWith('RolloutInProgress'));
     assert.ok(steps.length >= 3, seen.join('\n'));
     assert.match(steps[0] ?? '', /^RolloutInProgress 99 1 rolling-00002/);
+  });
+
+  test('class hpa: scaled by the processor time of its pods, and never to zero', async () => {
+    await ready('by-cpu');
+    let burning = true;
+    const burn = (async () => {
+      while (burning) await call('by-cpu', '/?prime=3000000');
+    })();
+    await untilPods('by-cpu', '2', (count) => count === 2, 90_000);
+    burning = false;
+    await burn;
+    const events = await platform.kubectl(['get', 'events', '--field-selector', 'reason=SuccessfulRescale', '-o', 'jsonpath={..message}']);
+    assert.match(events, /New size: 2; reason: cpu resource utilization \(percentage of request\) above target/);
+    assert.match(await platform.kubectl(['get', 'hpa', 'by-cpu-00001']), /cpu: \d+%\/20%\s+1\s+2\s/);
   });
 });

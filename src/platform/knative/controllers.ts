@@ -1,6 +1,5 @@
-import { autoscalerController } from '#autoscaler/module.ts';
+import { autoscalerControllers } from '#autoscaler/module.ts';
 import type { Client } from '#client/client.ts';
-import type { ControllerModule } from '#controller/controller.ts';
 import { servingControllers } from '#serving/modules.ts';
 import type { ControllerGroup } from '#platform/controller-group.ts';
 import { imageResolver } from '#platform/knative/image-resolver.ts';
@@ -9,7 +8,7 @@ import { imageResolver } from '#platform/knative/image-resolver.ts';
 export function knativeControllers(clientOf: (component: 'autoscaler' | 'controller') => Client): readonly ControllerGroup[] {
   const client = clientOf('controller');
   return [
-    { component: 'autoscaler', client: clientOf('autoscaler'), modules: [autoscalerController as ControllerModule] },
+    { component: 'autoscaler', client: clientOf('autoscaler'), modules: autoscalerControllers },
     { component: 'controller', client, modules: servingControllers(imageResolver(client)) },
   ];
 }

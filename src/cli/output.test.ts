@@ -18,11 +18,11 @@ describe('output', () => {
     );
   });
 
-  test('data is JSON or YAML', async () => {
+  test('data is JSON or YAML, without managed fields', async () => {
     const [json, yaml] = [new Sink(), new Sink()];
     await printData(json, 'json', [{ a: 1 }]);
-    await printData(yaml, 'yaml', [{ a: 1 }]);
-    assert.deepEqual([JSON.parse(json.text), yaml.text], [[{ a: 1 }], '- a: 1\n']);
+    await printData(yaml, 'yaml', [{ a: 1, metadata: { managedFields: [1] } }]);
+    assert.deepEqual([JSON.parse(json.text), yaml.text], [[{ a: 1 }], '- a: 1\n  metadata: {}\n']);
   });
 
   test("the systemd unit quotes what is systemd's own and signals the supervisor alone", () => {

@@ -13,10 +13,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('\n');
 }
 
-/** Writes a value as JSON or YAML. */
+/** Writes a value as JSON or YAML, as kubectl does without the managed fields, which are longer than the rest and for nobody to read. */
 export async function printData(stdout: Writable, form: string, value: unknown): Promise<void> {
+  const json = JSON.stringify(value, (key, part: unknown) => (key === 'managedFields' ? undefined : part), 2);
   if (form === 'yaml') {
     const { stringify } = await import('yaml');
-    stdout.write(stringify(value));
-  } else stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    stdout.write(stringify(JSON.parse(json)));
+  } else stdout.write(`${json}\n`);
 }

@@ -67,6 +67,8 @@ async function measureFrozen(): Promise<void> {
     const { status, elapsedMs } = await bed.call(name);
     if (status !== 200) throw new Error(`${name} answered ${status}`);
     times.push(elapsedMs);
+    // The answer comes before the pod is marked as thawed.
+    await until('the pod to be thawed', async () => ((await frozenPods(name)) === 0 ? true : undefined));
   }
   line('frozen → 200', spread(times));
   await bed.delete(name);

@@ -19,9 +19,8 @@ import { RouteSnapshot } from '#gateway/controller/snapshot.ts';
 import { defaultLimits, type ProxyLimits } from '#gateway/proxy/context.ts';
 import { Proxy, type ProxyOptions } from '#gateway/proxy/proxy.ts';
 import type { RouteConfig } from '#gateway/routes/route-config.ts';
-import type { Backend } from '#gateway/slots/backend.ts';
 import { accessLog, type AccessLogOptions } from '#gateway/stats/access-log.ts';
-import { noStats, StatsCollector, type StatsSink } from '#gateway/stats/collector.ts';
+import { noStats, pokeOf, StatsCollector, type StatsSink } from '#gateway/stats/collector.ts';
 import { StatsStream } from '#gateway/stats/stream.ts';
 import { TlsContexts } from '#gateway/tls-contexts.ts';
 import { selectTransport } from '#gateway/transport/select.ts';
@@ -144,7 +143,8 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
   const life = new AbortController();
   const ended = AbortSignal.any([signal, life.signal]);
   const queues: { pods?: Enqueue; ingresses?: Enqueue } = {};
-  const waiting = (): StatsPoke[] => [...proxy.backends.values()].filter(({ queued }) => queued > 0).map(pokeOf);
+  const waiting = (): StatsPoke[] =>
+    [...proxy.backends.values()].filter(({ queued, thawing }) => queued > 0 || thawing.length > 0).map(pokeOf);
   const stream = new StatsStream({
     client: options.client,
     clock,
@@ -226,11 +226,6 @@ async function follow(
 }
 
 const emptyRoutes: RouteConfig = { rules: [], backends: [], certificates: [] };
-
-function pokeOf(backend: Backend): StatsPoke {
-  const { namespace, name } = backend.config;
-  return { type: 'poke', namespace, revision: name, queued: backend.queued, running: backend.running };
-}
 
 function dataPlane(options: GatewayOptions): DataPlaneOptions {
   const { transport, clock, logger, limits } = options;

@@ -23,6 +23,7 @@ import { indexByService } from '#node/services/service-fronts.ts';
 import { keptByNode } from '#node/kept.ts';
 import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-server/server.ts';
 import { podEvents } from '#node/pod-events.ts';
+import { followWakeCalls } from '#node/pods/wake-calls.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
 import { DiskKeeper } from '#node/pressure/disk-keeper.ts';
 import { inspectMachine, inspectPressure } from '#node/registration/machine.ts';
@@ -122,6 +123,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     for (const service of networkServices.started) stack.use(service);
     const controller = stack.use(new PodController({ ...shared, events }));
     await controller.start();
+    const wakeCalls = followWakeCalls({ client, clock, logger, wake: (key) => controller.wake(key) }, agentSignal);
     const settings = nodeSettings(options, server.port, provider.capabilities, networkServices.servesServices);
     const health = () => engine.list().then(() => undefined);
     // Events name a node by its name, as kubelets do, whatever its uid.
@@ -139,7 +141,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     const heartbeat = registration.run(agentSignal);
     stack.defer(async () => {
       life.abort(new Error('the node agent is ending'));
-      await heartbeat;
+      await Promise.all([heartbeat, wakeCalls]);
     });
     const owned = stack.move();
     return { kubeletPort: server.port, remarks, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -3,8 +3,10 @@
  *
  *     gateway ─POST /apis/dormouse.dev/v1/stats→ API server ─GET /apis/dormouse.dev/v1/stats?watch=true→ autoscaler
  *
- * Both are long requests of newline-delimited JSON, authorized as the verbs `create` and `watch` of the resource `stats`. A gateway
- * sends StatsMessages and hears StatsReplies; an autoscaler reads StatsFrames. Lives below all three.
+ * Nodes read the pokes alone (`&pokes=true`), for their frozen pods: they need not wait until the autoscaler has written its decision.
+ *
+ * All are long requests of newline-delimited JSON, authorized as the verbs `create` and `watch` of the resource `stats`. A gateway
+ * sends StatsMessages and hears StatsReplies; autoscalers and nodes read StatsFrames. Lives below them all.
  */
 export type StatsMessage = StatsHello | StatsReport | StatsPoke;
 
@@ -36,13 +38,15 @@ export interface RevisionSecond {
   readonly running: number;
 }
 
-/** Requests wait and nothing can take them: tick now (the arithmetic may only raise). */
+/** Requests wait and nothing can take them, or only what is frozen: tick now (the arithmetic may only raise). */
 export interface StatsPoke {
   readonly type: 'poke';
   readonly namespace: string;
   readonly revision: string;
   readonly queued: number;
   readonly running: number;
+  /** Pods (`namespace/name`) that have been given requests although they are frozen. Their nodes thaw them at once. */
+  readonly frozen?: readonly string[];
 }
 
 /** An autoscaler has come that knows nothing yet: what the gateway has retained and what waits now is sent again. */
@@ -50,7 +54,7 @@ export interface StatsReply {
   readonly type: 'resend';
 }
 
-/** What an autoscaler reads. Gateways come and go in its stream, and are told apart by their connection. */
+/** What is read. Gateways come and go in its stream, and are told apart by their connection. */
 export type StatsFrame =
   | { readonly type: 'open'; readonly connection: number; readonly gateway: string }
   | { readonly type: 'said'; readonly connection: number; readonly message: StatsReport | StatsPoke }

@@ -69,6 +69,10 @@ export class Backend implements Slots {
     return this.#line.size + this.#ahead.size;
   }
 
+  get thawing(): readonly string[] {
+    return this.pods.filter(({ frozen, running }) => frozen && running > 0).map(({ key }) => key);
+  }
+
   /** Takes over settings and pods; requests in progress and their slots are not touched. */
   update(config: BackendConfig): void {
     this.config = config;

@@ -86,6 +86,18 @@ describe('slots', () => {
     assert.deepEqual(order, ['c', 'b']);
   });
 
+  test('frozen pods with requests are told apart', () => {
+    const { backend } = rig([], 0);
+    const config = testBackend('b', [1, 2]);
+    backend.update({ ...config, pods: config.pods.map((one) => ({ ...one, frozen: true })) });
+    assert.deepEqual(backend.thawing, []);
+    const taken = backend.acquire(waiter());
+    assert.ok(typeof taken === 'object');
+    assert.deepEqual(backend.thawing, [taken.key]);
+    backend.update(config);
+    assert.deepEqual(backend.thawing, []);
+  });
+
   test('the queue is bounded', () => {
     const { backend, waiting } = rig([], 1);
     for (let index = 0; index < maxQueued; index++) assert.equal(backend.acquire(waiter()), 'waiting');

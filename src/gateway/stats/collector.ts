@@ -13,6 +13,11 @@ export const noStats: StatsSink = { report: () => {}, poke: () => {} };
 /** While requests keep queueing up, the autoscaler is poked again at most this often. */
 const pokeEveryMs = 100;
 
+/** What is said of a backend whose requests wait. */
+export function pokeOf({ config: { namespace, name }, queued, running, thawing }: Metered): StatsPoke {
+  return { type: 'poke', namespace, revision: name, queued, running, ...(thawing.length === 0 ? {} : { frozen: thawing }) };
+}
+
 /**
  * Gathers the seconds of all meters into one report a second. Works only while there is traffic: an idle gateway has no timer.
  */
@@ -64,13 +69,12 @@ export class StatsCollector implements MeterSink {
     this.#clock.after(delayMs, () => {
       last.scheduled = false;
       last.at = this.#clock.monotonic();
-      if (backend.queued > 0) this.#poke(backend);
+      if (backend.queued > 0 || backend.thawing.length > 0) this.#poke(backend);
     });
   }
 
   #poke(backend: Metered): void {
-    const { namespace, name } = backend.config;
-    this.#sink.poke({ type: 'poke', namespace, revision: name, queued: backend.queued, running: backend.running });
+    this.#sink.poke(pokeOf(backend));
   }
 
   #schedule(): void {

@@ -12,6 +12,8 @@ export interface Metered {
   readonly config: { readonly namespace: string; readonly name: string; readonly isRevision: boolean };
   readonly queued: number;
   readonly running: number;
+  /** Keys of the frozen pods that have requests. */
+  readonly thawing: readonly string[];
 }
 
 /** Where meters put their finished seconds, and what keeps them ticking. */

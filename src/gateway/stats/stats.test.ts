@@ -19,7 +19,7 @@ function rig() {
   const reports: StatsReport[] = [];
   const pokes: StatsPoke[] = [];
   const collector = new StatsCollector(clock, { report: (one) => void reports.push(one), poke: (one) => void pokes.push(one) });
-  const backend = { config: { namespace: 'ns', name: 'rev', isRevision: true }, queued: 0, running: 0 };
+  const backend = { config: { namespace: 'ns', name: 'rev', isRevision: true }, queued: 0, running: 0, thawing: [] as string[] };
   return { clock, reports, pokes, collector, backend, meter: new Meter(collector, backend) };
 }
 
@@ -73,6 +73,21 @@ describe('counters by the second', () => {
     backend.queued = 0;
     await clock.advance(500);
     assert.equal(pokes.length, 2);
+  });
+
+  test('a poke names the frozen pods that have requests, and is repeated while there are any', async () => {
+    const { clock, collector, backend, pokes } = rig();
+    backend.thawing = ['ns/pod'];
+    collector.waiting(backend);
+    collector.waiting(backend);
+    await clock.advance(150);
+    backend.thawing = [];
+    collector.waiting(backend);
+    await clock.advance(150);
+    assert.deepEqual(
+      pokes.map(({ frozen }) => frozen),
+      [['ns/pod'], ['ns/pod']],
+    );
   });
 
   test('a histogram puts durations under their upper bound', () => {

@@ -1,9 +1,7 @@
 import { statsPath, type StatsMessage, type StatsPoke, type StatsReply, type StatsReport } from '#apis/dormouse/stats.ts';
 import type { Client } from '#client/client.ts';
-import { answerFailed } from '#client/errors.ts';
-import { readJsonLines } from '#client/json-lines.ts';
-import { backoffMs } from '#core/async.ts';
-import { sleep, type Clock } from '#core/clock.ts';
+import { keepStream, streamLines } from '#client/keep-stream.ts';
+import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { Outbox } from '#core/outbox.ts';
 import type { StatsSink } from '#gateway/stats/collector.ts';
@@ -53,21 +51,9 @@ export class StatsStream implements StatsSink {
   }
 
   /** Keeps a connection until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
-    let failures = 0;
-    while (!signal.aborted) {
-      const started = clock.monotonic();
-      try {
-        await this.#connect(signal);
-        logger.debug('stats stream ended by the server');
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.debug('stats stream failed', { error });
-      }
-      failures = clock.monotonic() - started > 10_000 ? 0 : failures + 1;
-      await sleep(clock, backoffMs(failures, 50, 2000), signal).catch(() => {});
-    }
+    return keepStream({ what: 'counters', clock, logger }, signal, () => this.#connect(signal));
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
@@ -79,15 +65,9 @@ export class StatsStream implements StatsSink {
     this.#send({ type: 'hello', gateway: this.#options.gateway, version: 1 });
     this.#sendAll();
     try {
-      const response = await this.#options.client.stream({
-        method: 'POST',
-        path: statsPath,
-        headers: { 'content-type': 'application/x-ndjson' },
-        body: encoded(outbox),
-        signal: life,
-      });
-      if (response.status !== 200) throw answerFailed(`POST ${statsPath}`, response.status, undefined);
-      for await (const reply of readJsonLines(response.chunks, maxReplyBytes)) {
+      const headers = { 'content-type': 'application/x-ndjson' };
+      const request = { method: 'POST', path: statsPath, headers, body: encoded(outbox), signal: life };
+      for await (const reply of streamLines(this.#options.client, request, maxReplyBytes)) {
         if ((reply as StatsReply).type === 'resend') this.#sendAll();
       }
     } finally {

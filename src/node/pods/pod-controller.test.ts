@@ -47,6 +47,10 @@ class Rig implements AsyncDisposable {
     await this.startController();
   }
 
+  wake(key: string): void {
+    this.#controller?.wake(key);
+  }
+
   pod(): Pod | undefined {
     return this.cluster.find(pods, 'default', 'web');
   }
@@ -135,6 +139,34 @@ describe('the pods of a node', () => {
       pod.metadata.annotations = {};
     });
     await rig.until(() => rig.fixture.engine.journal.includes('thaw'));
+  });
+
+  it('are thawed at once when they are called, and frozen again where the annotation stays', async () => {
+    await using rig = await Rig.start(testPod());
+    await rig.until(() => rig.isReady());
+    const { journal } = rig.fixture.engine;
+    const times = (step: string) => journal.filter((entry) => entry === step).length;
+    rig.change((pod) => (pod.metadata.annotations = { [freezeAnnotation]: 'true' }));
+    await rig.until(() => times('freeze') === 1);
+    rig.wake('default/other');
+    rig.wake('default/web');
+    await rig.until(() => times('thaw') === 1);
+    rig.change((pod) => (pod.metadata.labels = { seen: 'again' }));
+    await rig.fixture.advance(6000);
+    rig.wake('default/web');
+    await rig.fixture.advance(6000);
+    assert.deepEqual([times('freeze'), times('thaw')], [1, 1], 'every call counts anew');
+    await rig.fixture.advance(4000);
+    await rig.until(() => times('freeze') === 2);
+    rig.wake('default/web');
+    await rig.until(() => times('thaw') === 2);
+    rig.change((pod) => (pod.metadata.annotations = {}));
+    rig.change((pod) => (pod.metadata.annotations = { [freezeAnnotation]: 'true' }));
+    await rig.until(() => times('freeze') === 3);
+    rig.change((pod) => (pod.metadata.annotations = {}));
+    await rig.until(() => times('thaw') === 3);
+    for (let seconds = 0; seconds < 20; seconds += 1) await rig.fixture.advance(1000);
+    assert.deepEqual([times('freeze'), times('thaw')], [3, 3]);
   });
 
   it('keep the conditions that others write', async () => {

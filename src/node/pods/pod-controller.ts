@@ -64,6 +64,13 @@ export class PodController implements AsyncDisposable {
     );
   }
 
+  /** A request waits in this pod (`namespace/name`); nothing happens where it is not frozen, or not here. */
+  wake(key: string): void {
+    const [namespace, name = ''] = key.split('/');
+    const uid = this.#options.pods.get(namespace, name)?.metadata.uid ?? '';
+    this.#workers.get(uid)?.wake();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stop) stop();
     this.#life.abort(new Error('the node agent is ending'));

@@ -12,6 +12,9 @@ import type { PodStatusWriter } from '#node/pods/pod-status-writer.ts';
 import type { PodReport, Provider } from '#node/provider.ts';
 import type { PodEvents } from '#node/sources.ts';
 
+/** How long a pod that was woken waits for its annotation to follow. */
+const awakeMs = 10_000;
+
 export interface WorkerOptions {
   /** An earlier agent ran the pod, and something of it was found. */
   readonly isAdopted: boolean;
@@ -31,6 +34,8 @@ export class PodWorker {
   #pod: Pod;
   #applied: Pod | undefined;
   #isFrozen = false;
+  /** Monotonic. */
+  #awakeUntilMs = 0;
   #everReady: boolean;
   #ending: Promise<void> | undefined;
   #isStopping = false;
@@ -47,6 +52,7 @@ export class PodWorker {
   observe(pod: Pod): void {
     const wasAsked = this.#pod.metadata.deletionGracePeriodSeconds;
     this.#pod = pod;
+    if (!wantsFreeze(pod)) this.#awakeUntilMs = 0;
     if (pod.metadata.deletionTimestamp === undefined) {
       void this.#steps.run(() => this.#apply());
       return;
@@ -55,6 +61,27 @@ export class PodWorker {
     this.#wake?.();
     const shorter = (pod.metadata.deletionGracePeriodSeconds ?? 30) < (wasAsked ?? Number.POSITIVE_INFINITY);
     if (this.#isStopping && shorter) void this.#stop();
+  }
+
+  /**
+   * A request waits in the pod: it is thawed at once if it is frozen, and not frozen for a while. In that time the autoscaler, which
+   * is told the same, takes the annotation away.
+   */
+  wake(): void {
+    const { clock } = this.#options;
+    const isHeld = this.#awakeUntilMs > clock.monotonic();
+    this.#awakeUntilMs = clock.monotonic() + awakeMs;
+    if (this.#isFrozen) void this.#steps.run(() => this.#applyFreeze(this.#pod));
+    if (!isHeld) this.#holdAwake();
+  }
+
+  #holdAwake(): void {
+    const { clock, signal } = this.#options;
+    clock.after(this.#awakeUntilMs - clock.monotonic(), () => {
+      if (signal.aborted || this.#ending !== undefined) return;
+      if (clock.monotonic() < this.#awakeUntilMs) this.#holdAwake();
+      else void this.#steps.run(() => this.#applyFreeze(this.#pod));
+    });
   }
 
   /** The pod is gone from the API: what still runs is ended. Resolves when nothing of it is left. */
@@ -83,6 +110,8 @@ export class PodWorker {
       if (known !== undefined && known.phase !== phase) await this.#options.provider.deletePod(this.#uid, remainingSeconds(pod, 0));
       return;
     }
+    // A request may be waiting.
+    if (this.#isFrozen) await this.#applyFreeze(pod);
     if (this.#applied === undefined || !sameForProvider(this.#applied, pod)) await this.#create(pod);
     await this.#applyFreeze(pod);
   }
@@ -109,7 +138,7 @@ export class PodWorker {
   }
 
   async #applyFreeze(pod: Pod): Promise<void> {
-    const wanted = pod.metadata.annotations?.[freezeAnnotation] === 'true';
+    const wanted = wantsFreeze(pod) && this.#awakeUntilMs <= this.#options.clock.monotonic();
     if (wanted === this.#isFrozen) return;
     this.#isFrozen = wanted;
     const { provider, logger } = this.#options;
@@ -178,6 +207,10 @@ export class PodWorker {
       }
     }
   }
+}
+
+function wantsFreeze({ metadata }: Pod): boolean {
+  return metadata.annotations?.[freezeAnnotation] === 'true';
 }
 
 function isReady(status: Pod['status']): boolean {

@@ -79,6 +79,21 @@ describe('the relay of counters', () => {
     await Promise.all([...readers.map(({ ended }) => ended), second.ended]);
   });
 
+  test('a node hears the pokes alone', async () => {
+    const relay = new StatsRelay();
+    const stop = new AbortController();
+    const node = collect(relay.readPokes(stop.signal));
+    const gateway = startGateway(relay, 'g');
+    await gateway.say(report(1));
+    const poke: StatsMessage = { type: 'poke', namespace: 'n', revision: 'r', queued: 0, running: 1, frozen: ['n/pod'] };
+    await gateway.say(poke);
+    assert.deepEqual(node.lines, [{ type: 'said', connection: 1, message: poke }]);
+    assert.deepEqual(gateway.replies, []);
+    stop.abort();
+    gateway.end();
+    await Promise.all([node.ended, gateway.ended]);
+  });
+
   test('who does not say hello, or no JSON, is cut off, and no reader hears of it', async () => {
     const relay = new StatsRelay();
     const reader = startReader(relay);

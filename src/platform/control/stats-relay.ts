@@ -21,6 +21,8 @@ interface Gateway {
 export class StatsRelay {
   readonly #gateways = new Map<number, Gateway>();
   readonly #readers = new Set<Outbox<StatsFrame>>();
+  /** Those who want the pokes alone. */
+  readonly #poked = new Set<Outbox<StatsFrame>>();
   #connections = 0;
 
   /** One gateway's stream of StatsMessages, until it ends; yields the replies. */
@@ -36,19 +38,13 @@ export class StatsRelay {
   async *read(signal: AbortSignal): AsyncIterable<Uint8Array> {
     const frames = new Outbox<StatsFrame>(maxBehind);
     for (const [connection, { name }] of this.#gateways) frames.push({ type: 'open', connection, gateway: name });
-    this.#readers.add(frames);
-    const end = () => frames.end();
-    signal.addEventListener('abort', end, { once: true });
     for (const { replies } of this.#gateways.values()) replies.push({ type: 'resend' });
-    try {
-      for await (const batch of frames.batches()) {
-        if (signal.aborted) return;
-        yield lines(batch);
-      }
-    } finally {
-      signal.removeEventListener('abort', end);
-      this.#readers.delete(frames);
-    }
+    yield* deliver(frames, this.#readers, signal);
+  }
+
+  /** The pokes alone, as frames, from now on. */
+  readPokes(signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return deliver(new Outbox<StatsFrame>(maxBehind), this.#poked, signal);
   }
 
   async #hear(chunks: AsyncIterable<Uint8Array>, replies: Outbox<StatsReply>): Promise<void> {
@@ -68,11 +64,33 @@ export class StatsRelay {
   }
 
   #tell(frame: StatsFrame): void {
-    for (const reader of this.#readers) {
-      if (reader.push(frame)) continue;
-      this.#readers.delete(reader);
-      reader.end();
+    // Nodes first: a request is waiting for them, while the autoscaler only follows.
+    if (frame.type === 'said' && frame.message.type === 'poke') push(frame, this.#poked);
+    push(frame, this.#readers);
+  }
+}
+
+function push(frame: StatsFrame, readers: Set<Outbox<StatsFrame>>): void {
+  for (const reader of readers) {
+    if (reader.push(frame)) continue;
+    readers.delete(reader);
+    reader.end();
+  }
+}
+
+/** What is put into the box, while it is one of `readers`. */
+async function* deliver(frames: Outbox<StatsFrame>, readers: Set<Outbox<StatsFrame>>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  readers.add(frames);
+  const end = () => frames.end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    for await (const batch of frames.batches()) {
+      if (signal.aborted) return;
+      yield lines(batch);
     }
+  } finally {
+    signal.removeEventListener('abort', end);
+    readers.delete(frames);
   }
 }
 
@@ -92,7 +110,7 @@ export function addStatsRelay(server: ApiServer): void {
         Promise.resolve({ status: 200, headers: {}, body: { kind: 'stream', chunks, contentType: 'application/x-ndjson' } } as const);
       if (method === 'GET') {
         if (!query.has('watch')) return Promise.reject(badRequest('the counters are a stream: ask with ?watch=true'));
-        return stream(relay.read(signal));
+        return stream(query.has('pokes') ? relay.readPokes(signal) : relay.read(signal));
       }
       if (body === undefined) return Promise.reject(badRequest('the counters are sent as the body, one JSON object a line'));
       return stream(relay.receive(body.stream()));

@@ -116,6 +116,7 @@ export const nodeComponent: Component = {
     rule('', ['serviceaccounts/token'], ['create']),
     rule('discovery.k8s.io', ['endpointslices'], read),
     rule('authentication.k8s.io', ['tokenreviews'], ['create']),
+    rule(dormouseGroup, ['stats'], ['watch']),
     rule('authorization.k8s.io', ['subjectaccessreviews'], ['create']),
     events,
     leases,

@@ -1,9 +1,9 @@
 import { Environment, Optional } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
-import { celEqual, celFunctions, celTypes, SetsNamespace, type QuantityValue } from './cel-library.ts';
-import { compareQuantities } from './quantity.ts';
+import { celMacros, optionalsEqual } from './cel-macros.ts';
+import { celEqual, celEqualities, celFunctions, celNamespaces, celTypes } from './cel-library.ts';
 
-/** The only file that knows the CEL library: environments, compiled expressions, and what running one may cost. */
+/** Environments, compiled expressions, and what running one may cost. What the CEL library calls its own is known in `cel-*.ts` alone. */
 
 /** An expression that does not parse or type-check, or fails when run; the message fits in one line. */
 export class CelError extends Error {
@@ -54,12 +54,12 @@ function libraryEnvironment(): Environment {
     limits: { maxAstNodes: 5000, maxDepth: 100 },
   });
   for (const [name, ctor] of Object.entries(celTypes)) environment.registerType(name, { ctor, fields: {} });
-  environment.registerConstant('sets', 'SetsNamespace', new SetsNamespace());
-  for (const [signature, handler] of celFunctions) environment.registerFunction(signature, handler as (...values: unknown[]) => unknown);
-  environment.registerOperator(
-    'QuantityValue == QuantityValue',
-    (a: QuantityValue, b: QuantityValue) => compareQuantities(a.value, b.value) === 0,
-  );
+  for (const [name, namespace] of Object.entries(celNamespaces)) environment.registerConstant(name, namespace.constructor.name, namespace);
+  for (const [signature, handler] of [...celFunctions, ...celMacros])
+    environment.registerFunction(signature, handler as (...values: unknown[]) => unknown);
+  environment.registerOperator('optional<dyn> == optional<dyn>', optionalsEqual);
+  for (const [type, equal] of Object.entries(celEqualities))
+    environment.registerOperator(`${type} == ${type}`, equal as (a: unknown, b: unknown) => boolean);
   return environment;
 }
 

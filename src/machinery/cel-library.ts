@@ -1,4 +1,7 @@
+import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { isIP } from 'node:net';
+import { FormatNamespace, FormatValue, formatFunctions } from './cel-formats.ts';
+import { SemverValue, semverFunctions } from './cel-semver.ts';
 import { addQuantities, compareQuantities, isQuantity, parseQuantity, subtractQuantities, type Quantity } from './quantity.ts';
 import { compiledPattern } from './patterns.ts';
 
@@ -34,6 +37,12 @@ export class IpValue {
     this.family = family;
     this.bits = family === 4 ? ipv4Bits(text) : ipv6Bits(text);
   }
+  static of(bits: bigint, family: 4 | 6): IpValue {
+    return new IpValue(family === 4 ? ipv4Text(bits) : ipv6Text(bits));
+  }
+  toString(): string {
+    return this.family === 4 ? ipv4Text(this.bits) : ipv6Text(this.bits);
+  }
 }
 export class CidrValue {
   readonly ip: IpValue;
@@ -48,13 +57,27 @@ export class CidrValue {
     this.length = Number(bits);
   }
   contains(ip: IpValue): boolean {
-    if (ip.family !== this.ip.family) return false;
-    const shift = BigInt((ip.family === 4 ? 32 : 128) - this.length);
-    return ip.bits >> shift === this.ip.bits >> shift;
+    return ip.family === this.ip.family && ip.bits >> this.#hostBits === this.ip.bits >> this.#hostBits;
+  }
+  masked(): CidrValue {
+    const { bits, family } = this.ip;
+    return new CidrValue(`${String(IpValue.of((bits >> this.#hostBits) << this.#hostBits, family))}/${this.length}`);
+  }
+  toString(): string {
+    return `${String(this.ip)}/${this.length}`;
+  }
+  get #hostBits(): bigint {
+    return BigInt((this.ip.family === 4 ? 32 : 128) - this.length);
   }
 }
 export class SetsNamespace {
   readonly name = 'sets';
+}
+export class StringsNamespace {
+  readonly name = 'strings';
+}
+export class IpNamespace {
+  readonly name = 'ip';
 }
 
 type Comparable = bigint | number | string | boolean | Date;
@@ -64,6 +87,8 @@ const stringFunctions: readonly CelFunction[] = [
   ['string.charAt(int): string', (text: string, at: bigint) => charAt(text, Number(at))],
   ['string.replace(string, string): string', (text: string, from: string, to: string) => text.replaceAll(from, () => to)],
   ['string.replace(string, string, int): string', replaceSome],
+  ['int(google.protobuf.Timestamp): int', (time: Date) => BigInt(Math.floor(time.getTime() / 1000))],
+  ['StringsNamespace.quote(string): string', (_: unknown, text: string) => quote(text)],
   ['string.reverse(): string', (text: string) => Array.from(text).reverse().join('')],
   ['string.find(string): string', (text: string, pattern: string) => regex(pattern).exec(text)?.[0] ?? ''],
   ['string.findAll(string): list<string>', (text: string, pattern: string) => findAll(text, pattern, -1)],
@@ -75,6 +100,21 @@ function charAt(text: string, at: number): string {
   const characters = Array.from(text);
   if (at < 0 || at > characters.length) throw new Error(`index out of range: ${at}`);
   return characters[at] ?? '';
+}
+
+/** As Go writes a string literal. */
+function quote(text: string): string {
+  const escapes: Readonly<Record<string, string>> = {
+    '\u0007': '\\a',
+    '\b': '\\b',
+    '\f': '\\f',
+    '\n': '\\n',
+    '\r': '\\r',
+    '\t': '\\t',
+    '\v': '\\v',
+  };
+  // eslint-disable-next-line no-control-regex
+  return `"${text.replace(/["\\]/g, '\\$&').replace(/[\u0007-\r]/g, (one) => escapes[one] ?? one)}"`;
 }
 
 function replaceSome(text: string, from: string, to: string, limit: bigint): string {
@@ -132,7 +172,14 @@ function formatText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(formatText).join(', ')}]`;
   if (value instanceof Map) return `{${[...value].map(([key, one]) => `${formatText(key)}: ${formatText(one)}`).join(', ')}}`;
   if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z');
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  if (isPlain(value)) return formatText(new Map(Object.entries(value)));
   return value === null ? 'null' : String(value as string);
+}
+
+/** A map that was written in the rule itself. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }
 
 const listFunctions: readonly CelFunction[] = [
@@ -141,6 +188,10 @@ const listFunctions: readonly CelFunction[] = [
     (list: Comparable[]) => list.every((item, index) => index === 0 || compare(list[index - 1] as Comparable, item) <= 0),
   ],
   ['list<int>.sum(): int', (list: bigint[]) => list.reduce((sum, item) => sum + item, 0n)],
+  [
+    'list<google.protobuf.Duration>.sum(): google.protobuf.Duration',
+    (list: Duration[]) => list.reduce((sum, item) => sum.addDuration(item), new Duration(0n, 0)),
+  ],
   ['list<double>.sum(): double', (list: number[]) => list.reduce((sum, item) => sum + item, 0)],
   ['list<int>.min(): int', (list: Comparable[]) => extreme(list, -1)],
   ['list<int>.max(): int', (list: Comparable[]) => extreme(list, 1)],
@@ -198,8 +249,15 @@ const networkFunctions: readonly CelFunction[] = [
   ['isIP(string): bool', (text: string) => isIP(text) !== 0],
   ['ip(string): IpValue', (text: string) => new IpValue(text)],
   ['IpValue.family(): int', ({ family }: IpValue) => BigInt(family)],
-  ['IpValue.isLoopback(): bool', (ip: IpValue) => (ip.family === 4 ? ip.bits >> 24n === 127n : ip.bits === 1n)],
+  ['IpValue.isLoopback(): bool', (ip: IpValue) => isLoopback(ip)],
   ['IpValue.isUnspecified(): bool', (ip: IpValue) => ip.bits === 0n],
+  ['IpValue.isLinkLocalMulticast(): bool', isLinkLocalMulticast],
+  ['IpValue.isLinkLocalUnicast(): bool', isLinkLocalUnicast],
+  ['IpValue.isGlobalUnicast(): bool', isGlobalUnicast],
+  ['IpNamespace.isCanonical(string): bool', (_: unknown, text: string) => String(new IpValue(text)) === text],
+  ['string(IpValue): string', String],
+  ['string(CidrValue): string', String],
+  ['CidrValue.masked(): CidrValue', (cidr: CidrValue) => cidr.masked()],
   ['isCIDR(string): bool', isCidr],
   ['cidr(string): CidrValue', (text: string) => new CidrValue(text)],
   ['CidrValue.prefixLength(): int', ({ length }: CidrValue) => BigInt(length)],
@@ -232,6 +290,35 @@ function containsCidr(outer: CidrValue, inner: CidrValue): boolean {
   return inner.length >= outer.length && outer.contains(inner.ip);
 }
 
+function isLinkLocalMulticast({ bits, family }: IpValue): boolean {
+  return family === 4 ? bits >> 8n === 0xe00000n : ((bits >> 112n) & 0xff0fn) === 0xff02n;
+}
+function isLinkLocalUnicast({ bits, family }: IpValue): boolean {
+  return family === 4 ? bits >> 16n === 0xa9fen : bits >> 118n === 0x3fan;
+}
+function isMulticast({ bits, family }: IpValue): boolean {
+  return family === 4 ? bits >> 28n === 0xen : bits >> 120n === 0xffn;
+}
+function isLoopback({ bits, family }: IpValue): boolean {
+  return family === 4 ? bits >> 24n === 127n : bits === 1n;
+}
+
+/** Everything that is none of the others; private addresses too. */
+function isGlobalUnicast(ip: IpValue): boolean {
+  if (ip.bits === 0n || (ip.family === 4 && ip.bits === 0xffffffffn)) return false;
+  return !isLoopback(ip) && !isMulticast(ip) && !isLinkLocalUnicast(ip);
+}
+
+function ipv4Text(bits: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 0xffn).join('.');
+}
+
+/** The form of RFC 5952. */
+function ipv6Text(bits: bigint): string {
+  const groups = Array.from({ length: 8 }, (_none, index) => ((bits >> BigInt(112 - index * 16)) & 0xffffn).toString(16));
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
 function ipv4Bits(text: string): bigint {
   return text.split('.').reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
 }
@@ -247,6 +334,11 @@ function ipv6Bits(text: string): bigint {
   return [...parts(head), ...middle, ...parts(tail ?? '')].reduce((bits, part) => (bits << 16n) | BigInt(`0x${part}`), 0n);
 }
 
+const nano = 1_000_000_000n;
+/** Quantities are capped there: what is as large was larger. */
+const largestInt = 2n ** 63n - 1n;
+const whole = (value: bigint): Quantity => ({ nanos: value * nano, format: 'DecimalSI' });
+
 const quantityFunctions: readonly CelFunction[] = [
   ['isQuantity(string): bool', isQuantity],
   ['quantity(string): QuantityValue', (text: string) => new QuantityValue(parseQuantity(text))],
@@ -261,8 +353,10 @@ const quantityFunctions: readonly CelFunction[] = [
     'QuantityValue.sub(QuantityValue): QuantityValue',
     (a: QuantityValue, b: QuantityValue) => new QuantityValue(subtractQuantities(a.value, b.value)),
   ],
+  ['QuantityValue.add(int): QuantityValue', (a: QuantityValue, b: bigint) => new QuantityValue(addQuantities(a.value, whole(b)))],
+  ['QuantityValue.sub(int): QuantityValue', (a: QuantityValue, b: bigint) => new QuantityValue(subtractQuantities(a.value, whole(b)))],
   ['QuantityValue.sign(): int', ({ value }: QuantityValue) => (value.nanos > 0n ? 1n : value.nanos < 0n ? -1n : 0n)],
-  ['QuantityValue.isInteger(): bool', ({ value }: QuantityValue) => value.nanos % 1_000_000_000n === 0n],
+  ['QuantityValue.isInteger(): bool', ({ value }: QuantityValue) => value.nanos % nano === 0n && value.nanos / nano < largestInt],
   ['QuantityValue.asInteger(): int', ({ value }: QuantityValue) => wholeUnits(value)],
   ['QuantityValue.asApproximateFloat(): double', ({ value }: QuantityValue) => Number(value.nanos) / 1e9],
 ];
@@ -272,6 +366,39 @@ function wholeUnits(value: Quantity): bigint {
   return value.nanos / 1_000_000_000n;
 }
 
-export const celFunctions: readonly CelFunction[] = [...stringFunctions, ...listFunctions, ...networkFunctions, ...quantityFunctions];
+export const celFunctions: readonly CelFunction[] = [
+  ...stringFunctions,
+  ...listFunctions,
+  ...networkFunctions,
+  ...quantityFunctions,
+  ...semverFunctions,
+  ...formatFunctions,
+];
 /** Every opaque type by its name in signatures. */
-export const celTypes = { QuantityValue, UrlValue, IpValue, CidrValue, SetsNamespace } as const;
+export const celTypes = {
+  QuantityValue,
+  UrlValue,
+  IpValue,
+  CidrValue,
+  SemverValue,
+  FormatValue,
+  SetsNamespace,
+  StringsNamespace,
+  IpNamespace,
+  FormatNamespace,
+} as const;
+/** The words that functions of a library are called by. */
+export const celNamespaces = {
+  sets: new SetsNamespace(),
+  strings: new StringsNamespace(),
+  ip: new IpNamespace(),
+  format: new FormatNamespace(),
+} as const;
+/** Which of the opaque types can be compared, and by what. */
+export const celEqualities = {
+  QuantityValue: (a: QuantityValue, b: QuantityValue) => compareQuantities(a.value, b.value) === 0,
+  UrlValue: (a: UrlValue, b: UrlValue) => a.url.href === b.url.href,
+  IpValue: (a: IpValue, b: IpValue) => a.family === b.family && a.bits === b.bits,
+  CidrValue: (a: CidrValue, b: CidrValue) => String(a) === String(b),
+  SemverValue: (a: SemverValue, b: SemverValue) => a.compareTo(b) === 0,
+} as const;

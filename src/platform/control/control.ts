@@ -24,6 +24,7 @@ import { controllerGroups } from '#platform/control/controllers.ts';
 import { answerImageResolutions } from '#platform/control/image-resolutions.ts';
 import { addStatsRelay } from '#platform/control/stats-relay.ts';
 import { runGroup } from '#platform/controller-group.ts';
+import { claimKnativeLease } from '#platform/knative/lease.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import type { ProcessContext, Started } from '#platform/process.ts';
@@ -50,6 +51,7 @@ export async function startControl({ config, logger, signal }: ProcessContext): 
   answerImageResolutions(server, platformClient(server), config);
   const groups = controllerGroups(server, config);
   await bootstrapPlatform(platformClient(server), config.settings, config.ports);
+  await claimKnativeLease(platformClient(server), config.settings.knativeControllers === 'on');
   const front = await listen(server, config, logger);
   const informers = createInformers(platformClient(server), { clock: systemClock, logger });
   const { listen: listenAddress } = config.settings;

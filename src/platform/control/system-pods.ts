@@ -37,12 +37,14 @@ const parts: readonly SystemPart[] = [
 /** Keeps a mirror pod for each part that really runs, until the signal aborts. */
 export async function keepSystemPods(client: Client, config: ProcessConfig, logger: Logger, signal: AbortSignal): Promise<void> {
   const started = timestamp(systemClock);
-  const elsewhere = config.settings.knativeControllers === 'off' ? ['autoscaler', 'controller'] : [];
-  const here = parts.filter(({ name }) => !elsewhere.includes(name));
+  const elsewhere = new Set(config.settings.knativeControllers === 'off' ? ['autoscaler', 'controller'] : []);
   while (!signal.aborted) {
     try {
       const gatewayIsUp = await isHealthy(config.ports.adminPort);
-      for (const part of here) await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
+      for (const part of parts) {
+        if (elsewhere.has(part.name)) await remove(client, config, part);
+        else await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
+      }
     } catch (error) {
       logger.warn('system pods could not be updated', { error });
     }
@@ -113,6 +115,14 @@ async function keep(client: Client, config: ProcessConfig, part: SystemPart, hea
   }
   if (!semanticEqual(pod.status, { ...pod.status, ...status })) {
     await client.of(pods).patch(systemNamespace, pod.metadata.name ?? '', { type: 'merge', body: { status } }, { subresource: 'status' });
+  }
+}
+
+async function remove(client: Client, config: ProcessConfig, part: SystemPart): Promise<void> {
+  try {
+    await client.of(pods).delete(systemNamespace, mirrorPod(config, part).metadata.name ?? '', { gracePeriodSeconds: 0 });
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
   }
 }
 

@@ -8,10 +8,8 @@ import { systemClock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { runGroup } from '#platform/controller-group.ts';
 import { knativeControllers } from '#platform/knative/controllers.ts';
+import { knativeLease } from '#platform/knative/lease.ts';
 import { createMetrics } from '#platform/metrics.ts';
-
-/** The lease whose holder reconciles. */
-export const knativeLease = 'dormouse-controllers';
 
 /**
  * Knative's controllers with nothing but a connection to an API: waits until it is their turn, and runs them until the signal

@@ -11,6 +11,7 @@ import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
 import { resourceQuotaController } from '#cluster/resource-quota/reconciler.ts';
 import { schedulerController } from '#cluster/scheduler/scheduler.ts';
 import { horizontalPodAutoscalerController } from '#cluster/horizontal-pod-autoscaler/reconciler.ts';
+import { statefulSetController } from '#cluster/stateful-set/reconciler.ts';
 import { jobController } from '#cluster/job/reconciler.ts';
 import { loadBalancerController } from '#cluster/load-balancer/reconciler.ts';
 import { namespaceDefaultsController } from '#cluster/namespace-defaults/reconciler.ts';
@@ -28,6 +29,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     schedulerController,
     deploymentController,
     replicaSetController,
+    statefulSetController,
     endpointSliceController,
     garbageCollector,
     namespaceController,

@@ -17,7 +17,7 @@ import {
   scaleOnly,
   type ScaleSteps,
 } from '#cluster/deployment/rollout.ts';
-import { templateHash } from '#cluster/deployment/template-hash.ts';
+import { templateHash } from '#cluster/template-hash.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const desiredAnnotation = 'deployment.kubernetes.io/desired-replicas';

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { withoutKubectl } from './support/kubectl.ts';
+import { startPlatform, type TestPlatform } from './support/platform.ts';
+import { until } from './support/run.ts';
+import { loadTestImage, withoutTestImage } from './support/test-image.ts';
+
+/** Kubernetes' own workloads and limits, with kubectl. */
+describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
+  let platform: TestPlatform;
+  let image: string;
+
+  before(async () => {
+    platform = await startPlatform();
+    image = await loadTestImage(platform);
+  });
+  after(() => platform?.[Symbol.asyncDispose]());
+
+  const waiting = (command: string) => ({ name: 'main', image, command: ['sh', '-c', command] });
+
+  it('a quota lets in what fits, refuses the rest, and gets back what goes', async () => {
+    await platform.kubectl(['create', 'namespace', 'limited']);
+    const kubectl = (...args: readonly string[]) => platform.kubectl(['-n', 'limited', ...args]);
+    await kubectl('create', 'quota', 'small', '--hard=pods=2,count/configmaps=2');
+    await until('the quota is counted', async () =>
+      (await kubectl('get', 'quota', 'small', '-o', 'jsonpath={.status.used.pods}')) === '0' ? true : undefined,
+    );
+    await kubectl('create', 'deployment', 'web', `--image=${image}`, '--replicas=3', '--', 'sleep', '1000');
+    await until('two pods', async () =>
+      (await kubectl('get', 'quota', 'small', '-o', 'jsonpath={.status.used.pods}')) === '2' ? true : undefined,
+    );
+    const refused = await until(
+      'the refusal',
+      async () => /exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2/.exec(await kubectl('get', 'events'))?.[0],
+    );
+    assert.ok(refused);
+    const { stderr } = await platform.tryKubectl(['-n', 'limited', 'run', 'more', `--image=${image}`]);
+    assert.match(stderr, /pods "more" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2/);
+    assert.match(await kubectl('describe', 'quota', 'small'), /pods +2 +2/);
+    await kubectl('delete', 'deployment', 'web');
+    await until('none left', async () =>
+      (await kubectl('get', 'quota', 'small', '-o', 'jsonpath={.status.used.pods}')) === '0' ? true : undefined,
+    );
+  });
+
+  it('a stateful set is made, updated, undone and scaled down in order, under lasting names', async () => {
+    const template = {
+      metadata: { labels: { app: 'db' } },
+      spec: { terminationGracePeriodSeconds: 0, containers: [waiting('hostname; sleep 1000')] },
+    };
+    const spec = { serviceName: 'db', replicas: 2, selector: { matchLabels: { app: 'db' } }, template };
+    await platform.apply(
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'db' },
+        spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [{ port: 80 }] },
+      },
+      { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec },
+    );
+    await platform.kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s']);
+    assert.match(await platform.kubectl(['get', 'statefulset', 'db']), /^db +2\/2 /m);
+    const created = (await platform.kubectl(['get', 'pods', '-l', 'app=db', '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
+    assert.deepEqual(created, ['db-0', 'db-1']);
+    assert.equal(await platform.kubectl(['logs', 'db-1']), 'db-1\n');
+    await platform.kubectl(['set', 'env', 'statefulset/db', 'COLOUR=green']);
+    await platform.kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s']);
+    assert.match(await platform.kubectl(['get', 'pod', 'db-0', '-o', 'jsonpath={.spec.containers[0].env}']), /green/);
+    assert.match(await platform.kubectl(['rollout', 'history', 'statefulset/db']), /^1 [^]*^2 /m);
+    await platform.kubectl(['rollout', 'undo', 'statefulset/db']);
+    await platform.kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s']);
+    assert.equal(await platform.kubectl(['get', 'pod', 'db-0', '-o', 'jsonpath={.spec.containers[0].env}']), '');
+    await platform.kubectl(['scale', 'statefulset/db', '--replicas=1']);
+    await platform.kubectl(['wait', 'pod/db-1', '--for=delete', '--timeout=30s']);
+    assert.match(
+      await platform.kubectl(['describe', 'statefulset', 'db']),
+      /statefulset-controller +delete Pod db-1 in StatefulSet db successful/,
+    );
+  });
+});

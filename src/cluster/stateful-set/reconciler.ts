@@ -1,0 +1,138 @@
+import { controllerRevisions } from '#apis/apps/v1/controller-revision.ts';
+import { statefulSets, type StatefulSet, type StatefulSetStatus } from '#apis/apps/v1/stateful-set.ts';
+import { persistentVolumeClaims } from '#apis/core/v1/persistent-volume-claim.ts';
+import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { isReason } from '#apis/meta/status.ts';
+import type { Informer } from '#client/informer-types.ts';
+import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
+import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { isAvailable, isTerminating, readySinceMs } from '#cluster/pod-state.ts';
+import { isHealthy, planStep, revisionOf, type Revisions } from '#cluster/stateful-set/plan.ts';
+import { claimsOf, podName, podOf } from '#cluster/stateful-set/pods.ts';
+import { History } from '#cluster/stateful-set/revisions.ts';
+
+/** StatefulSet → pods with lasting names and claims, made, removed and updated in order. */
+export const statefulSetController: ControllerModule<StatefulSet> = {
+  name: 'statefulset-controller',
+  setup(context, enqueue) {
+    const informer = context.informers.of(pods);
+    const revisions = context.informers.of(controllerRevisions);
+    indexByOwner(informer);
+    indexByOwner(revisions);
+    enqueueOwner(informer, statefulSets, enqueue);
+    const reconciler = new StatefulSetReconciler(context, informer, new History(context.client, revisions));
+    return {
+      name: 'statefulset-controller',
+      resource: statefulSets,
+      skipsTerminating: true,
+      reconcile: (set) => reconciler.reconcile(set),
+    };
+  },
+};
+
+class StatefulSetReconciler {
+  readonly #context: ControllerContext;
+  readonly #pods: Informer<Pod>;
+  readonly #history: History;
+
+  constructor(context: ControllerContext, informer: Informer<Pod>, history: History) {
+    this.#context = context;
+    this.#pods = informer;
+    this.#history = history;
+  }
+
+  async reconcile(set: StatefulSet): Promise<Outcome> {
+    const update = await this.#history.update(set);
+    const revisions = { current: set.status?.currentRevision ?? update, update };
+    const own = childrenOf(this.#pods, set);
+    const nowMs = this.#context.clock.now();
+    set.status = statusOf(set, own, revisions, nowMs);
+    const { create, remove } = planStep(set, own, revisions, nowMs);
+    for (const { ordinal, revision } of create) await this.#create(set, ordinal, revision);
+    for (const pod of remove) await this.#remove(set, pod);
+    await this.#history.trim(set, new Set([set.status.currentRevision ?? '', update, revisions.current, ...own.map(revisionOf)]));
+    return waitForAvailability(set, own, nowMs);
+  }
+
+  async #create(set: StatefulSet, ordinal: number, revision: string): Promise<void> {
+    const name = podName(set, ordinal);
+    try {
+      for (const claim of claimsOf(set, ordinal)) await this.#createClaim(set, claim, name);
+      await this.#context.client.of(pods).create(podOf(set, this.#history.template(set, revision), ordinal, revision));
+    } catch (error) {
+      // The cache is late: the pod shows, and with it this comes again.
+      if (isReason(error, 'AlreadyExists')) return;
+      this.#say(
+        set,
+        'Warning',
+        'FailedCreate',
+        `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${(error as Error).message}`,
+      );
+      throw error;
+    }
+    this.#say(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`);
+  }
+
+  async #createClaim(set: StatefulSet, claim: ReturnType<typeof claimsOf>[number], pod: string): Promise<void> {
+    try {
+      await this.#context.client.of(persistentVolumeClaims).create(claim);
+    } catch (error) {
+      if (isReason(error, 'AlreadyExists')) return;
+      throw error;
+    }
+    const text = `create Claim ${claim.metadata.name} Pod ${pod} in StatefulSet ${set.metadata.name} success`;
+    this.#say(set, 'Normal', 'SuccessfulCreate', text);
+  }
+
+  async #remove(set: StatefulSet, { metadata }: Pod): Promise<void> {
+    const { namespace, name = '', uid = '' } = metadata;
+    try {
+      await this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } });
+    } catch (error) {
+      if (isReason(error, 'NotFound')) return;
+      this.#say(
+        set,
+        'Warning',
+        'FailedDelete',
+        `delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${(error as Error).message}`,
+      );
+      throw error;
+    }
+    this.#say(set, 'Normal', 'SuccessfulDelete', `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`);
+  }
+
+  #say(set: StatefulSet, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#context.events.event(set, type, reason, message);
+  }
+}
+
+/** An update is complete, and its revision the current one, once every pod has it and is ready. */
+function statusOf(set: StatefulSet, own: readonly Pod[], { current, update }: Revisions, nowMs: number): StatefulSetStatus {
+  const staying = own.filter((pod) => !isTerminating(pod));
+  const ready = own.filter(isHealthy);
+  const updated = staying.filter((pod) => revisionOf(pod) === update).length;
+  const replicas = set.spec.replicas ?? 1;
+  const isComplete =
+    set.spec.updateStrategy?.type !== 'OnDelete' && updated === replicas && ready.length === replicas && own.length === replicas;
+  const currentRevision = isComplete ? update : current;
+  return {
+    ...set.status,
+    ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
+    replicas: own.length,
+    readyReplicas: ready.length,
+    availableReplicas: ready.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)).length,
+    currentReplicas: staying.filter((pod) => revisionOf(pod) === currentRevision).length,
+    updatedReplicas: updated,
+    currentRevision,
+    updateRevision: update,
+    collisionCount: set.status?.collisionCount ?? 0,
+  };
+}
+
+function waitForAvailability({ spec }: StatefulSet, own: readonly Pod[], nowMs: number): Outcome {
+  const seconds = spec.minReadySeconds ?? 0;
+  const waits = own
+    .filter((pod) => isHealthy(pod) && !isAvailable(pod, seconds, nowMs))
+    .map((pod) => (readySinceMs(pod) ?? nowMs) + seconds * 1000 - nowMs);
+  return waits.length === 0 ? done : requeue(Math.max(50, Math.min(...waits)));
+}

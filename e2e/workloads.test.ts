@@ -77,4 +77,36 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
       /statefulset-controller +delete Pod db-1 in StatefulSet db successful/,
     );
   });
+
+  it('a daemon set has a pod on the node, and updates it', async () => {
+    const template = {
+      metadata: { labels: { app: 'agent' } },
+      spec: { terminationGracePeriodSeconds: 0, containers: [waiting('sleep 1000')] },
+    };
+    const spec = { selector: { matchLabels: { app: 'agent' } }, template };
+    await platform.apply({ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' }, spec });
+    await platform.kubectl(['rollout', 'status', 'daemonset/agent', '--timeout=60s']);
+    assert.match(await platform.kubectl(['get', 'daemonset', 'agent']), /^agent +1 +1 +1 +1 +1 /m);
+    await platform.kubectl(['set', 'env', 'daemonset/agent', 'COLOUR=green']);
+    await platform.kubectl(['rollout', 'status', 'daemonset/agent', '--timeout=60s']);
+    const coloured = ['get', 'pods', '-l', 'app=agent', '-o', 'jsonpath={.items[*].spec.containers[0].env[0].value}'];
+    assert.equal(await platform.kubectl(coloured), 'green');
+    await platform.kubectl(['label', 'node', '--all', 'keep=out']);
+    const affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'keep', operator: 'DoesNotExist' }] }],
+        },
+      },
+    };
+    await platform.kubectl([
+      'patch',
+      'daemonset',
+      'agent',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ spec: { template: { spec: { affinity } } } }),
+    ]);
+    await until('no pod is left', async () => ((await platform.kubectl(coloured)) === '' ? true : undefined));
+  });
 });

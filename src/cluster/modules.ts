@@ -1,5 +1,6 @@
 import type { ControllerModule } from '#controller/controller.ts';
 import { certificateSigningController, type CertificateSigner } from '#cluster/certificate-signing/reconciler.ts';
+import { daemonSetController } from '#cluster/daemon-set/reconciler.ts';
 import { deploymentController } from '#cluster/deployment/reconciler.ts';
 import { disruptionController } from '#cluster/disruption/reconciler.ts';
 import { garbageCollector } from '#cluster/garbage-collector/module.ts';
@@ -30,6 +31,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     deploymentController,
     replicaSetController,
     statefulSetController,
+    daemonSetController,
     endpointSliceController,
     garbageCollector,
     namespaceController,

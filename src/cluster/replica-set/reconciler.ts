@@ -10,6 +10,8 @@ import { Expectations } from '#cluster/expectations.ts';
 import { isActive, isAvailable, isReady, readySinceMs } from '#cluster/pod-state.ts';
 import { deletionOrder } from '#cluster/replica-set/pod-ranking.ts';
 
+type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;
+
 /** Pods made or removed in one reconcile; more follow at once. Keeps one object from taking all of the API's attention. */
 const burst = 500;
 
@@ -119,6 +121,19 @@ class ReplicaSetReconciler {
     }
   }
 
+  /**
+   * The message stays that of the first failure: each names the pod that was not made, and a status that changed with every attempt would
+   * bring the next one at once.
+   */
+  #conditions(conditions: Conditions, failure: Error | undefined): Conditions {
+    if (failure === undefined) return withoutCondition(conditions, 'ReplicaFailure');
+    const failed = { type: 'ReplicaFailure', status: 'True' as const, reason: 'FailedCreate', message: failure.message };
+    const known = conditions.some(
+      ({ type, status, reason }) => type === failed.type && status === failed.status && reason === failed.reason,
+    );
+    return known ? conditions : withCondition(conditions, failed, timestamp(this.#context.clock));
+  }
+
   /** Sets the status; returns after how many milliseconds a pod becomes available, if that is what is waited for. */
   #describe(replicaSet: ReplicaSet, active: readonly Pod[], failure: Error | undefined): number | undefined {
     const nowMs = this.#context.clock.now();
@@ -134,15 +149,7 @@ class ReplicaSetReconciler {
     status.readyReplicas = ready.length;
     status.availableReplicas = available.length;
     if (replicaSet.metadata.generation !== undefined) status.observedGeneration = replicaSet.metadata.generation;
-    const conditions = status.conditions ?? [];
-    status.conditions =
-      failure === undefined
-        ? withoutCondition(conditions, 'ReplicaFailure')
-        : withCondition(
-            conditions,
-            { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: failure.message },
-            timestamp(this.#context.clock),
-          );
+    status.conditions = this.#conditions(status.conditions ?? [], failure);
     if (status.conditions.length === 0) delete status.conditions;
     const waiting = ready
       .filter((pod) => !available.includes(pod))

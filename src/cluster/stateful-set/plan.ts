@@ -1,7 +1,8 @@
 import type { StatefulSet } from '#apis/apps/v1/stateful-set.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { isAvailable, isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
-import { ordinalOf, revisionLabel } from '#cluster/stateful-set/pods.ts';
+import { revisionLabel } from '#cluster/revision-history.ts';
+import { ordinalOf } from '#cluster/stateful-set/pods.ts';
 
 /** What to do next; more follows when it has shown. */
 export interface Plan {

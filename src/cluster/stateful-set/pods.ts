@@ -2,8 +2,7 @@ import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-clai
 import type { Pod, PodTemplateSpec } from '#apis/core/v1/pod.ts';
 import { statefulSets, type StatefulSet } from '#apis/apps/v1/stateful-set.ts';
 import { controllerReference } from '#controller/owner.ts';
-
-export const revisionLabel = 'controller-revision-hash';
+import { revisionLabel } from '#cluster/revision-history.ts';
 
 export function podName({ metadata }: StatefulSet, ordinal: number): string {
   return `${metadata.name}-${ordinal}`;

@@ -9,7 +9,7 @@ import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { isAvailable, isTerminating, readySinceMs } from '#cluster/pod-state.ts';
 import { isHealthy, planStep, revisionOf, type Revisions } from '#cluster/stateful-set/plan.ts';
 import { claimsOf, podName, podOf } from '#cluster/stateful-set/pods.ts';
-import { History } from '#cluster/stateful-set/revisions.ts';
+import { History } from '#cluster/revision-history.ts';
 
 /** StatefulSet → pods with lasting names and claims, made, removed and updated in order. */
 export const statefulSetController: ControllerModule<StatefulSet> = {
@@ -20,7 +20,7 @@ export const statefulSetController: ControllerModule<StatefulSet> = {
     indexByOwner(informer);
     indexByOwner(revisions);
     enqueueOwner(informer, statefulSets, enqueue);
-    const reconciler = new StatefulSetReconciler(context, informer, new History(context.client, revisions));
+    const reconciler = new StatefulSetReconciler(context, informer, new History(statefulSets, context.client, revisions));
     return {
       name: 'statefulset-controller',
       resource: statefulSets,

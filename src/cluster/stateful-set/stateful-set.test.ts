@@ -6,7 +6,8 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import type { ControllerModule } from '#controller/controller.ts';
 import { reconcileOnce, runTable } from '#controller/testing.ts';
 import { planStep } from '#cluster/stateful-set/plan.ts';
-import { podOf, revisionLabel } from '#cluster/stateful-set/pods.ts';
+import { revisionLabel } from '#cluster/revision-history.ts';
+import { podOf } from '#cluster/stateful-set/pods.ts';
 import { statefulSetController } from '#cluster/stateful-set/reconciler.ts';
 
 const module = statefulSetController as ControllerModule;

@@ -109,4 +109,15 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
     ]);
     await until('no pod is left', async () => ((await platform.kubectl(coloured)) === '' ? true : undefined));
   });
+
+  it('a cron job starts jobs, which kubectl can also start by hand', async () => {
+    const command = ['--', 'echo', 'ran'];
+    await platform.kubectl(['create', 'cronjob', 'tick', `--image=${image}`, '--schedule=@every 1s', ...command]);
+    const scheduled = ['get', 'cronjob', 'tick', '-o', 'jsonpath={.status.lastSuccessfulTime}'];
+    await until('a job of it has succeeded', async () => ((await platform.kubectl(scheduled)) === '' ? undefined : true));
+    assert.match(await platform.kubectl(['describe', 'cronjob', 'tick']), /cronjob-controller +Created job tick-\d+/);
+    await platform.kubectl(['create', 'job', 'by-hand', '--from=cronjob/tick']);
+    await platform.kubectl(['wait', 'job/by-hand', '--for=condition=Complete', '--timeout=60s']);
+    await platform.kubectl(['delete', 'cronjob', 'tick']);
+  });
 });

@@ -1,5 +1,6 @@
 import type { ControllerModule } from '#controller/controller.ts';
 import { certificateSigningController, type CertificateSigner } from '#cluster/certificate-signing/reconciler.ts';
+import { cronJobController } from '#cluster/cron-job/reconciler.ts';
 import { daemonSetController } from '#cluster/daemon-set/reconciler.ts';
 import { deploymentController } from '#cluster/deployment/reconciler.ts';
 import { disruptionController } from '#cluster/disruption/reconciler.ts';
@@ -39,6 +40,7 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     ...(signer === undefined ? [] : [certificateSigningController(signer)]),
     loadBalancerController,
     jobController,
+    cronJobController,
     horizontalPodAutoscalerController,
     disruptionController,
     resourceQuotaController,

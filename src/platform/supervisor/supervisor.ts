@@ -74,6 +74,7 @@ export async function startSupervisor(
   });
   try {
     writeFileSync(layout.versionFile, `${dataVersion}\n`);
+    if (!isRoot()) await releasePorts(layout);
     const ports = await choosePorts(values, origins, layout.stateFile);
     await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
     await ensureKubeconfig(layout, values.listen, ports.apiPort);
@@ -122,6 +123,12 @@ export async function startSupervisor(
 }
 
 /** What may be left on the machine when the node process could not clean up itself. */
+/** An earlier supervisor that was killed has left forwarders on the ports of an ordinary user's node. */
+async function releasePorts(layout: Layout): Promise<void> {
+  const { releasePublishedPorts } = await import('#providers/local/rootless/enter.ts');
+  await releasePublishedPorts(engineDirectories(layout));
+}
+
 async function removeTraces(layout: Layout, clock: Clock, logger: Logger): Promise<void> {
   const directories = engineDirectories(layout);
   try {

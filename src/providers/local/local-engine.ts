@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, watch, type FSWatcher } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, watch, type FSWatcher } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Mutex } from '#core/async.ts';
 import { directoryBytes } from '#core/directory-bytes.ts';
+import { sleep } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type {
   ContainerResources,
@@ -30,8 +31,9 @@ import { runInContainer } from '#providers/local/exec/exec.ts';
 import { closeBridge, type Bridge } from '#providers/local/network/bridge.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { SlotPool } from '#providers/local/network/slot-pool.ts';
+import { initProgramPrefix } from '#providers/local/runtimes/oci.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
-import { launchedProcesses, send } from '#providers/local/processes.ts';
+import { processesWith, send } from '#providers/local/processes.ts';
 import { forwardPorts, isPodForwarder } from '#providers/local/rootless/pod-forwarders.ts';
 import { Sandbox } from '#providers/local/sandbox.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
@@ -77,7 +79,7 @@ export class LocalEngine implements LocalContainerEngine {
   static async open(parts: LocalEngineParts): Promise<LocalEngine> {
     const engine = new LocalEngine(parts);
     for (const record of parts.records) {
-      if (record.spec !== undefined) engine.#adopt(record, record.spec);
+      if (record.spec !== undefined) await engine.#adopt(record, record.spec);
       else if (!parts.factory.isWhole(record)) await parts.factory.remove(record);
     }
     engine.#watchLiveness();
@@ -299,7 +301,7 @@ export class LocalEngine implements LocalContainerEngine {
     await this.#discard(sandbox, run.record, run.files);
   }
 
-  #adopt(slot: SlotRecord, spec: SandboxSpec): void {
+  async #adopt(slot: SlotRecord, spec: SandboxSpec): Promise<void> {
     const sandbox = new Sandbox(this.#host, slot, spec);
     const directory = this.#host.slots.directoryOf(slot.slot);
     for (const record of slot.containers) {
@@ -312,7 +314,9 @@ export class LocalEngine implements LocalContainerEngine {
       sandbox.put(run);
     }
     this.#sandboxes.set(spec.id, sandbox);
-    killUnrecorded(this.#host, directory, [...slot.containers.map(({ name, attempt }) => `${name}.${attempt}`), 'holder.program']);
+    const known = new Set(slot.containers.map(({ name, attempt }) => `${name}.${attempt}`));
+    await killUnrecorded(this.#host, slot.slot, known);
+    for (const run of unrecordedRuns(this.#host, slot.slot, known)) await this.#discard(sandbox, run, run.files);
     for (const run of sandbox.runs) this.#finish(sandbox, run);
   }
 
@@ -371,12 +375,32 @@ export class LocalEngine implements LocalContainerEngine {
   }
 }
 
-/** Ends launchers whose start was cut off by our death: nobody knows of them, and the container will be started again. */
-function killUnrecorded(host: Host, directory: string, known: readonly string[]): void {
-  for (const { pid, program } of launchedProcesses(host.launcher.path, `${directory}/`)) {
-    const [first = ''] = program.slice(directory.length + 1).split('/');
-    if (!known.includes(first) && !isPodForwarder(first)) send(pid, 'SIGKILL');
+/**
+ * Ends what was being started when we died: nobody knows of it, and the container will be started again. Launchers, the OCI runtime at work on
+ * a container, and the container it has made, whose init tells by its program whose it is. Looks again until there is nothing: a runtime may
+ * be about to make another process.
+ */
+async function killUnrecorded(host: Host, slot: string, known: ReadonlySet<string>): Promise<void> {
+  const directory = host.slots.directoryOf(slot);
+  const isForgotten = (path: string) => path.startsWith(`${directory}/`) && !isKnown(path.slice(directory.length + 1).split('/')[0] ?? '');
+  const isKnown = (name: string) => known.has(name) || name === 'holder.program' || isPodForwarder(name);
+  const isForgottenInit = (path: string) =>
+    path.startsWith(`${initProgramPrefix}${slot}.`) && !known.has(path.slice(initProgramPrefix.length + slot.length + 1));
+  const found = () => processesWith((words) => words.some((word) => isForgotten(word) || isForgottenInit(word)));
+  for (let left = found(); left.length > 0; left = found()) {
+    for (const pid of left) send(pid, 'SIGKILL');
+    await sleep(host.clock, 10);
   }
+}
+
+/** Runs of which there are files but no record. */
+function unrecordedRuns(host: Host, slot: string, known: ReadonlySet<string>) {
+  const directory = host.slots.directoryOf(slot);
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const [, name = '', attempt = ''] = /^(.+)\.(\d+)$/.exec(entry.name) ?? [];
+    if (!entry.isDirectory() || name === '' || known.has(entry.name)) return [];
+    return [{ name, attempt: Number(attempt), files: containerFiles(directory, host.exitsDirectory, slot, name, Number(attempt)) }];
+  });
 }
 
 /** Long enough for the pod that took a sandbox to have started. */

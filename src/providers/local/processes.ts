@@ -16,6 +16,12 @@ export function launchedProcesses(launcher: string, directory: string): readonly
   return found;
 }
 
+/** Every process whose command line is like that; not those that have ended and wait for their parent. */
+export function processesWith(matches: (words: readonly string[]) => boolean): readonly number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => matches(commandLine(pid)));
+}
+
 /** Sends a signal; false when there is no such process. */
 export function send(pid: number, signal: NodeJS.Signals | number): boolean {
   if (pid <= 0) return false;

@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { sleep, systemClock } from '#core/clock.ts';
 import { errorText, UserError } from '#core/errors.ts';
 import { Launcher } from '#providers/local/machine/launcher.ts';
 import { hostArchitecture } from '#providers/local/machine/numbers.ts';
@@ -73,6 +74,18 @@ export function leaveUserNamespace(entry: Pick<UserNamespaceEntry, 'dataDir' | '
   const directory = userNamespaceDirectory(entry.runDir);
   for (const { pid } of launchedProcesses(join(entry.dataDir, 'launcher'), `${directory}/`)) send(pid, 'SIGKILL');
   rmSync(directory, { recursive: true, force: true });
+}
+
+/**
+ * Gives back the ports that were published when nobody is inside any more: their forwarders outlive the agent, and would keep the next platform
+ * from its own ports. Those inside go on; entering publishes again. Resolves when the ports are free.
+ */
+export async function releasePublishedPorts({ dataDir, runDir }: Pick<UserNamespaceEntry, 'dataDir' | 'runDir'>): Promise<void> {
+  const forwarders = () => launchedProcesses(join(dataDir, 'launcher'), join(userNamespaceDirectory(runDir), 'publish-'));
+  for (let left = forwarders(); left.length > 0; left = forwarders()) {
+    for (const { pid } of left) send(pid, 'SIGKILL');
+    await sleep(systemClock, 5);
+  }
 }
 
 /** Why an ordinary user's platform could not make its namespaces here, found by making some; undefined when it can. Leaves nothing. */

@@ -26,6 +26,8 @@ export interface OciRuntimeOptions {
 const becomeSubreaper = 36;
 const setDescriptorFlags = 2;
 const initPath = '/dev/init';
+/** What the programs of containers' inits are called, inside and so on the machine; `<slot>.<container>.<attempt>` follows. */
+export const initProgramPrefix = `${initPath}.`;
 const environment = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
 
 /** Containers by an OCI runtime (runc, crun): it isolates and limits; init, streams and the end are the launcher's as everywhere. */
@@ -128,7 +130,7 @@ function containerId(files: ContainerFiles): string {
 }
 
 function initProgramPath(files: ContainerFiles): string {
-  return `${initPath}.${containerId(files)}`;
+  return `${initProgramPrefix}${containerId(files)}`;
 }
 
 /** The last error of a runtime's JSON log. */

@@ -104,7 +104,7 @@ describe('a registry with faults', () => {
       const downloads = asked.filter((line) => line.startsWith(`GET ${layerPath}`));
       assert.equal(downloads.length, 3);
       assert.match(downloads[1] ?? '', /bytes=\d+-$/);
-      assert.notEqual(downloads[1], downloads[2]);
+      if (ranges) assert.notEqual(downloads[1], downloads[2]);
     });
   }
 

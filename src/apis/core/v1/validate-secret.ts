@@ -30,7 +30,7 @@ export function validateSecret(secret: Secret): Errors {
   if (type === 'kubernetes.io/service-account-token' && (metadata.annotations?.[account] ?? '') === '') {
     errors.push(fieldRequired(`metadata.annotations[${account}]`));
   }
-  return [...errors, ...(typeChecks[type]?.(data) ?? [])];
+  return [...errors, ...(Object.hasOwn(typeChecks, type) ? (typeChecks[type]?.(data) ?? []) : [])];
 }
 
 type Data = Readonly<Record<string, string>>;

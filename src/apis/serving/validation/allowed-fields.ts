@@ -97,7 +97,7 @@ export const podSecurityContextFields: AllowedFields = allowed(
 /** The finding for every field of `value` that is set although `fields` does not allow it. */
 export function disallowed(value: object, fields: AllowedFields, features: FeaturesConfig): Finding[] {
   const refused = Object.entries(value)
-    .filter(([key, content]) => isSet(key, content) && !isAllowed(fields[key], features))
+    .filter(([key, content]) => isSet(key, content) && !isAllowed(Object.hasOwn(fields, key) ? fields[key] : undefined, features))
     .map(([key]) => key);
   return refused.length === 0 ? [] : [disallowedFields(...refused.toSorted())];
 }

@@ -191,17 +191,11 @@ function describeSurvival(options: PlatformOptions): void {
 
   /** What the machine is like after it was switched off and on: none of the processes, links, rules, groups and short-lived files. */
   async function powerOff(): Promise<void> {
-    for (const kill of [ownProcesses, (lines: readonly string[]) => lines.map((line) => Number.parseInt(line, 10))]) {
-      for (const pid of kill((await tracesOf(platform.dataDir)).processes)) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It has ended with another one.
-        }
-      }
-    }
+    // The platform's own first, so that it does not clean up; what one of them was just starting comes to light only afterwards.
+    for (const pid of ownProcesses((await tracesOf(platform.dataDir)).processes)) killNow(pid);
     const left = await until('the end of all processes', async () => {
       const traces = await tracesOf(platform.dataDir);
+      for (const line of traces.processes) killNow(Number.parseInt(line, 10));
       return traces.processes.length === 0 ? traces : undefined;
     });
     for (const link of left.links) await run('ip', ['link', 'delete', link]);
@@ -232,4 +226,12 @@ function processesLike(text: string): string[] {
 function pod(name: string, image: string, script: string, container: object = {}, spec: object = {}): object {
   const containers = [{ name: 'main', image, command: ['sh', '-c', script], ...container }];
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 1, containers, ...spec } };
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended with another one.
+  }
 }

@@ -9,7 +9,7 @@ import { globSync } from 'node:fs';
 const suites = {
   unit: { pattern: 'src/**/*.test.ts', isolation: 'none', concurrency: 1, timeoutMs: 120_000 },
   integration: { pattern: 'src/**/*.itest.ts', isolation: 'process', concurrency: 2, timeoutMs: 180_000 },
-  // Two at a time: they wait more than they work.
+  // Three at a time: they wait more than they work.
   e2e: { pattern: 'e2e/**/*.test.ts', isolation: 'process', concurrency: 3, timeoutMs: 600_000 },
 } as const;
 

@@ -222,8 +222,11 @@ describe('scaling', { skip: withoutKubectl }, () => {
     await untilPods('by-cpu', '2', (count) => count === 2, 90_000);
     burning = false;
     await burn;
-    const events = await platform.kubectl(['get', 'events', '--field-selector', 'reason=SuccessfulRescale', '-o', 'jsonpath={..message}']);
-    assert.match(events, /New size: 2; reason: cpu resource utilization \(percentage of request\) above target/);
+    const said = /New size: 2; reason: cpu resource utilization \(percentage of request\) above target/;
+    await until('the event', async () => {
+      const messages = ['get', 'events', '--field-selector', 'reason=SuccessfulRescale', '-o', 'jsonpath={..message}'];
+      return said.test(await platform.kubectl(messages)) ? true : undefined;
+    });
     assert.match(await platform.kubectl(['get', 'hpa', 'by-cpu-00001']), /cpu: \d+%\/20%\s+1\s+2\s/);
   });
 });

@@ -26,6 +26,8 @@ function echo(stream: ServerHttp2Stream, headers: Record<string, unknown>): void
   stream.on('trailers', (fields: Record<string, string>) => (trailers = { ...fields }));
   stream.on('data', (part: Buffer) => parts.push(part));
   stream.on('end', () => {
+    // A client that took its request back has ended it, too.
+    if (stream.destroyed) return;
     if (headers[':method'] === 'HEAD') return stream.respond({ ':status': 200, 'x-seen': 'head' }, { endStream: true });
     stream.respond({ ':status': 200, 'content-type': 'text/plain' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-check': 'done' }));

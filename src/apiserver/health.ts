@@ -1,8 +1,5 @@
+import { kubernetesMinor, kubernetesVersion } from '#apis/dormouse/version.ts';
 import type { ApiResponse, RawRoute } from '#apiserver/request.ts';
-
-/** Kubernetes version that the API keeps to; clients compare the minor version with their own. */
-export const kubernetesMinor = 34;
-export const kubernetesVersion = 'v1.34.1+dormouse';
 
 function text(status: number, body: string): ApiResponse {
   return { status, headers: {}, body: { kind: 'text', text: body, contentType: 'text/plain; charset=utf-8' } };

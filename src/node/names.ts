@@ -2,5 +2,3 @@
 export const aggressiveProbeAnnotation = 'node.dormouse.dev/aggressive-probe';
 /** Pods of a Knative revision are stopped only after the gateway reports them drained. */
 export const revisionLabel = 'serving.knative.dev/revision';
-/** Reported as the kubelet's version by the node object. */
-export const kubeletVersion = 'v1.32.0';

@@ -1,6 +1,4 @@
 /** The program's version, as in package.json (a test compares them). */
 export const version = '0.1.0';
-/** The Kubernetes version the API server reports. */
-export const kubernetesVersion = 'v1.34.2+dormouse';
 /** Format of the data directory; older ones are migrated, newer ones refused. */
 export const dataVersion = 1;

@@ -1,5 +1,5 @@
 import type { SubresourceRegistry } from '#apiserver/discovery/subresources.ts';
-import { kubernetesVersion } from '#apiserver/health.ts';
+import { kubernetesVersion } from '#apis/dormouse/version.ts';
 import { Components, componentName, type OpenApiSchema } from '#apiserver/openapi/schemas.ts';
 import { isReviewKind, verbsOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import { patchTypesOf } from '#apiserver/rest/patch-types.ts';

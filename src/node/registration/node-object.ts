@@ -2,7 +2,7 @@ import { dialAnnotation, podNetworkAnnotation, type PodNetwork } from '#apis/dor
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
 import type { Node, Taint } from '#apis/core/v1/node.ts';
 import { timestamp } from '#node/engine-provider/pod-status.ts';
-import { kubeletVersion } from '#node/names.ts';
+import { kubernetesVersion } from '#apis/dormouse/version.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import type { Machine, Pressure } from '#node/registration/machine.ts';
 
@@ -84,7 +84,7 @@ export function nodeStatus(
       kernelVersion: machine.kernelVersion,
       osImage: machine.osImage,
       containerRuntimeVersion: settings.provider.containerRuntimeVersion,
-      kubeletVersion,
+      kubeletVersion: kubernetesVersion,
       kubeProxyVersion: '',
       operatingSystem: machine.os,
       architecture: machine.arch,

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { createLocalEngine, type LocalContainerEngine } from '#providers/local/engine.ts';
+import { createLocalEngine, type LocalContainerEngine, type RuntimeName } from '#providers/local/engine.ts';
 import { nodeImage } from '#providers/local/testing/images.ts';
 import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
 
@@ -24,6 +24,7 @@ const figures = new Map<string, number[]>();
 const directory = mkdtempSync(join(tmpdir(), 'dmbench-'));
 const image = nodeImage(join(directory, 'image'));
 const installed = (['runc', 'crun'] as const).filter((name) => spawnSync(name, ['--version']).error === undefined);
+const bwrap = spawnSync('bwrap', ['--version']).error === undefined;
 
 class Contestant {
   readonly engine: LocalContainerEngine;
@@ -112,7 +113,8 @@ try {
 }
 
 async function main(): Promise<void> {
-  for (const name of ['namespaces', ...installed] as const) contestants.set(name, new Contestant(await open(name), name));
+  for (const name of ['namespaces', ...installed, ...(bwrap ? (['bwrap'] as const) : [])] as const)
+    contestants.set(name, new Contestant(await open(name), name));
   const own = new Map<string, OwnRun>();
   for (const name of installed) own.set(name, await ownRun(name, contestants.get(name) as Contestant));
   for (let round = 0; round < rounds; round++) {
@@ -130,7 +132,7 @@ async function main(): Promise<void> {
   await memory(contestants.get('namespaces') as Contestant);
 }
 
-function open(runtime: 'namespaces' | 'runc' | 'crun'): Promise<LocalContainerEngine> {
+function open(runtime: RuntimeName): Promise<LocalContainerEngine> {
   const base = join(directory, runtime);
   const dirs = { dataDir: join(base, 'data'), runDir: join(base, 'run') };
   return createLocalEngine({ ...dirs, id: base, runtime, prepared: 1, clock: systemClock, logger: silentLogger });

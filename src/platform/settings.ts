@@ -121,10 +121,10 @@ export const settings = {
     env: 'DORMOUSE_RUNTIME',
     key: 'runtime',
     summary: 'What runs containers',
-    placeholder: 'auto|runc|crun|namespaces',
+    placeholder: 'auto|runc|crun|namespaces|bwrap',
     fallback: () => 'auto' as const,
-    read: readChoice(['auto', 'runc', 'crun', 'namespaces']),
-  } satisfies Setting<'auto' | 'runc' | 'crun' | 'namespaces'>,
+    read: readChoice(['auto', 'runc', 'crun', 'namespaces', 'bwrap']),
+  } satisfies Setting<'auto' | 'runc' | 'crun' | 'namespaces' | 'bwrap'>,
   knativeControllers: {
     flag: 'knative-controllers',
     env: 'DORMOUSE_KNATIVE_CONTROLLERS',

@@ -111,12 +111,13 @@ function cgroups(): Finding {
 
 function runtimes(): Finding {
   const check = 'container runtime';
-  const found = ['runc', 'crun'].filter((name) => works(name, ['--version']));
+  const found = ['runc', 'crun', 'bwrap'].filter((name) => works(name, ['--version']));
   if (found.length > 0) return { check, state: 'ok', detail: `${found.join(', ')} and the platform's own launcher` };
   return {
     check,
     state: 'ok',
-    detail: "the platform's own launcher (namespaces, few capabilities, seccomp); runc or crun are used where they are installed",
+    detail:
+      "the platform's own launcher (namespaces, few capabilities, seccomp); runc or crun are used where they are installed, bwrap on request",
   };
 }
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { createLocalEngine, leaveUserNamespace, type LocalEngineOptions } from '#providers/local/engine.ts';
+import { createLocalEngine, leaveUserNamespace, type LocalEngineOptions, type RuntimeName } from '#providers/local/engine.ts';
 import { shortId } from '#providers/local/network/bridge.ts';
 import { launchedProcesses } from '#providers/local/processes.ts';
 import { describeEngine } from '#providers/local/testing/engine-contract.ts';
@@ -20,11 +20,11 @@ import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
 
 const notRoot = process.getuid?.() === 0 ? false : 'needs root';
 
-for (const runtime of ['namespaces', 'runc', 'crun'] as const) {
-  const missing = runtime !== 'namespaces' && spawnSync(runtime, ['--version']).error !== undefined ? `${runtime} is not installed` : false;
-  describeEngine(runtime, notRoot || noTestImages || missing, {
+for (const runtime of ['namespaces', 'runc', 'crun', 'bwrap'] as const) {
+  describeEngine(runtime, notRoot || noTestImages || notInstalled(runtime), {
     open: (directory) => createLocalEngine(options(directory, runtime)),
     severalUsers: true,
+    alwaysNoNewPrivileges: runtime === 'bwrap',
   });
 }
 
@@ -59,37 +59,48 @@ function options(directory: string, runtime: NonNullable<LocalEngineOptions['run
   };
 }
 
-describe('an ordinary user', { skip: notRoot || noTestImages || noUserNamespaces() }, () => {
-  test('runs the same contract after the process has moved into a user namespace; nothing is left', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'dm-'));
-    chmodSync(directory, 0o755);
-    chownSync(directory, ordinaryId, ordinaryId);
-    const server = createServer((_request, response) => response.end('from the host'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const published = await freePort();
-    try {
-      const script = join(import.meta.dirname, 'testing/rootless-contract.ts');
-      const ids = ['--reuid', `${ordinaryId}`, '--regid', `${ordinaryId}`, '--clear-groups'];
-      const child = spawn('setpriv', [...ids, process.execPath, script, directory, String(port), String(published)], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env.PATH },
-      });
-      const output = Promise.all([text(child.stdout), text(child.stderr)]);
-      const answer = askUntil(published, () => child.exitCode === null);
-      const [code] = (await once(child, 'exit')) as [number | null];
-      assert.equal(code, 0, (await output).join(''));
-      assert.equal(await answer, `published ${published}`);
-      leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
-      const left = () => launchedProcesses(join(directory, 'data/launcher'), directory);
-      for (const end = performance.now() + 5000; left().length > 0 && performance.now() < end;) await delay(5);
-      assert.deepEqual(left(), []);
-    } finally {
-      server.close();
-      rmSync(directory, { recursive: true });
-    }
-  });
-});
+for (const runtime of ['namespaces', 'bwrap'] as const)
+  describeOrdinaryUser(runtime, notRoot || noTestImages || noUserNamespaces() || notInstalled(runtime));
+
+function describeOrdinaryUser(runtime: RuntimeName, skip: string | false): void {
+  test(
+    `an ordinary user runs the same contract with ${runtime} after the process has moved into a user namespace; nothing is left`,
+    { skip },
+    async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'dm-'));
+      chmodSync(directory, 0o755);
+      chownSync(directory, ordinaryId, ordinaryId);
+      const server = createServer((_request, response) => response.end('from the host'));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const published = await freePort();
+      try {
+        const script = join(import.meta.dirname, 'testing/rootless-contract.ts');
+        const ids = ['--reuid', `${ordinaryId}`, '--regid', `${ordinaryId}`, '--clear-groups'];
+        const child = spawn('setpriv', [...ids, process.execPath, script, directory, String(port), String(published), runtime], {
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env: { PATH: process.env.PATH },
+        });
+        const output = Promise.all([text(child.stdout), text(child.stderr)]);
+        const answer = askUntil(published, () => child.exitCode === null);
+        const [code] = (await once(child, 'exit')) as [number | null];
+        assert.equal(code, 0, (await output).join(''));
+        assert.equal(await answer, `published ${published}`);
+        leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
+        const left = () => launchedProcesses(join(directory, 'data/launcher'), directory);
+        for (const end = performance.now() + 5000; left().length > 0 && performance.now() < end;) await delay(5);
+        assert.deepEqual(left(), []);
+      } finally {
+        server.close();
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
+}
+
+function notInstalled(runtime: RuntimeName): string | false {
+  return runtime !== 'namespaces' && spawnSync(runtime, ['--version']).error !== undefined ? `${runtime} is not installed` : false;
+}
 
 /** A port that was free just now. */
 async function freePort(): Promise<number> {

@@ -6,6 +6,8 @@ import { isInUserNamespace } from '#providers/local/rootless/enter.ts';
 import { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { chooseRuntime } from '#providers/local/runtimes/choose.ts';
 import type { RuntimeName } from '#providers/local/runtimes/runtime.ts';
+
+export type { RuntimeName };
 import type { SlotRecord } from '#providers/local/state.ts';
 
 export interface LocalEngineOptions extends HostOptions {

@@ -7,8 +7,9 @@ import { Cgroups } from '#providers/local/cgroups/cgroups.ts';
 import { Launcher } from '#providers/local/machine/launcher.ts';
 import { hostArchitecture } from '#providers/local/machine/numbers.ts';
 import { shortId } from '#providers/local/network/bridge.ts';
-import { launchedProcesses, send } from '#providers/local/processes.ts';
+import { launchedProcesses, processesWith, send } from '#providers/local/processes.ts';
 import { hostRoutesFile, userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
+import { initProgramPrefix } from '#providers/local/runtimes/init-program.ts';
 import { SlotStore } from '#providers/local/state.ts';
 
 export interface HostOptions {
@@ -92,6 +93,13 @@ export class Host {
   /** Kills every launcher process with a program below `directory`: the way to leave no orphan, whatever was recorded. */
   killLaunched(directory: string): void {
     for (const { pid } of launchedProcesses(this.launcher.path, `${directory}/`)) send(pid, 'SIGKILL');
+  }
+
+  /** Kills the inits of a slot's containers, or one container's, that a foreign runtime started: their names, not the launcher's, are in their command lines. */
+  killInits(slot: string, container = ''): void {
+    const matches = (word: string) =>
+      container === '' ? word.startsWith(`${initProgramPrefix}${slot}.`) : word === `${initProgramPrefix}${slot}.${container}`;
+    for (const pid of processesWith((words) => words.some(matches))) send(pid, 'SIGKILL');
   }
 
   /** Removes a slot's files. */

@@ -22,7 +22,7 @@ import type { Host } from '#providers/local/host.ts';
 import { describeCapabilities } from '#providers/local/capabilities.ts';
 import { ContainerRun } from '#providers/local/container/container-run.ts';
 import { containerFiles } from '#providers/local/container/files.ts';
-import { initNote, stdinHolderNote } from '#providers/local/container/monitor-steps.ts';
+import { stdinHolderNote } from '#providers/local/container/monitor-steps.ts';
 import { containerState, storedPrivileges } from '#providers/local/container/record.ts';
 import { planStart } from '#providers/local/container/start-plan.ts';
 import { attachStreams } from '#providers/local/exec/attach.ts';
@@ -31,7 +31,7 @@ import { runInContainer } from '#providers/local/exec/exec.ts';
 import { closeBridge, type Bridge } from '#providers/local/network/bridge.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { SlotPool } from '#providers/local/network/slot-pool.ts';
-import { initProgramPrefix } from '#providers/local/runtimes/oci.ts';
+import { initProgramPrefix } from '#providers/local/runtimes/init-program.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
 import { processesWith, send } from '#providers/local/processes.ts';
 import { forwardPorts, isPodForwarder } from '#providers/local/rootless/pod-forwarders.ts';
@@ -254,11 +254,11 @@ export class LocalEngine implements LocalContainerEngine {
     rmSync(files.exit, { force: true });
     mkdirSync(files.directory, { mode: 0o700 });
     try {
-      const plan = planStart(this.#host, sandbox.slot, sandbox.spec, spec, runtime.name === 'namespaces');
+      const plan = planStart(this.#host, sandbox.slot, sandbox.spec, spec, runtime);
       const program = runtime.program(plan, files);
       const startedAtMs = this.#host.clock.now();
       const { pid, notes } = await this.#host.launcher.run(program, files.program);
-      const init = runtime.init(files);
+      const init = runtime.init(files, notes);
       const stdinHolderPid = notes.get(stdinHolderNote);
       const record = {
         name: spec.name,
@@ -266,7 +266,7 @@ export class LocalEngine implements LocalContainerEngine {
         id: `dormouse://${randomUUID().replaceAll('-', '')}`,
         startedAtMs,
         monitorPid: pid,
-        initPid: init.pid ?? notes.get(initNote) ?? 0,
+        initPid: init.pid,
         initProgram: init.program,
         ...(stdinHolderPid === undefined ? {} : { stdinHolderPid }),
         environment: plan.environment,
@@ -290,6 +290,7 @@ export class LocalEngine implements LocalContainerEngine {
   /** Removes what a run that did not come about, or is over, has left. */
   async #discard(sandbox: Sandbox, run: { readonly name: string; readonly attempt: number }, files: ContainerRun['files']): Promise<void> {
     this.#host.killLaunched(files.directory);
+    this.#host.killInits(sandbox.slot.slot, `${run.name}.${run.attempt}`);
     await this.#parts.runtime.forget(files);
     await this.#host.cgroups.remove(cgroupOf(sandbox, run));
     await rm(files.directory, { recursive: true, force: true });

@@ -64,7 +64,7 @@ export function enterNamespaces(program: Program, pid: number, kinds: number): v
 }
 
 /** Opens a process while its id still means it: inside another process namespace it would not. Returns the descriptor's slot. */
-function openProcess(program: Program, pid: number): number {
+export function openProcess(program: Program, pid: number): number {
   const fd = program.slot();
   program.call('pidfd_open', [pid, 0], { store: fd, what: 'find the process that holds the namespaces' });
   return fd;
@@ -76,16 +76,31 @@ function enterThrough(program: Program, fd: number, kinds: number): void {
 }
 
 function isolationSteps(program: Program, options: PlainOptions, holder: number): void {
-  joinCgroups(program, options.cgroupFiles);
-  if (options.cgroupFiles.length > 0) {
-    program.call('unshare', [namespaces.cgroup], { what: 'make a control group namespace' });
-  }
-  const kinds = namespaces.ipc | namespaces.uts | (options.hostNetwork ? 0 : namespaces.network);
-  enterThrough(program, holder, kinds);
-  program.call('sethostname', [program.text(options.hostname), Buffer.byteLength(options.hostname)], { what: 'set the host name' });
+  cgroupSteps(program, options.cgroupFiles);
+  enterPod(program, options, holder);
   program.call('umask', [0], { onError: 'ignore' });
   makeMountsPrivate(program);
   rootSteps(program, options.root);
+  becomeContainer(program, options);
+}
+
+/** Joins the container's control groups and sees them as roots. */
+export function cgroupSteps(program: Program, files: readonly string[]): void {
+  joinCgroups(program, files);
+  if (files.length > 0) program.call('unshare', [namespaces.cgroup], { what: 'make a control group namespace' });
+}
+
+/** Joins what the pod's containers share. */
+export function enterPod(program: Program, options: Pick<PlainOptions, 'hostNetwork' | 'hostname'>, holder: number): void {
+  const kinds = namespaces.ipc | namespaces.uts | (options.hostNetwork ? 0 : namespaces.network);
+  enterThrough(program, holder, kinds);
+  program.call('sethostname', [program.text(options.hostname), Buffer.byteLength(options.hostname)], { what: 'set the host name' });
+}
+
+type ContainerOptions = Pick<PlainOptions, 'tty' | 'arguments' | 'environment' | 'workingDirectory' | 'privileges'>;
+
+/** In the container's file tree: gives up privileges, becomes the init. */
+export function becomeContainer(program: Program, options: ContainerOptions): void {
   makeDirectories(program, options.workingDirectory);
   program.call('umask', [0o22], { onError: 'ignore' });
   privilegeSteps(program, options.privileges);

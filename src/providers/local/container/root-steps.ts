@@ -81,7 +81,7 @@ function escapeOption(path: string): string {
  */
 export function rootSteps(program: Program, options: RootOptions): void {
   const root = options.overlay.target;
-  const old = `/dev/.${options.secret}`;
+  const old = oldRoot(options);
   overlaySteps(program, options.overlay);
   mountStep(
     program,
@@ -92,12 +92,28 @@ export function rootSteps(program: Program, options: RootOptions): void {
     'mode=755,size=65536k',
   );
   makeDirectory(program, `${root}${old}`, 0o700);
+  kernelFileSteps(program, root, options);
+  program.call('pivot_root', [program.text(root), program.text(`${root}${old}`)], { what: 'change the root directory' });
+  program.call('chdir', [program.text('/')]);
+  fillRoot(program, options);
+}
+
+/** Where the host's root is seen from the container's while that is being filled. */
+export function oldRoot({ secret }: Pick<RootOptions, 'secret'>): string {
+  return `/dev/.${secret}`;
+}
+
+/** Mounts what the kernel shows, /proc and /sys, in the root at `root`. */
+export function kernelFileSteps(program: Program, root: string, options: RootOptions): void {
   const quiet = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
   mountStep(program, 'proc', `${root}/proc`, 'proc', quiet);
   mountStep(program, 'sysfs', `${root}/sys`, 'sysfs', quiet | (options.privileged ? 0 : mountFlags.readOnly));
   cgroupSteps(program, `${root}/sys/fs/cgroup`, options);
-  program.call('pivot_root', [program.text(root), program.text(`${root}${old}`)], { what: 'change the root directory' });
-  program.call('chdir', [program.text('/')]);
+}
+
+/** After the change of root: devices, volumes, settings, protection; then lets go of the host's root. */
+export function fillRoot(program: Program, options: RootOptions): void {
+  const old = oldRoot(options);
   deviceSteps(program, old, options.terminalGroup);
   for (const mount of options.mounts) mountVolume(program, old, mount);
   for (const [name, value] of Object.entries(options.sysctls)) writeSysctl(program, name, value);

@@ -9,6 +9,7 @@ import { defaultPath } from '#providers/local/container/process-steps.ts';
 import { prepareUpperLayer } from '#providers/local/container/sandbox-files.ts';
 import type { ResolvedMount, RootOptions } from '#providers/local/container/root-steps.ts';
 import { defaultFilter } from '#providers/local/seccomp/filter.ts';
+import type { Runtime } from '#providers/local/runtimes/runtime.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
 
 /** Everything decided about a container's run before its runtime is asked to start it. */
@@ -32,15 +33,19 @@ export class MountSourceError extends Error {
   }
 }
 
+type RuntimeTraits = Pick<Runtime, 'limitsDevices' | 'alwaysNoNewPrivileges'>;
+
 /** Bytes of overlay options that fit one page with room to spare. */
 const longestLowerOption = 2500;
 const mknodBit = 1n << 27n;
 
-/** Decides and prepares: ids, capabilities, environment, mounts, the writable layer's directories. `plainNamespaces` keeps CAP_MKNOD away, for there is no device control group. */
-export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, spec: ContainerSpec, plainNamespaces: boolean): StartPlan {
+/**
+ * Decides and prepares: ids, capabilities, environment, mounts, the writable layer's directories. Without a device control group CAP_MKNOD is kept away.
+ */
+export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, spec: ContainerSpec, runtime: RuntimeTraits): StartPlan {
   const { security } = spec;
   const identity = mapped(host, resolveIdentity(spec.user, spec.image.layers));
-  const available = plainNamespaces && !security.privileged ? host.capabilities & ~mknodBit : host.capabilities;
+  const available = !runtime.limitsDevices && !security.privileged ? host.capabilities & ~mknodBit : host.capabilities;
   const capabilityNames = containerCapabilities(security, available);
   const filtered = security.seccomp !== 'Unconfined' && !security.privileged;
   const directory = join(host.layersOf(slot.slot), `${spec.name}.${spec.attempt}`);
@@ -62,7 +67,7 @@ export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, sp
       identity,
       capabilities: capabilityMask(capabilityNames),
       available: host.capabilities,
-      noNewPrivileges: !security.allowPrivilegeEscalation && !security.privileged,
+      noNewPrivileges: runtime.alwaysNoNewPrivileges || (!security.allowPrivilegeEscalation && !security.privileged),
       seccomp: filtered ? defaultFilter(host.launcher.architecture, capabilityNames) : undefined,
       canSetGroups: host.canSetGroups,
     },

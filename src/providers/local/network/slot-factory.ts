@@ -80,6 +80,7 @@ export class SlotFactory {
     if (cgroups.canFreeze) killFrozen(this.#host, record.slot);
     if (record.podInitPid !== undefined && this.isWhole(record)) send(record.podInitPid, 'SIGKILL');
     this.#host.killLaunched(directory);
+    this.#host.killInits(record.slot);
     await this.#gone(record);
     await cgroups.remove(record.slot);
     if (record.ip !== '') this.#addresses?.release(record.ip);

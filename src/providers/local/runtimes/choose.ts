@@ -5,6 +5,7 @@ import { errorText, UserError } from '#core/errors.ts';
 import { withSystemDirectories } from '#core/system-path.ts';
 import type { Host } from '#providers/local/host.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
+import { bwrapRuntime } from '#providers/local/runtimes/bwrap.ts';
 import { namespacesRuntime } from '#providers/local/runtimes/namespaces.ts';
 import { ociRuntime } from '#providers/local/runtimes/oci.ts';
 import { probeRuntime } from '#providers/local/runtimes/probe.ts';
@@ -51,9 +52,9 @@ function remedy(remarks: readonly string[]): { readonly hint?: string } {
   };
 }
 
-/** docs/decisions: local runtime. In a user namespace the runtimes add nothing the launcher does not do. */
+/** docs/decisions: local runtime. In a user namespace the runtimes add nothing the launcher does not do; bwrap nowhere does. */
 function preferred(host: Host): readonly RuntimeName[] {
-  return host.inUserNamespace ? ['namespaces'] : ['runc', 'crun', 'namespaces'];
+  return host.inUserNamespace ? ['namespaces', 'bwrap'] : ['runc', 'crun', 'namespaces', 'bwrap'];
 }
 
 function candidatesOf(host: Host, name: RuntimeName): readonly Candidate[] {
@@ -61,6 +62,7 @@ function candidatesOf(host: Host, name: RuntimeName): readonly Candidate[] {
   const binary = findExecutable(name);
   if (binary === undefined) return [];
   const { size, mtimeMs } = statSync(binary);
+  if (name === 'bwrap') return [{ runtime: bwrapRuntime(host, binary), version: [binary, size, mtimeMs].join(' ') }];
   const hidden = name === 'crun' && existsSync('/sys/fs/cgroup/unified') ? [[], ['/sys/fs/cgroup/unified']] : [[]];
   return hidden.map((hiddenMounts) => ({
     runtime: ociRuntime(host, { name, binary, hiddenMounts }),

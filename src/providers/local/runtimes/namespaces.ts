@@ -1,5 +1,6 @@
 import type { Host } from '#providers/local/host.ts';
 import type { ContainerFiles } from '#providers/local/container/files.ts';
+import { initNote } from '#providers/local/container/monitor-steps.ts';
 import { plainProgram } from '#providers/local/container/plain-program.ts';
 import type { StartPlan } from '#providers/local/container/start-plan.ts';
 import type { Program } from '#providers/local/machine/program.ts';
@@ -9,8 +10,10 @@ import type { Runtime } from '#providers/local/runtimes/runtime.ts';
 export function namespacesRuntime(host: Host): Runtime {
   return {
     name: 'namespaces',
+    limitsDevices: false,
+    alwaysNoNewPrivileges: false,
     program: (plan, files) => programOf(host, plan, files),
-    init: (files) => ({ program: files.program }),
+    init: (files, notes) => ({ program: files.program, pid: notes.get(initNote) ?? 0 }),
     forget: () => Promise.resolve(),
     complaint: () => '',
   };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Host } from '#providers/local/host.ts';
 import type { ContainerFiles } from '#providers/local/container/files.ts';
 import { monitorPrelude, recordEndSteps, standardStreams } from '#providers/local/container/monitor-steps.ts';
@@ -12,6 +12,7 @@ import type { StartPlan } from '#providers/local/container/start-plan.ts';
 import { reportFd } from '#providers/local/machine/launcher.ts';
 import { load, Program } from '#providers/local/machine/program.ts';
 import { namespaces } from '#providers/local/network/sandbox-program.ts';
+import { containerId, initPath, initProgramPath } from '#providers/local/runtimes/init-program.ts';
 import { ociConfig } from '#providers/local/runtimes/oci-config.ts';
 import type { Runtime, RuntimeName } from '#providers/local/runtimes/runtime.ts';
 
@@ -25,9 +26,6 @@ export interface OciRuntimeOptions {
 
 const becomeSubreaper = 36;
 const setDescriptorFlags = 2;
-const initPath = '/dev/init';
-/** What the programs of containers' inits are called, inside and so on the machine; `<slot>.<container>.<attempt>` follows. */
-export const initProgramPrefix = `${initPath}.`;
 const environment = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
 
 /** Containers by an OCI runtime (runc, crun): it isolates and limits; init, streams and the end are the launcher's as everywhere. */
@@ -35,6 +33,8 @@ export function ociRuntime(host: Host, options: OciRuntimeOptions): Runtime {
   const stateDirectory = join(host.runDir, options.name);
   return {
     name: options.name,
+    limitsDevices: true,
+    alwaysNoNewPrivileges: false,
     program: (plan, files) => ociProgram(host, options, stateDirectory, plan, files),
     init: (files) => ({ program: initProgramPath(files), pid: Number(readFileSync(files.pid, 'utf8')) }),
     forget: (files) => rm(join(stateDirectory, containerId(files)), { recursive: true, force: true }),
@@ -123,14 +123,6 @@ function writeBundle(host: Host, plan: StartPlan, files: ContainerFiles, init: P
     ],
   });
   writeFileSync(join(files.directory, 'config.json'), JSON.stringify(config));
-}
-
-function containerId(files: ContainerFiles): string {
-  return basename(files.exit);
-}
-
-function initProgramPath(files: ContainerFiles): string {
-  return `${initProgramPrefix}${containerId(files)}`;
 }
 
 /** The last error of a runtime's JSON log. */

@@ -7,26 +7,39 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { createLocalEngine, enterUserNamespace, isInUserNamespace, type LocalContainerEngine } from '#providers/local/engine.ts';
+import {
+  createLocalEngine,
+  enterUserNamespace,
+  isInUserNamespace,
+  type LocalContainerEngine,
+  type RuntimeName,
+} from '#providers/local/engine.ts';
 import { describeEngine } from '#providers/local/testing/engine-contract.ts';
 import { busyboxImage } from '#providers/local/testing/images.ts';
 import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
 
 /**
- * Run as an ordinary user: `node rootless-contract.ts <directory> <host port> <published port>`. Moves itself into the user namespace as the agent does, then runs the
+ * Run as an ordinary user: `node rootless-contract.ts <directory> <host port> <published port> <runtime>`. Moves itself into the user namespace as the agent does, then runs the
  * engine contract there and what only rootless engines have. engine.itest.ts starts it.
  */
-const [directory = '', hostPort = '0', publishedPort = '0'] = process.argv.slice(2);
+const [directory = '', hostPort = '0', publishedPort = '0', runtime = 'namespaces'] = process.argv.slice(2);
 const published = `published ${publishedPort}`;
 const place = { dataDir: join(directory, 'data'), runDir: join(directory, 'run') };
 await enterUserNamespace({ ...place, expose: [{ port: 7777, hostPort: Number(hostPort) }], publish: [Number(publishedPort)] });
 assert.ok(isInUserNamespace());
 
 function open(): Promise<LocalContainerEngine> {
-  return createLocalEngine({ ...place, id: directory, prepared: 2, clock: systemClock, logger: silentLogger });
+  return createLocalEngine({
+    ...place,
+    id: directory,
+    runtime: runtime as RuntimeName,
+    prepared: 2,
+    clock: systemClock,
+    logger: silentLogger,
+  });
 }
 
-describeEngine('an ordinary user', false, { open, severalUsers: false });
+describeEngine('an ordinary user', false, { open, severalUsers: false, alwaysNoNewPrivileges: runtime === 'bwrap' });
 
 describe('what an ordinary user’s pods need besides', () => {
   let engine: LocalContainerEngine;

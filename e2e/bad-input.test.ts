@@ -82,23 +82,27 @@ class Snapshots {
 describe('bad input', { skip, concurrency: true }, () => {
   let platform: TestPlatform;
   let registry: Server;
+  let occupier: Server;
   let image = '';
   let unknown = '';
   const foreign = 'test.local/foreign:1';
 
   before(async () => {
     registry = await emptyRegistry();
-    unknown = `localhost:${(registry.address() as AddressInfo).port}/team/app:1`;
+    unknown = `localhost:${portOf(registry)}/team/app:1`;
+    occupier = createServer((_request, response) => response.end('a process of the machine'));
+    await new Promise<void>((resolve) => occupier.listen(0, '127.0.0.1', resolve));
     platform = await startPlatform();
     image = await loadTestImage(platform);
     await loadTestImage(platform, foreign, { architecture: process.arch === 'arm64' ? 'amd64' : 'arm64' });
     await loadTestImage(platform, 'test.local/other-elf:1', { programs: { app: programOfAnotherMachine() } });
-    await platform.apply(...manifests(image, unknown, foreign, await freePort()));
+    await platform.apply(...manifests(image, unknown, foreign, await freePort(), portOf(occupier)));
   });
 
   after(async () => {
     await platform?.[Symbol.asyncDispose]();
     registry?.close();
+    occupier?.close();
   });
 
   const snapshots = new Snapshots(() => platform.kubectl(['get', 'pods,events', '-o', 'json']));
@@ -195,6 +199,18 @@ describe('bad input', { skip, concurrency: true }, () => {
     assert.ok((await event(name, /^Warning FailedScheduling default-scheduler: /)).endsWith(refusal));
     await platform.kubectl(['delete', 'pod', name === first ? second : first, '--wait=false']);
     await isReady(name);
+  });
+
+  it('a host port that a process of the machine has: no sandbox; free again, the pod answers there', async () => {
+    const port = portOf(occupier);
+    const place = `hostport ${port} for pod port-held_default: listen tcp4 :${port}: bind: address already in use`;
+    await event('port-held', new RegExp(`^Warning FailedCreatePodSandBox kubelet: Failed to create pod sandbox: cannot open ${place}$`));
+    assert.equal(await waits('port-held', 'ContainerCreating'), '');
+    const ask = () => fetch(`http://127.0.0.1:${port}/bin/sh`, { headers: { connection: 'close' } }).then((answer) => answer.text());
+    assert.equal(await ask(), 'a process of the machine');
+    await new Promise((resolve) => occupier.close(resolve));
+    await isReady('port-held');
+    await until('the pod to answer at its host port', async () => (await ask().catch(() => '')).length > 1000);
   });
 
   it('a port that another container of the pod has: the application’s own error; free again, it runs', async () => {
@@ -306,7 +322,11 @@ function programOfAnotherMachine(): Buffer {
   return head;
 }
 
-function manifests(image: string, unknown: string, foreign: string, hostPortNumber: number): object[] {
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function manifests(image: string, unknown: string, foreign: string, hostPortNumber: number, heldPort: number): object[] {
   const template = (app: string, container: object, spec: object) => ({
     metadata: { labels: { app } },
     spec: {
@@ -352,6 +372,7 @@ function manifests(image: string, unknown: string, foreign: string, hostPortNumb
     pod('shell-127', sh('no-such-program')),
     pod('port-a', hostPort),
     pod('port-b', hostPort),
+    pod('port-held', { ...sh('exec httpd -f -p 80'), ports: [{ containerPort: 80, hostPort: heldPort }] }),
     pod(
       'two-listeners',
       {},

@@ -18,6 +18,7 @@ import { ApiSources } from '#node/api-sources.ts';
 import { startClusterDns } from '#node/dns/cluster-dns.ts';
 import type { DialOutbound } from '#node/dns/upstream.ts';
 import { parseResolvConf, type DnsSettings } from '#node/engine-provider/dns-settings.ts';
+import { hostSocketsOf } from '#node/engine-provider/host-ports.ts';
 import { EngineProvider } from '#node/engine-provider/engine-provider.ts';
 import { indexByService } from '#node/services/service-fronts.ts';
 import { keptByNode } from '#node/kept.ts';
@@ -54,6 +55,8 @@ export interface NodeAgentOptions {
   readonly listen?: string;
   /** False in a network namespace of the platform's own: what the kernel does for Services there, the machine's processes do not meet. */
   readonly hasHostNetwork?: boolean;
+  /** A process in the machine's own network, where the agent is in another: whose ports pods cannot have is seen there. Default: this one. */
+  readonly hostProcess?: number;
   /** Makes TCP connections from the machine's network, where the agent is in one of its own: to the machine's DNS servers. */
   readonly dialOutbound?: DialOutbound;
   /** Services that stand for a process of this machine. */
@@ -111,6 +114,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
       events,
       node: () => facts,
       hostDns: () => hostDns,
+      hostSockets: () => hostSocketsOf(options.hostProcess ?? process.pid),
       dataDirectory,
       clock,
       logger,

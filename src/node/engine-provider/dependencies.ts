@@ -4,6 +4,7 @@ import type { ImageService } from '#apis/runtime/image-service.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import type { DnsSettings } from '#node/engine-provider/dns-settings.ts';
+import type { HostSocket } from '#node/engine-provider/host-ports.ts';
 import type { ProbePace } from '#node/probes/container-probes.ts';
 import type { NodeFacts, PodEvents, PodSources } from '#node/sources.ts';
 
@@ -16,6 +17,8 @@ export interface EngineProviderOptions {
   readonly node: () => NodeFacts;
   /** The machine's own DNS configuration, for dnsPolicy Default. */
   readonly hostDns: () => DnsSettings;
+  /** Ports that processes of the machine hold. */
+  readonly hostSockets: () => readonly HostSocket[];
   readonly dataDirectory: string;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -13,6 +13,7 @@ import { buildContainerSpec, buildSandboxSpec } from '#node/engine-provider/cont
 import { ContainerSupervisor } from '#node/engine-provider/container-supervisor.ts';
 import type { ContainerRole } from '#node/engine-provider/container-view.ts';
 import type { RunnerDependencies } from '#node/engine-provider/dependencies.ts';
+import { takenHostPort } from '#node/engine-provider/host-ports.ts';
 import { ImagePuller } from '#node/engine-provider/image-puller.ts';
 import { PodDirectory, type PodRecord } from '#node/engine-provider/pod-directory.ts';
 import { containerHistory, withoutSandbox, type PodPast } from '#node/engine-provider/pod-history.ts';
@@ -182,6 +183,7 @@ export class PodRunner {
   async #prepare(signal: AbortSignal): Promise<void> {
     for (let failures = 0; ; failures += 1) {
       try {
+        this.#requireHostPorts();
         const spec = buildSandboxSpec(this.#pod, this.#deps.node(), this.#deps.hostDns());
         this.#sandbox = await this.#deps.engine.createSandbox(spec, signal);
         break;
@@ -202,6 +204,12 @@ export class PodRunner {
         await sleep(this.#deps.clock, backoffMs(failures, 500, 10_000), signal);
       }
     }
+  }
+
+  /** Looked at before the pod has anything: what runs already has its ports. */
+  #requireHostPorts(): void {
+    const problem = this.#sandbox === undefined ? takenHostPort(this.#pod, this.#deps.hostSockets) : undefined;
+    if (problem !== undefined) throw new Error(problem);
   }
 
   /** Runs the init containers; false when one of them has failed for good. Sidecars go on in the background. */

@@ -9,6 +9,7 @@ import type { Secret } from '#apis/core/v1/secret.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import { FakeClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
+import type { HostSocket } from '#node/engine-provider/host-ports.ts';
 import { EngineProvider } from '#node/engine-provider/engine-provider.ts';
 import type { NodeFacts, PodEvents, PodSources } from '#node/sources.ts';
 import { FakeEngine } from '#node/testing/fake-engine.ts';
@@ -91,6 +92,8 @@ export class ProviderFixture implements AsyncDisposable {
   readonly events = new FakeEvents();
   readonly sources = new FakeSources(this.clock);
   readonly directory: string;
+  /** Ports of the machine that are taken. */
+  hostSockets: readonly HostSocket[] = [];
   provider: EngineProvider;
 
   private constructor(directory: string) {
@@ -153,6 +156,7 @@ export class ProviderFixture implements AsyncDisposable {
       events: this.events,
       node: () => fakeNode,
       hostDns: () => ({ nameservers: ['192.0.2.53'], searches: [], options: [] }),
+      hostSockets: () => this.hostSockets,
       dataDirectory: this.directory,
       clock: this.clock,
       logger: silentLogger,

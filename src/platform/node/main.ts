@@ -74,6 +74,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       platformId: layout.id,
       listen: settings.listen,
       hasHostNetwork: !isInUserNamespace(),
+      // The supervisor is outside.
+      hostProcess: isInUserNamespace() ? process.ppid : process.pid,
       ...(isInUserNamespace() ? { dialOutbound: (target) => connectOutbound(layout.outboundSocket, target) } : {}),
       hostServices: new Map([[gatewayService, settings.listen]]),
       logger,

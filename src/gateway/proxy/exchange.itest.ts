@@ -188,6 +188,23 @@ testEach('responseStartTimeoutSeconds and idleTimeoutSeconds', async (transport)
   assert.match(await stuck.untilEnd(), /^HTTP\/1\.1 200 /);
 });
 
+testEach('responseStartTimeoutSeconds ends an upgraded connection whose container says nothing, and no other', async (transport) => {
+  await using upstream = await tcpUpstream((socket) => {
+    socket.once('data', (bytes: Buffer) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      if (!bytes.toString().startsWith('GET /talks')) return;
+      setTimeout(() => socket.write('hello'), 20);
+      setTimeout(() => socket.end('bye'), 250);
+    });
+  });
+  await using it = await startProxy(singleRoute([upstream.port], { responseStartTimeoutMs: 100 }), { transport });
+  const upgrade = (path: string) => `GET ${path} HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  using silent = new RawClient(it.port).send(upgrade('/silent'));
+  using talks = new RawClient(it.port).send(upgrade('/talks'));
+  assert.match(await silent.untilEnd(), /^HTTP\/1\.1 101 [^]*\r\n\r\n$/);
+  assert.match(await talks.untilEnd(), /hellobye$/);
+});
+
 testEach('slow clients: 408 for a head or content that does not come, silence for an idle connection', async (transport) => {
   await using upstream = await httpUpstream((request) => void request.resume());
   await using it = await startProxy(singleRoute([upstream.port]), { transport, limits: { headMs: 60, bodyMs: 60, idleMs: 60 } });

@@ -259,6 +259,7 @@ export class Exchange implements SlotWaiter, Expirable {
   }
 
   relayBody(bytes: Buffer, from: number, to: number): void {
+    if (this.#tunnel) this.#phase?.cancel();
     if (to > from) this.#toClient(bytes.subarray(from, to));
   }
 
@@ -268,8 +269,8 @@ export class Exchange implements SlotWaiter, Expirable {
     if (!this.#client.send(bytes)) this.#upstream?.wire.pause();
   }
 
+  /** The response of an upgraded connection starts with the first bytes after the switch: until then its time runs on. */
   switchProtocol(bytes: Buffer, from: number, to: number): void {
-    this.#phase?.cancel();
     this.#status = 101;
     this.#tunnel = true;
     this.#toClient(bytes.subarray(from, to));

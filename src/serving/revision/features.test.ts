@@ -81,6 +81,17 @@ describe('feature flags', () => {
   }
 });
 
+describe('probes', () => {
+  test('a scheme may be written in any case; the pod gets the one it knows', () => {
+    const probe = (scheme: string) => ({ httpGet: { scheme, port: 8077, path: '/ready' } });
+    const container = { name: 'c', image: 'i', readinessProbe: probe('http'), livenessProbe: probe('https') };
+    const revision = aRevision(aConfiguration(), 1, { spec: { containers: [container] as never } });
+    const [made] = makeDeployment(revision, new Map(), config).spec?.template?.spec?.containers ?? [];
+    assert.equal(made?.readinessProbe?.httpGet?.scheme, 'HTTP');
+    assert.equal(made?.livenessProbe?.httpGet?.scheme, 'HTTPS');
+  });
+});
+
 describe('runtime-class-name of config-deployment', () => {
   const classes = 'gvisor: {}\nkata:\n  selector: {kind: untrusted}\n';
   const classOf = (labels: Record<string, string>, spec: object = {}) => {

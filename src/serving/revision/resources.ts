@@ -201,14 +201,19 @@ function identity(revision: Revision): EnvVar[] {
 
 type Probe = NonNullable<Container['readinessProbe']>;
 
-/** A probe of a template in the terms of a Pod: the port filled in, a period a Pod accepts. */
+/** A probe of a template in the terms of a Pod: the port filled in, a period and a scheme a Pod accepts. */
 function podProbe(probe: Probe, port: number): Probe {
   const result: Probe = { ...probe };
-  if (probe.httpGet) result.httpGet = { ...probe.httpGet, port: portOf(probe.httpGet.port, port) };
+  if (probe.httpGet) result.httpGet = { ...probe.httpGet, ...podScheme(probe.httpGet), port: portOf(probe.httpGet.port, port) };
   if (probe.tcpSocket) result.tcpSocket = { ...probe.tcpSocket, port: portOf(probe.tcpSocket.port, port) };
   if (probe.grpc) result.grpc = { ...probe.grpc, port: (probe.grpc.port ?? 0) === 0 ? port : probe.grpc.port };
   if ((probe.periodSeconds ?? 0) === 0) delete result.periodSeconds;
   return result;
+}
+
+/** Knative takes `http` as well as `HTTP`. */
+function podScheme({ scheme }: NonNullable<Probe['httpGet']>): { scheme?: NonNullable<typeof scheme> } {
+  return scheme === undefined ? {} : { scheme: scheme.toUpperCase() as typeof scheme };
 }
 
 function portOf(port: string | number | undefined, serving: number): string | number {

@@ -196,7 +196,7 @@ export const schemas = {
 
 /**
  * The schema as a Knative webhook sees it: nothing is defaulted or required by it, because its own validation names what is
- * missing in its own words.
+ * missing in its own words. A probe's scheme is written in any case there.
  */
 function withoutDefaults(schema: Schema): Schema {
   const { default: _default, required: _required, properties, items, additionalProperties, ...rest } = schema;
@@ -204,9 +204,14 @@ function withoutDefaults(schema: Schema): Schema {
     ...rest,
     ...(properties === undefined
       ? {}
-      : { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, withoutDefaults(value)])) }),
+      : { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, bareProperty(key, value)])) }),
     ...(items === undefined ? {} : { items: withoutDefaults(items) }),
     ...(typeof additionalProperties === 'object' ? { additionalProperties: withoutDefaults(additionalProperties) } : {}),
     ...(additionalProperties === undefined || typeof additionalProperties === 'object' ? {} : { additionalProperties }),
   };
+}
+
+function bareProperty(name: string, schema: Schema): Schema {
+  const { enum: values, ...rest } = withoutDefaults(schema);
+  return name === 'scheme' || values === undefined ? rest : { ...rest, enum: values };
 }

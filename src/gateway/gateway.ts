@@ -175,7 +175,6 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     },
     programmed: (key) => queues.ingresses?.key(key),
   });
-  const inUse = (podKey: string) => [...proxy.backends.values()].some((backend) => backend.uses(podKey));
   const https = listeners.https === undefined ? undefined : await proxy.listen({ ...listeners.https, tls, visibility: 'external' });
   const redirects = https === undefined ? {} : { httpsPort: https.port };
   const http = await proxy.listen({ ...listeners.http, ...redirects, visibility: 'external' });
@@ -184,7 +183,7 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
   const admin =
     listeners.admin === undefined
       ? undefined
-      : await startAdmin({ ...listeners.admin, proxy, moreMetrics, isDrained: (podKey) => !inUse(podKey) });
+      : await startAdmin({ ...listeners.admin, proxy, moreMetrics, isDrained: (podKey) => !proxy.uses(podKey) });
   if (options.stats === undefined) void stream.run(ended);
   const modules = [
     ingressStatusModule(
@@ -193,7 +192,10 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
       options.owns ?? (() => true),
       (queue) => (queues.ingresses = queue),
     ),
-    drainMarkerModule(inUse, (queue) => (queues.pods = queue)),
+    drainMarkerModule(
+      (key) => proxy.uses(key),
+      (queue) => (queues.pods = queue),
+    ),
   ];
   const synced = follow(options, proxy, sync, modules, ended);
   synced.catch((error: unknown) => ended.aborted || logger.error('the watch on routes has ended', { error }));

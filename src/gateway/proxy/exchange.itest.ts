@@ -233,6 +233,22 @@ testEach('a pod taken away finishes its requests and gets no new ones', async (t
   assert.deepEqual(drained, [testPod(old.port).key]);
 });
 
+testEach('a pod is in use until its requests end, also when its revision is gone', async (transport) => {
+  const held: ServerResponse[] = [];
+  await using upstream = await httpUpstream((_request, response) => void held.push(response));
+  const drained: string[] = [];
+  await using it = await startProxy(singleRoute([upstream.port]), { transport, drained: (key) => void drained.push(key) });
+  using client = new RawClient(it.port).send(get());
+  await eventually(() => held.length === 1, 'the request is inside');
+  it.proxy.apply({ backends: [], rules: [], certificates: [] });
+  const { key } = testPod(upstream.port);
+  assert.equal(it.proxy.uses(key), true);
+  held[0]?.end('finished');
+  await client.until((text) => text.includes('finished'));
+  assert.equal(it.proxy.uses(key), false);
+  assert.deepEqual(drained, [key]);
+});
+
 testEach('a drain lets requests finish with Connection: close and refuses new connections', async (transport) => {
   const held: ServerResponse[] = [];
   await using upstream = await httpUpstream((_request, response) => void held.push(response));

@@ -273,6 +273,7 @@ export class Exchange implements SlotWaiter, Expirable {
   switchProtocol(bytes: Buffer, from: number, to: number): void {
     this.#status = 101;
     this.#tunnel = true;
+    if (this.#pod !== null) this.#pod.tunnels++;
     this.#toClient(bytes.subarray(from, to));
     this.#client.becomeTunnel();
   }
@@ -389,7 +390,9 @@ export class Exchange implements SlotWaiter, Expirable {
     if (this.#description !== null) this.#log(this.#description, status, now);
     const pod = this.#pod;
     this.#pod = null;
-    if (pod !== null) backend.release(pod);
+    if (pod === null) return;
+    if (this.#tunnel) pod.tunnels--;
+    backend.release(pod);
   }
 
   #log(description: RequestDescription, status: number, now: number): void {

@@ -37,6 +37,8 @@ export class Proxy {
   readonly #context: ProxyContext;
   readonly #events: BackendEvents;
   readonly #backends = new Map<string, Backend>();
+  /** Removed, with requests in their containers. */
+  readonly #closing = new Set<Backend>();
   readonly #listeners: WireListener[] = [];
   #rules: readonly RuleConfig[] = [];
 
@@ -121,6 +123,13 @@ export class Proxy {
     if (backend === undefined) return;
     this.#backends.delete(key);
     backend.close();
+    if (backend.running > 0) this.#closing.add(backend);
+  }
+
+  /** Whether the pod may still get requests or has some that its stop must wait for, its backend removed or not. */
+  uses(podKey: string): boolean {
+    for (const backend of this.#closing) if (backend.running === 0) this.#closing.delete(backend);
+    return [...this.#backends.values(), ...this.#closing].some((backend) => backend.uses(podKey));
   }
 
   #backend(key: string): Backend {

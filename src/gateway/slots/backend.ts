@@ -35,6 +35,11 @@ export interface BackendEvents extends MeterSink {
 }
 
 export const maxQueued = 10_000;
+/**
+ * An upgraded connection may never end by itself, and its program learns from the stop signal that it should end it. So it holds up
+ * its pod's stop for no longer than Knative's queue-proxy does.
+ */
+export const tunnelDrainMs = 30_000;
 
 /** One revision (or plain Service): its pods, the line of waiting requests and its counters. Lives through route updates. */
 export class Backend implements Slots {
@@ -97,14 +102,19 @@ export class Backend implements Slots {
 
   #remove(pod: Pod): void {
     pod.draining = true;
+    pod.drainingSince = this.#clock.monotonic();
     pod.discardIdle();
     if (pod.running > 0) this.#leaving.add(pod);
     else this.#events.drained(this, pod);
   }
 
-  /** Whether the pod may still get requests or has some. */
+  /** Whether the pod may still get requests or has some that its stop must wait for. */
   uses(podKey: string): boolean {
-    return this.pods.some(({ key }) => key === podKey) || [...this.#leaving].some(({ key }) => key === podKey);
+    return this.pods.some(({ key }) => key === podKey) || [...this.#leaving].some((pod) => pod.key === podKey && this.#holds(pod));
+  }
+
+  #holds({ running, tunnels, drainingSince }: Pod): boolean {
+    return running > tunnels || this.#clock.monotonic() - drainingSince < tunnelDrainMs;
   }
 
   acquire(waiter: SlotWaiter): Pod | 'waiting' | 'full' {

@@ -20,7 +20,11 @@ export class Pod {
   frozen: boolean;
   /** Gone from the endpoints: finishes what it has, gets nothing new. */
   draining = false;
+  /** Since when it is draining (monotonic). */
+  drainingSince = 0;
   running = 0;
+  /** Upgraded connections (WebSockets) among those running. */
+  tunnels = 0;
   requests = 0;
   /** Refused the last connection; not tried again before this time (monotonic). */
   downUntil = 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FakeClock } from '#core/clock.ts';
-import { Backend, maxQueued, type SlotWaiter } from '#gateway/slots/backend.ts';
+import { Backend, maxQueued, tunnelDrainMs, type SlotWaiter } from '#gateway/slots/backend.ts';
 import { choosePod } from '#gateway/slots/choose.ts';
 import { Pod } from '#gateway/slots/pod.ts';
 import { testBackend, testPod } from '#gateway/testing/routes.ts';
@@ -121,6 +121,18 @@ describe('slots', () => {
     backend.release(two);
     assert.deepEqual(drained, ['default/pod-1']);
     assert.equal(backend.uses('default/pod-1'), false);
+  });
+
+  test('an upgraded connection holds up the stop of its pod for half a minute, a request until it ends', async () => {
+    const { clock, backend } = rig([1], 0);
+    const pod = backend.acquire(waiter()) as Pod;
+    pod.tunnels++;
+    backend.update(testBackend('b', []));
+    assert.equal(backend.uses(pod.key), true);
+    await clock.advance(tunnelDrainMs);
+    assert.equal(backend.uses(pod.key), false);
+    pod.tunnels--;
+    assert.equal(backend.uses(pod.key), true);
   });
 
   test('a backend that goes refuses those who wait', () => {

@@ -31,6 +31,8 @@ interface PodView {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly status: {
     readonly phase: string;
+    readonly reason?: string;
+    readonly message?: string;
     readonly conditions?: readonly {
       readonly type: string;
       readonly status: string;
@@ -230,6 +232,18 @@ describe('bad input', { skip, concurrency: true }, () => {
     await rollsOut('greedy');
   });
 
+  it('more of the disk than the limit: Evicted, and which limit it was', async () => {
+    const evicted = async (app: string) => {
+      const pod = await podLike(app, 'evicted', ({ status }) => status.phase === 'Failed' && status.reason === 'Evicted');
+      const message = pod.status.message ?? '';
+      await event(app, new RegExp(`^Warning Evicted kubelet: ${message}$`));
+      return message;
+    };
+    assert.equal(await evicted('big-volume'), 'Usage of EmptyDir volume "state" exceeds the limit "1Mi". ');
+    assert.equal(await evicted('big-pod'), 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ');
+    assert.equal(await evicted('big-container'), 'Container main exceeded its local ephemeral storage limit "1Mi". ');
+  });
+
   it('probes that never succeed: unready, restarted; mended, the pod is ready', async () => {
     const pod = await podLike('unready', 'running', (one) => one.status.phase === 'Running');
     assert.deepEqual(
@@ -358,6 +372,9 @@ function manifests(image: string, unknown: string, foreign: string, hostPortNumb
     return pod(name, {}, { containers: [...containers, { name: 'helper', image, ...sh('exec sleep 100000'), ...state }] });
   };
   const hostPort = { ports: [{ containerPort: 80, hostPort: hostPortNumber }] };
+  const sleeps = sh('exec sleep 100000');
+  const writes = (file: string) => `dd if=/dev/zero of=${file} bs=1M count=2 && exec sleep 100000`;
+  const diskLimit = { resources: { limits: { 'ephemeral-storage': '1Mi' } } };
   const listens = 'wget -q -O /dev/null http://127.0.0.1:8080/bin/sh';
   const leaves = 'until test -e /state/leave; do sleep 0.1; done; kill $!; exec sleep 100000';
   return [
@@ -387,6 +404,18 @@ function manifests(image: string, unknown: string, foreign: string, hostPortNumb
       ...sh('dd if=/dev/zero of=/dev/null bs=64M count=1 && exec sleep 100000'),
       resources: { limits: { memory: '16Mi' } },
     }),
+    pod('big-volume', sh(writes('/state/file')), { volumes: [{ name: 'state', emptyDir: { sizeLimit: '1Mi' } }] }),
+    pod('big-pod', { ...sh(writes('/state/file')), ...diskLimit }),
+    pod(
+      'big-container',
+      {},
+      {
+        containers: [
+          { name: 'main', image, ...sh(writes('/file')), ...diskLimit },
+          { name: 'roomy', image, ...sleeps, resources: { limits: { 'ephemeral-storage': '1Gi' } } },
+        ],
+      },
+    ),
     probed('unready', { readinessProbe: fine }),
     pod('refusing', { readinessProbe: { httpGet: { port: 81 }, ...quick } }),
     probed('unwell', { livenessProbe: fine }),

@@ -98,8 +98,13 @@ describe('a node on a full disk', { skip: withoutKubectl || withoutTestImage || 
     await event(
       /Pod Warning FailedScheduling default-scheduler: 0\/1 nodes are available: 1 node\(s\) had untolerated taint \{node\.kubernetes\.io\/disk-pressure: \}\. /,
     );
+    await platform.apply(pod('bound', 'test.local/busybox:1', 'exec sleep 100000', { nodeName: 'dormouse' }));
+    await event(/Pod Warning Evicted kubelet: The node had condition: \[DiskPressure\]\. /);
+    const refused = (await field(['pod', 'bound'], '.status')) as string;
+    assert.match(refused, /"message":"Pod was rejected: The node had condition: \[DiskPressure\]\. ","phase":"Failed".*"reason":"Evicted"/);
+    await platform.kubectl(['delete', 'pod', 'bound']);
     await eventually('the unused image to be gone', async () => !(await platform.dormouse(['image', 'ls'])).includes('unused'));
-    assert.ok((await available()) > 80 * megabyte);
+    await eventually('its space to be free', async () => (await available()) > 80 * megabyte);
     await platform.waitForPod('late');
     assert.deepEqual([await pressure(), (await taints()).includes('disk-pressure')], ['False', false]);
     await event(/Node Normal NodeHasNoDiskPressure kubelet: Node dormouse status is now: NodeHasNoDiskPressure/);
@@ -141,7 +146,7 @@ describe('a node on a full disk', { skip: withoutKubectl || withoutTestImage || 
   });
 });
 
-function pod(name: string, image: string, script: string): object {
+function pod(name: string, image: string, script: string, spec: object = {}): object {
   const containers = [{ name: 'main', image, imagePullPolicy: 'IfNotPresent', command: ['/bin/sh', '-c', script] }];
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers } };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers, ...spec } };
 }

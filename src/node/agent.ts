@@ -25,9 +25,11 @@ import { keptByNode } from '#node/kept.ts';
 import { startKubeletServer, type KubeletServerSettings } from '#node/kubelet-server/server.ts';
 import { podEvents } from '#node/pod-events.ts';
 import { followWakeCalls } from '#node/pods/wake-calls.ts';
+import { refusalUnder } from '#node/pods/admission.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
 import { DiskKeeper } from '#node/pressure/disk-keeper.ts';
-import { inspectMachine, inspectPressure } from '#node/registration/machine.ts';
+import { StorageLimits } from '#node/pressure/storage-limits.ts';
+import { inspectMachine, inspectPressure, type Pressure } from '#node/registration/machine.ts';
 import type { NodeSettings } from '#node/registration/node-object.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import { NodeRegistration } from '#node/registration/node-registration.ts';
@@ -125,16 +127,18 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     const network = { services: serviceInformer, endpointSlices: sliceInformer, pods: podInformer, clock, logger };
     const networkServices = await startNetworkServices(options, network, hostDns, remarks);
     for (const service of networkServices.started) stack.use(service);
-    const controller = stack.use(new PodController({ ...shared, events }));
-    await controller.start();
-    const wakeCalls = followWakeCalls({ client, clock, logger, wake: (key) => controller.wake(key) }, agentSignal);
-    const settings = nodeSettings(options, server.port, provider.capabilities, networkServices.servesServices);
-    const health = () => engine.list().then(() => undefined);
     // Events name a node by its name, as kubelets do, whatever its uid.
     const nodeRef = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } };
     const event = (type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(nodeRef, type, reason, message);
     const disk = stack.use(new DiskKeeper({ directory: dataDirectory, images: options.images, pods: provider, event, clock, logger }));
-    const pressure = async () => ({ ...(await inspectPressure()), disk: await disk.look() });
+    stack.use(new StorageLimits({ pods: provider, clock, logger }));
+    let seen: Pressure | undefined;
+    const pressure = async () => (seen = { ...(await inspectPressure()), disk: await disk.look() });
+    const controller = stack.use(new PodController({ ...shared, events, refusal: (pod) => refusalUnder(seen, pod) }));
+    await controller.start();
+    const wakeCalls = followWakeCalls({ client, clock, logger, wake: (key) => controller.wake(key) }, agentSignal);
+    const settings = nodeSettings(options, server.port, provider.capabilities, networkServices.servesServices);
+    const health = () => engine.list().then(() => undefined);
     const registration = new NodeRegistration({ client, clock, logger, machine, health, settings, pressure, event });
     await registration.register(agentSignal);
     stack.defer(

@@ -76,13 +76,20 @@ export class EngineProvider implements Provider {
     this.#runners.delete(uid);
   }
 
-  /** Of every pod that has something on the node's disk and can be ended. */
-  async diskUsage(): Promise<readonly PodDiskUsage[]> {
-    return Promise.all([...this.#runners.values()].filter(({ isRunning }) => isRunning).map((runner) => runner.diskUsage()));
+  /** Of every wanted pod that has something on the node's disk and can be ended. */
+  async diskUsage(wanted: (pod: Pod) => boolean = () => true): Promise<readonly PodDiskUsage[]> {
+    const runners = [...this.#runners.values()].filter(({ isRunning, pod }) => isRunning && wanted(pod));
+    return Promise.all(runners.map((runner) => runner.diskUsage()));
   }
 
+  /** Ends a pod for good because the node is short of something. */
   async evict(uid: string, message: string): Promise<void> {
-    await this.#runners.get(uid)?.evict(message);
+    await this.#runners.get(uid)?.evict(message, true);
+  }
+
+  /** Ends a pod for good because it has taken more than it may. */
+  async exceed(uid: string, message: string): Promise<void> {
+    await this.#runners.get(uid)?.evict(message, false);
   }
 
   getPodStatus(uid: string): PodStatus | undefined {

@@ -29,6 +29,8 @@ import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
 interface EndReason {
   readonly reason: string;
   readonly message: string;
+  /** The pod had to go for the node's sake. */
+  readonly isDisruption: boolean;
 }
 
 /** How long after its grace period a container may take to be reported dead before the sandbox is torn down anyway. */
@@ -141,9 +143,9 @@ export class PodRunner {
     for (const one of this.#all()) one.resumeProbes();
   }
 
-  /** Ends the pod for good: it has failed, for a reason that is the node's. */
-  async evict(message: string): Promise<void> {
-    await this.#fail({ reason: 'Evicted', message }, 'Warning', 0);
+  /** Ends the pod for good: it has failed, because the node is short of something or through its own fault. */
+  async evict(message: string, isDisruption: boolean): Promise<void> {
+    await this.#fail({ reason: 'Evicted', message, isDisruption }, 'Warning', 0);
   }
 
   /** What it takes of the node's disk: its containers' own files and logs, and volumes that are not memory. */
@@ -155,8 +157,9 @@ export class PodRunner {
         return { name, usedBytes: own + (await directoryBytes(this.directory.logsOf(name))) };
       }),
     );
-    const volumes = await directoryBytes(this.directory.volumes);
-    return { pod: this.#pod, containers, usedBytes: containers.reduce((sum, { usedBytes }) => sum + usedBytes, volumes) };
+    const volumes = await this.#volumes.diskUsage();
+    const usedBytes = [...containers, ...volumes].reduce((sum, one) => sum + one.usedBytes, 0);
+    return { pod: this.#pod, containers, volumes, usedBytes };
   }
 
   /** Lets the pod go without touching its containers: the agent ends, another one will take over. */
@@ -303,7 +306,7 @@ export class PodRunner {
 
   async #exceed(): Promise<void> {
     const message = 'Pod was active on the node longer than the specified deadline';
-    await this.#fail({ reason: 'DeadlineExceeded', message }, 'Normal', this.#graceSeconds());
+    await this.#fail({ reason: 'DeadlineExceeded', message, isDisruption: false }, 'Normal', this.#graceSeconds());
   }
 
   async #fail(why: EndReason, type: 'Normal' | 'Warning', graceSeconds: number): Promise<void> {

@@ -16,7 +16,7 @@ export interface StatusInput {
   readonly hostIps: readonly string[];
   readonly now: number;
   /** Set when the pod was ended for a reason of its own, e.g. DeadlineExceeded. */
-  readonly ended: { readonly reason: string; readonly message: string } | undefined;
+  readonly ended: { readonly reason: string; readonly message: string; readonly isDisruption: boolean } | undefined;
 }
 
 type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
@@ -93,7 +93,7 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
 
 /** Controllers tell by it that the pod did not fail by itself. */
 function disruption({ ended }: StatusInput): PodCondition[] {
-  if (ended?.reason !== 'Evicted') return [];
+  if (ended?.isDisruption !== true) return [];
   return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: ended.message }];
 }
 

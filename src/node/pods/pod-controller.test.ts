@@ -7,6 +7,7 @@ import type { Informers } from '#client/informer-types.ts';
 import { FakeCluster } from '#controller/testing.ts';
 import { silentLogger } from '#core/logger.ts';
 import { revisionLabel } from '#node/names.ts';
+import type { Refusal } from '#node/pods/admission.ts';
 import { PodController } from '#node/pods/pod-controller.ts';
 import { ProviderFixture, testPod } from '#node/testing/fixture.ts';
 
@@ -14,6 +15,8 @@ import { ProviderFixture, testPod } from '#node/testing/fixture.ts';
 class Rig implements AsyncDisposable {
   readonly fixture: ProviderFixture;
   readonly cluster: FakeCluster;
+  /** What new pods are refused with. */
+  refusal: Refusal | undefined;
   #informers: Informers | undefined;
   #controller: PodController | undefined;
 
@@ -34,7 +37,8 @@ class Rig implements AsyncDisposable {
     this.#informers = createInformers(this.cluster, { clock });
     const informer = this.#informers.of(pods, { fieldSelector: 'spec.nodeName=node-1' });
     await this.#informers.start();
-    this.#controller = new PodController({ provider, client: this.cluster, pods: informer, events, clock, logger: silentLogger });
+    const refusal = () => this.refusal;
+    this.#controller = new PodController({ provider, client: this.cluster, pods: informer, events, refusal, clock, logger: silentLogger });
     await this.#controller.start();
   }
 
@@ -89,6 +93,21 @@ describe('the pods of a node', () => {
     assert.equal(status?.phase, 'Running');
     assert.equal(status.podIP, '10.88.0.2');
     assert.equal(status.containerStatuses?.[0]?.ready, true);
+  });
+
+  it('that the node refuses have failed without having run; those it runs already stay', async () => {
+    await using rig = await Rig.start(testPod());
+    await rig.until(() => rig.isReady());
+    rig.refusal = { reason: 'Evicted', message: 'The node had condition: [DiskPressure]. ' };
+    const late = testPod();
+    rig.cluster.seed({ ...late, metadata: { ...late.metadata, name: 'late' } });
+    const found = () => rig.cluster.find(pods, 'default', 'late')?.status;
+    await rig.until(() => found()?.phase === 'Failed');
+    assert.deepEqual([found()?.reason, found()?.message], ['Evicted', 'Pod was rejected: The node had condition: [DiskPressure]. ']);
+    assert.ok(rig.fixture.events.texts.includes('Evicted: The node had condition: [DiskPressure]. '));
+    assert.ok(!rig.fixture.engine.journal.some((entry) => entry.endsWith('late')));
+    await rig.restart();
+    assert.ok(rig.isReady());
   });
 
   it('leave the API only after their containers have ended and their last status is written', async () => {

@@ -3,6 +3,7 @@ import type { Client } from '#client/client.ts';
 import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
+import type { Refusal } from '#node/pods/admission.ts';
 import { PodStatusWriter } from '#node/pods/pod-status-writer.ts';
 import { PodWorker } from '#node/pods/pod-worker.ts';
 import type { Provider } from '#node/provider.ts';
@@ -14,6 +15,8 @@ export interface PodControllerOptions {
   /** The pods bound to this node. */
   readonly pods: Informer<Pod>;
   readonly events: PodEvents;
+  /** Why the node does not take a pod; undefined when it does. */
+  readonly refusal: (pod: Pod) => Refusal | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -83,8 +86,8 @@ export class PodController implements AsyncDisposable {
     const uid = pod.metadata.uid ?? '';
     let worker = this.#workers.get(uid);
     if (worker === undefined) {
-      const { provider, client, events, clock, logger } = this.#options;
-      const shared = { provider, client, events, clock, logger, status: this.#status, signal: this.#life.signal };
+      const { provider, client, events, refusal, clock, logger } = this.#options;
+      const shared = { provider, client, events, refusal, clock, logger, status: this.#status, signal: this.#life.signal };
       worker = new PodWorker(pod, { ...shared, isAdopted: this.#found.has(uid) });
       this.#workers.set(uid, worker);
     }

@@ -1,4 +1,5 @@
 import { freezeAnnotation } from '#apis/dormouse/names.ts';
+import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
@@ -8,6 +9,7 @@ import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { graceEndMs, mustDrain, remainingSeconds } from '#node/pods/drain.ts';
+import type { Refusal } from '#node/pods/admission.ts';
 import type { PodStatusWriter } from '#node/pods/pod-status-writer.ts';
 import type { PodReport, Provider } from '#node/provider.ts';
 import type { PodEvents } from '#node/sources.ts';
@@ -21,6 +23,8 @@ export interface WorkerOptions {
   readonly provider: Provider;
   readonly client: Client;
   readonly status: PodStatusWriter;
+  /** Why the node does not take the pod, if it was not here before. */
+  readonly refusal: (pod: Pod) => Refusal | undefined;
   readonly events: PodEvents;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,6 +38,7 @@ export class PodWorker {
   #pod: Pod;
   #applied: Pod | undefined;
   #isFrozen = false;
+  #isRefused = false;
   /** Monotonic. */
   #awakeUntilMs = 0;
   #everReady: boolean;
@@ -110,10 +115,26 @@ export class PodWorker {
       if (known !== undefined && known.phase !== phase) await this.#options.provider.deletePod(this.#uid, remainingSeconds(pod, 0));
       return;
     }
+    if (this.#isRefused || this.#refuse(pod)) return;
     // A request may be waiting.
     if (this.#isFrozen) await this.#applyFreeze(pod);
     if (this.#applied === undefined || !sameForProvider(this.#applied, pod)) await this.#create(pod);
     await this.#applyFreeze(pod);
+  }
+
+  /** A pod that is new here may be refused: it has failed then. */
+  #refuse(pod: Pod): boolean {
+    const { isAdopted, refusal, events, status } = this.#options;
+    const isNew = this.#applied === undefined && !isAdopted && pod.status?.phase !== 'Running';
+    const refused = isNew ? refusal(pod) : undefined;
+    if (refused === undefined) return false;
+    const { reason, message } = refused;
+    const { namespace = '', name = '' } = pod.metadata;
+    this.#isRefused = true;
+    events.warning(pod, reason, message);
+    const failed: PodStatus = { ...pod.status, phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
+    status.write({ uid: this.#uid, namespace, name, status: failed });
+    return true;
   }
 
   /** Hands the pod to the provider, again and again while that fails. */

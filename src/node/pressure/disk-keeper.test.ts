@@ -11,7 +11,12 @@ const megabyte = 2 ** 20;
 
 function usage(name: string, usedBytes: number, spec: object = {}): PodDiskUsage {
   const pod = testPod({ ...spec });
-  return { pod: { ...pod, metadata: { ...pod.metadata, name, uid: name } }, usedBytes, containers: [{ name: 'app', usedBytes }] };
+  return {
+    pod: { ...pod, metadata: { ...pod.metadata, name, uid: name } },
+    usedBytes,
+    containers: [{ name: 'app', usedBytes }],
+    volumes: [],
+  };
 }
 
 function keeperOf(available: number, relief: ImageRelief | undefined, usages: PodDiskUsage[]) {

@@ -6,11 +6,18 @@ import type { Logger } from '#core/logger.ts';
 import { chooseVictim, evictionMessage } from '#node/pressure/eviction.ts';
 import { diskSpace, pressureThresholdBytes, type DiskSpace } from '#node/pressure/disk-space.ts';
 
+export interface DiskShare {
+  readonly name: string;
+  readonly usedBytes: number;
+}
+
 /** What one pod takes of the node's disk. */
 export interface PodDiskUsage {
   readonly pod: Pod;
   readonly usedBytes: number;
-  readonly containers: readonly { readonly name: string; readonly usedBytes: number }[];
+  readonly containers: readonly DiskShare[];
+  /** Of its volumes those that lie on the node's disk and end with the pod. */
+  readonly volumes: readonly DiskShare[];
 }
 
 export interface DiskKeeperOptions {

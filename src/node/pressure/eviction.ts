@@ -4,6 +4,11 @@ import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 
 /** From this priority on a pod is critical for its cluster or node. */
 const criticalPriority = 2_000_000_000;
+/** Whether the cluster or its node needs the pod, whatever is short. */
+export function isCritical(pod: Pod): boolean {
+  return priorityOf(pod) >= criticalPriority;
+}
+
 /** The end of a pod that takes less would free nothing worth mentioning. */
 const leastBytes = 2 ** 20;
 
@@ -12,7 +17,7 @@ const leastBytes = 2 ** 20;
  * important, of these the biggest. Critical pods stay, and so do pods that take next to nothing: with them a kubelet would go on.
  */
 export function chooseVictim(usages: readonly PodDiskUsage[]): PodDiskUsage | undefined {
-  const candidates = usages.filter(({ pod, usedBytes }) => priorityOf(pod) < criticalPriority && usedBytes >= leastBytes);
+  const candidates = usages.filter(({ pod, usedBytes }) => !isCritical(pod) && usedBytes >= leastBytes);
   return candidates.toSorted(
     (a, b) => Number(exceeds(b)) - Number(exceeds(a)) || priorityOf(a.pod) - priorityOf(b.pod) || b.usedBytes - a.usedBytes,
   )[0];

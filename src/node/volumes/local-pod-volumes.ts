@@ -7,6 +7,7 @@ import { parseQuantity, quantityValue } from '#apis/meta/quantity.ts';
 import type { Mount } from '#apis/runtime/engine.ts';
 import { Mutex } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
+import { directoryBytes } from '#core/directory-bytes.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { expandVariables } from '#node/environment/expand.ts';
@@ -85,6 +86,11 @@ export class LocalPodVolumes implements PodVolumes {
       mounts.push({ hostPath, containerPath: mount.mountPath, readOnly: mount.readOnly ?? projectedVolume(volume) !== undefined });
     }
     return mounts;
+  }
+
+  diskUsage(): ReturnType<PodVolumes['diskUsage']> {
+    const own = this.#volumes().filter((volume) => projectedVolume(volume) !== undefined || isOnDisk(volume));
+    return Promise.all(own.map(async (volume) => ({ name: volume.name, usedBytes: await directoryBytes(this.#pathOf(volume)) })));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,4 +175,8 @@ export class LocalPodVolumes implements PodVolumes {
       this.#options.clock.after(delayMs, () => this.#update(volume, projected)),
     );
   }
+}
+
+function isOnDisk({ emptyDir }: Volume): boolean {
+  return emptyDir !== undefined && emptyDir.medium !== 'Memory';
 }

@@ -18,4 +18,6 @@ export interface PodVolumes extends AsyncDisposable {
   refresh(pod: Pod): void;
   /** What a container's volumeMounts bind. `environment` is for subPathExpr. */
   mounts(container: Container, environment: ReadonlyMap<string, string>): Promise<readonly Mount[]>;
+  /** What those volumes take of the node's disk that end with the pod; not what lies in memory. */
+  diskUsage(): Promise<readonly { readonly name: string; readonly usedBytes: number }[]>;
 }

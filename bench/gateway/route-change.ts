@@ -71,6 +71,8 @@ const gateway = await startGateway(
   stop.signal,
 );
 await gateway.synced;
+const isReady = (object: Ingress) => object.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+while (!cluster.all(ingresses).every(isReady)) await new Promise((resolve) => setTimeout(resolve, 50));
 const socket = connect(gateway.http.port, '127.0.0.1');
 let received = '';
 let arrived = () => {};

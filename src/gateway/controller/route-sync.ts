@@ -2,6 +2,7 @@ import { objectKey } from '#apis/meta/object.ts';
 import type { Informer, Informers } from '#client/informer-types.ts';
 import type { Logger } from '#core/logger.ts';
 import { backendConfig, backendKey, isRevisionKey } from '#gateway/controller/backend-config.ts';
+import { BackendUses } from '#gateway/controller/backend-uses.ts';
 import { certificateReferences, CertificateSync, type CertificateReference } from '#gateway/controller/certificates.ts';
 import { revisionRule, rulesOf, servicesOf, type ServiceRef } from '#gateway/controller/ingress-rules.ts';
 import {
@@ -60,9 +61,8 @@ export class RouteSync {
   readonly #revisions: Informer<Revision>;
   readonly #programmed = new Map<string, Programmed>();
   readonly #backends = new Map<string, BackendConfig>();
-  /** Which Service port a backend follows. */
-  readonly #sources = new Map<string, ServiceRef>();
-  /** The rule each revision has by its own name; the same object for as long as it is needed, so that it is compiled once. */
+  readonly #uses = new BackendUses();
+  /** The rule each revision has by its own name. */
   readonly #ownRules = new Map<string, RuleConfig>();
   readonly #dirtyIngresses = new Set<string>();
   readonly #dirtyServices = new Set<string>();
@@ -103,7 +103,9 @@ export class RouteSync {
     this.#revisions.on(({ object }) => this.#revisionChanged(objectKey(object)));
     this.flush();
     // Last known routes that are no longer true go.
-    this.#options.proxy.apply(this.config());
+    const { proxy } = this.#options;
+    proxy.setRules('', []);
+    for (const key of [...proxy.backends.keys()]) if (!this.#backends.has(key)) proxy.removeBackend(key);
   }
 
   #ingressChanged(key: string): void {
@@ -158,14 +160,9 @@ export class RouteSync {
   flush(): void {
     const changed = [...this.#dirtyIngresses].filter((key) => this.#program(key));
     this.#dirtyIngresses.clear();
-    if (changed.length > 0) this.#findSources();
     this.#updateBackends();
-    this.#dirtyServices.clear();
-    if (changed.length > 0) {
-      this.#options.proxy.setRules(this.#rules());
-      this.#dropBackends();
-      this.certificates.update([...this.#programmed.values()].flatMap(({ certificates }) => certificates));
-    }
+    for (const key of changed) this.#options.proxy.setRules(key, this.#programmed.get(key)?.rules ?? []);
+    this.#dropUnused();
     this.#options.changed(() => this.config());
     for (const key of changed) this.#options.programmed(key);
   }
@@ -208,60 +205,64 @@ export class RouteSync {
     const [namespace, name = ''] = key.split('/');
     const ingress = this.#ingresses.get(namespace, name);
     const known = this.#programmed.get(key);
-    if (ingress === undefined || this.#options.owns?.(ingress) === false) return this.#programmed.delete(key);
+    if (ingress === undefined || this.#options.owns?.(ingress) === false) return this.#replace(key, known, undefined);
     if (this.#missing(ingress) !== '') return false;
     const rules = rulesOf(ingress, (ref) => this.#keyOf(ref));
     const { generation } = ingress.metadata;
     if (known !== undefined && known.generation === generation && sameJson(known.rules, rules)) return false;
     const backends = servicesOf(ingress).map((ref) => [this.#keyOf(ref), ref] as const);
-    this.#programmed.set(key, { generation, certificates: certificateReferences(ingress), rules, backends });
-    return true;
+    return this.#replace(key, known, { generation, certificates: certificateReferences(ingress), rules, backends });
+  }
+
+  #replace(key: string, before: Programmed | undefined, after: Programmed | undefined): boolean {
+    if (after === undefined) this.#programmed.delete(key);
+    else this.#programmed.set(key, after);
+    for (const [backend, ref] of after?.backends ?? []) this.#uses.add(backend, ref);
+    for (const [backend] of before?.backends ?? []) this.#uses.drop(backend);
+    if ((before?.certificates.length ?? 0) + (after?.certificates.length ?? 0) > 0) {
+      this.certificates.update([...this.#programmed.values()].flatMap(({ certificates }) => certificates));
+    }
+    return before !== undefined || after !== undefined;
   }
 
   #keyOf(ref: ServiceRef): string {
     return backendKey(this.#services.get(ref.namespace, ref.name), ref);
   }
 
-  /** Lists the backends that rules need; new ones are marked for an update. */
-  #findSources(): void {
-    const needed = new Map<string, ServiceRef>();
-    for (const { backends } of this.#programmed.values()) for (const [key, ref] of backends) needed.set(key, ref);
-    this.#keepBusy(needed);
-    for (const key of this.#sources.keys()) if (!needed.has(key)) this.#ownRules.delete(key);
-    this.#sources.clear();
-    for (const [key, ref] of needed) {
-      this.#sources.set(key, ref);
-      if (isRevisionKey(key) && !this.#ownRules.has(key)) this.#ownRules.set(key, revisionRule(ref, key));
-      if (!this.#backends.has(key)) this.#dirtyServices.add(`${ref.namespace}/${ref.name}`);
-    }
-  }
-
-  /** Requests that were sent on their way to a backend see it through, also when no route leads there any more. */
-  #keepBusy(needed: Map<string, ServiceRef>): void {
-    let kept = false;
-    for (const [key, ref] of this.#sources) {
-      const active = this.#options.proxy.backends.get(key)?.meter.active ?? 0;
-      if (needed.has(key) || active === 0 || this.#services.get(ref.namespace, ref.name) === undefined) continue;
-      needed.set(key, ref);
-      kept = true;
-    }
-    if (!kept) return;
-    setTimeout(() => {
-      this.#findSources();
-      this.#dropBackends();
-    }, lookAgainMs).unref();
-  }
-
   #updateBackends(): void {
-    if (this.#dirtyServices.size === 0) return;
-    for (const [key, ref] of this.#sources) {
-      if (!this.#dirtyServices.has(`${ref.namespace}/${ref.name}`) && this.#backends.has(key)) continue;
+    const stale = [...this.#dirtyServices].flatMap((service) => [...this.#uses.of(service)]);
+    this.#dirtyServices.clear();
+    for (const [key, ref] of [...this.#uses.takeNew(), ...stale]) {
       const config = this.#makeBackend(key, ref);
       const known = this.#backends.get(key);
       if (known !== undefined && sameJson(known, config)) continue;
       this.#backends.set(key, config);
       this.#options.proxy.setBackend(config);
+      if (isRevisionKey(key) && !this.#ownRules.has(key)) this.#setOwnRule(key, revisionRule(ref, key));
     }
+  }
+
+  #setOwnRule(key: string, rule: RuleConfig): void {
+    this.#ownRules.set(key, rule);
+    this.#options.proxy.setRules(key, [rule]);
+  }
+
+  /** Backends that no rule needs go; but requests that were sent on their way to one see it through. */
+  #dropUnused(): void {
+    let kept = false;
+    for (const [key, ref] of this.#uses.unused()) {
+      const active = this.#options.proxy.backends.get(key)?.meter.active ?? 0;
+      if (active > 0 && this.#services.get(ref.namespace, ref.name) !== undefined) kept = true;
+      else this.#dropBackend(key);
+    }
+    if (kept) setTimeout(() => this.#dropUnused(), lookAgainMs).unref();
+  }
+
+  #dropBackend(key: string): void {
+    this.#uses.delete(key);
+    if (this.#ownRules.delete(key)) this.#options.proxy.setRules(key, []);
+    this.#backends.delete(key);
+    this.#options.proxy.removeBackend(key);
   }
 
   #makeBackend(key: string, ref: ServiceRef): BackendConfig {
@@ -283,14 +284,6 @@ export class RouteSync {
       revision: revision === undefined ? undefined : this.#revisions.get(ref.namespace, revision),
       pod: (namespace, podName) => this.#pods.get(namespace, podName),
     });
-  }
-
-  #dropBackends(): void {
-    for (const key of this.#backends.keys()) {
-      if (this.#sources.has(key)) continue;
-      this.#backends.delete(key);
-      this.#options.proxy.removeBackend(key);
-    }
   }
 }
 

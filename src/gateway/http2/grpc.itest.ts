@@ -91,7 +91,7 @@ test('gRPC: a deadline reaches the container and frees the slot; what the gatewa
   await eventually(() => it.proxy.backends.get('app')?.running === 0, 'the slot is free');
   // 504 and 404, as gRPC clients translate them.
   assert.equal(await failureOf(call(client, 'never')), status.UNAVAILABLE);
-  it.proxy.setRules([]);
+  it.proxy.setRules('', []);
   assert.equal(await failureOf(call(client, 'hello')), status.UNIMPLEMENTED);
   client.close();
 });

@@ -9,7 +9,7 @@ import { Deadline, type DeadlineList, type Expirable } from '#gateway/proxy/dead
 import { Exchange } from '#gateway/proxy/exchange.ts';
 import { answerProbe, healthy, isHealthProbe } from '#gateway/proxy/probe.ts';
 import { composeAnswer } from '#gateway/proxy/reply.ts';
-import { matchRule, normalizeHost, type HostRoutes, type RouteTable } from '#gateway/routes/route-table.ts';
+import { matchRule, normalizeHost, type HostRoutes } from '#gateway/routes/route-table.ts';
 import type { Wire, WireOwner } from '#gateway/transport/transport.ts';
 
 const head = new RequestHead();
@@ -47,7 +47,8 @@ export class ClientConnection implements WireOwner, Expirable, ClientEnd {
   /** No request has come yet. */
   #fresh = true;
   #routes: HostRoutes | undefined;
-  #table: RouteTable | null = null;
+  /** The table's version when `#routes` was found. */
+  #version = -1;
   #remote: string | null = null;
 
   constructor(context: ProxyContext, side: Side, wire: Wire, options: ClientConnectionOptions = {}) {
@@ -241,8 +242,8 @@ export class ClientConnection implements WireOwner, Expirable, ClientEnd {
     if (head.hostStart < 0) return undefined;
     const { table } = this.#context;
     const last = this.#routes;
-    if (last !== undefined && this.#table === table && sameHost(bytes, head.hostStart, head.hostEnd, last.host)) return last;
-    this.#table = table;
+    if (last !== undefined && this.#version === table.version && sameHost(bytes, head.hostStart, head.hostEnd, last.host)) return last;
+    this.#version = table.version;
     this.#routes = table[this.side.visibility].get(normalizeHost(bytes.toString('latin1', head.hostStart, head.hostEnd)));
     return this.#routes;
   }

@@ -3,7 +3,7 @@ import type { Logger } from '#core/logger.ts';
 import type { ForwardedLines } from '#gateway/proxy/compose.ts';
 import { Deadlines, type DeadlineList } from '#gateway/proxy/deadlines.ts';
 import type { Visibility } from '#gateway/routes/route-config.ts';
-import { emptyRouteTable, type RouteTable } from '#gateway/routes/route-table.ts';
+import { RouteTable } from '#gateway/routes/route-table.ts';
 import type { Pod } from '#gateway/slots/pod.ts';
 import type { Transport, Wire } from '#gateway/transport/transport.ts';
 
@@ -129,7 +129,7 @@ export class ProxyContext {
   readonly clients = new Set<ClientEnd>();
   /** Open HTTP/2 streams of all clients. */
   streams = 0;
-  table: RouteTable = emptyRouteTable;
+  readonly table = new RouteTable();
   draining = false;
   heldBytes = 0;
   /** Answers given without a container, by status. */

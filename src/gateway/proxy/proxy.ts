@@ -6,7 +6,7 @@ import { PodSessions } from '#gateway/http2/upstream-sessions.ts';
 import { ClientConnection } from '#gateway/proxy/client-connection.ts';
 import { defaultLimits, ProxyContext, type AccessRecord, type ProxyLimits, type Side } from '#gateway/proxy/context.ts';
 import { composeAnswer } from '#gateway/proxy/reply.ts';
-import { compileRoutes, type RouteTable } from '#gateway/routes/route-table.ts';
+import type { RouteTable } from '#gateway/routes/route-table.ts';
 import type { BackendConfig, RouteConfig, RuleConfig, Visibility } from '#gateway/routes/route-config.ts';
 import { Backend, type BackendEvents } from '#gateway/slots/backend.ts';
 import type { Pod } from '#gateway/slots/pod.ts';
@@ -40,7 +40,6 @@ export class Proxy {
   /** Removed, with requests in their containers. */
   readonly #closing = new Set<Backend>();
   readonly #listeners: WireListener[] = [];
-  #rules: readonly RuleConfig[] = [];
 
   constructor(options: ProxyOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -91,18 +90,18 @@ export class Proxy {
     return pod.shared as PodSessions;
   }
 
-  /** Replaces everything. */
+  /** Replaces everything; the rules have '' as their owner. */
   apply(config: RouteConfig): void {
     const wanted = new Set(config.backends.map(({ key }) => key));
     for (const backend of config.backends) this.setBackend(backend);
-    this.setRules(config.rules);
+    for (const owner of [...this.table.owners]) if (owner !== '') this.setRules(owner, []);
+    this.setRules('', config.rules);
     for (const key of this.#backends.keys()) if (!wanted.has(key)) this.removeBackend(key);
   }
 
-  /** Swaps in a new table; backends that rules name must be known. */
-  setRules(rules: readonly RuleConfig[]): void {
-    this.#rules = rules;
-    this.#context.table = compileRoutes(rules, (key) => this.#backend(key), this.#context.table);
+  /** The rules of an owner from now on; backends that they name must be known. */
+  setRules(owner: string, rules: readonly RuleConfig[]): void {
+    this.table.set(owner, rules, (key) => this.#backend(key));
   }
 
   /** Adds a backend or changes its pods and settings, effective for the next request. */
@@ -140,9 +139,6 @@ export class Proxy {
 
   get backends(): ReadonlyMap<string, Backend> {
     return this.#backends;
-  }
-  get rules(): readonly RuleConfig[] {
-    return this.#rules;
   }
   get table(): RouteTable {
     return this.#context.table;

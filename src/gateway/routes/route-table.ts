@@ -2,7 +2,7 @@ import { latin1 } from '#gateway/http/bytes.ts';
 import { fieldValue } from '#gateway/http/head.ts';
 import type { RequestHead } from '#gateway/http/request-head.ts';
 import { Deck } from '#gateway/routes/deck.ts';
-import type { PathConfig, RuleConfig } from '#gateway/routes/route-config.ts';
+import type { PathConfig, RuleConfig, Visibility } from '#gateway/routes/route-config.ts';
 import type { Backend } from '#gateway/slots/backend.ts';
 
 /** One destination of a rule, with the header lines to send along. */
@@ -27,65 +27,111 @@ export interface PathRule {
 /** What one host name leads to on one listener. */
 export interface HostRoutes {
   readonly host: string;
+  /** Whose rules they are, as told to `set`; of merged ones the first. */
+  readonly owner: string;
   readonly redirectToHttps: boolean;
   readonly probeHash: string;
   /** Longest path first; among equals the most header matches. */
   readonly rules: readonly PathRule[];
 }
 
-/** Immutable: an update makes a new one and swaps it in, so a request sees the routes of one moment. */
-export interface RouteTable {
-  readonly external: ReadonlyMap<string, HostRoutes>;
-  readonly local: ReadonlyMap<string, HostRoutes>;
-}
-
-export const emptyRouteTable: RouteTable = { external: new Map(), local: new Map() };
-
 /** Fields that say which revision a request goes to: the container must not see them (Knative's header pruning). */
 const revisionHeaders = new Set(['knative-serving-revision', 'knative-serving-namespace']);
 
-/** Compiled rules by the configuration they came from: an update of one route leaves the work done for a thousand others. */
-const compiledRules = new WeakMap<RuleConfig, readonly HostRoutes[]>();
+type Hosts = Map<string, HostRoutes>;
+type FindBackend = (key: string) => Backend;
 
 /**
- * Compiles rules to a table. Rules of the same host and visibility are merged. A backend that is not known is an error of the
- * caller. Decks of `previous` go on where the same rule splits in the same way.
+ * Routes by visibility and host. Rules come and go by owner (an Ingress, say), at a cost that does not depend on how many others there are.
+ * Rules of the same host and visibility are merged, in the order in which their owners came. What is found here never changes:
+ * a request in progress goes on with the routes of the moment it came.
  */
-export function compileRoutes(
-  rules: readonly RuleConfig[],
-  backends: (key: string) => Backend,
-  previous: RouteTable = emptyRouteTable,
-): RouteTable {
-  const table = { external: new Map<string, HostRoutes>(), local: new Map<string, HostRoutes>() };
-  for (const rule of rules) {
-    const hosts = table[rule.visibility];
-    for (const routes of compileRule(rule, backends, previous)) {
-      const known = hosts.get(routes.host);
-      hosts.set(routes.host, known === undefined ? routes : merge(known, routes));
+export class RouteTable {
+  /** Another number after every change. */
+  version = 0;
+  readonly #hosts: Readonly<Record<Visibility, Hosts>> = { external: new Map(), local: new Map() };
+  /** What a host's routes are made of, where that is more than one owner's rules as they are. */
+  readonly #parts: Readonly<Record<Visibility, Map<string, readonly HostRoutes[]>>> = { external: new Map(), local: new Map() };
+  readonly #owners = new Map<string, readonly RuleConfig[]>();
+
+  get external(): ReadonlyMap<string, HostRoutes> {
+    return this.#hosts.external;
+  }
+  get local(): ReadonlyMap<string, HostRoutes> {
+    return this.#hosts.local;
+  }
+  get owners(): IterableIterator<string> {
+    return this.#owners.keys();
+  }
+  get ruleCount(): number {
+    return [...this.#owners.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /**
+   * All rules of an owner, in place of those it had; none: it goes. A backend that is not known is an error of the caller. A rule that
+   * splits as one of the same host did before goes on with its deck.
+   */
+  set(owner: string, rules: readonly RuleConfig[], backends: FindBackend): void {
+    const compiled = rules.map((rule) => [rule, this.#compile(owner, rule, backends)] as const);
+    const before = this.#owners.get(owner) ?? [];
+    if (rules.length === 0) this.#owners.delete(owner);
+    else this.#owners.set(owner, rules);
+    for (const visibility of ['external', 'local'] as const) {
+      const own = Map.groupBy(
+        compiled.flatMap(([rule, routes]) => (rule.visibility === visibility ? routes : [])),
+        ({ host }) => host,
+      );
+      const hosts = before.flatMap((rule) => (rule.visibility === visibility ? rule.hosts : []));
+      for (const host of new Set([...hosts, ...own.keys()])) this.#setHost(visibility, host, owner, own.get(host) ?? []);
+    }
+    this.#leadOn();
+    this.version++;
+  }
+
+  /** One entry a host; the hosts of a rule share its paths and with them its decks. */
+  #compile(owner: string, rule: RuleConfig, backends: FindBackend): readonly HostRoutes[] {
+    const old = rule.hosts[0] === undefined ? undefined : this.#hosts[rule.visibility].get(rule.hosts[0]);
+    const paths = rule.paths.map((path) => compilePath(path, backends, old)).sort(moreSpecificFirst);
+    const { redirectToHttps = false, probeHash = '' } = rule;
+    return rule.hosts.map((host) => ({ host, owner, redirectToHttps, probeHash, rules: paths }));
+  }
+
+  #setHost(visibility: Visibility, host: string, owner: string, own: readonly HostRoutes[]): void {
+    const [hosts, parts] = [this.#hosts[visibility], this.#parts[visibility]];
+    const only = hosts.get(host);
+    const before = parts.get(host) ?? (only === undefined ? [] : [only]);
+    const first = before.findIndex((part) => part.owner === owner);
+    const others = before.filter((part) => part.owner !== owner);
+    const all = others.toSpliced(first === -1 ? others.length : first, 0, ...own);
+    const [one] = all;
+    if (one === undefined) hosts.delete(host);
+    else hosts.set(host, all.reduce(merge));
+    if (one === undefined || (all.length === 1 && !rewritesHost(one))) parts.delete(host);
+    else parts.set(host, all);
+  }
+
+  /** A rule that rewrites the host to one of our own (a mapped domain) goes where a request for that host would go, at once. */
+  #leadOn(): void {
+    for (const visibility of ['external', 'local'] as const) {
+      for (const [host, parts] of this.#parts[visibility]) {
+        if (parts.some(rewritesHost)) this.#hosts[visibility].set(host, this.#throughLocal(parts.reduce(merge)));
+      }
     }
   }
-  for (const hosts of [table.external, table.local]) {
-    for (const [host, routes] of hosts) {
-      if (routes.rules.some(({ rewriteHost }) => leadsOn(table, rewriteHost))) hosts.set(host, throughLocal(routes, table));
-    }
+
+  /** The rules of the host that is led to in the place of the one that leads there, with its own header lines besides theirs. */
+  #throughLocal(routes: HostRoutes): HostRoutes {
+    const rules = routes.rules.flatMap((rule) => {
+      const onward = rule.rewriteHost === undefined ? undefined : this.local.get(rule.rewriteHost);
+      if (onward === undefined || onward.rules.length === 0 || rewritesHost(onward)) return [rule];
+      return onward.rules.map((next) => chained(rule, next));
+    });
+    return { ...routes, rules: rules.sort(moreSpecificFirst) };
   }
-  return table;
 }
 
-function leadsOn(table: RouteTable, host: string | undefined): boolean {
-  return host !== undefined && table.local.get(host)?.rules.every(({ rewriteHost }) => rewriteHost === undefined) === true;
-}
-
-/**
- * A rule that rewrites the host to one of our own (a mapped domain) goes where a request for that host would go, at once: the
- * rules of that host in its place, with its own header lines besides theirs.
- */
-function throughLocal(routes: HostRoutes, table: RouteTable): HostRoutes {
-  const rules = routes.rules.flatMap((rule) => {
-    const onward = leadsOn(table, rule.rewriteHost) ? (table.local.get(rule.rewriteHost ?? '')?.rules ?? []) : [];
-    return onward.length === 0 ? [rule] : onward.map((next) => chained(rule, next));
-  });
-  return { ...routes, rules: rules.sort(moreSpecificFirst) };
+function rewritesHost({ rules }: HostRoutes): boolean {
+  return rules.some(({ rewriteHost }) => rewriteHost !== undefined);
 }
 
 function chained(first: PathRule, next: PathRule): PathRule {
@@ -106,30 +152,18 @@ function chained(first: PathRule, next: PathRule): PathRule {
 function merge(a: HostRoutes, b: HostRoutes): HostRoutes {
   return {
     host: a.host,
+    owner: a.owner,
     redirectToHttps: a.redirectToHttps || b.redirectToHttps,
     probeHash: b.probeHash === '' ? a.probeHash : b.probeHash,
     rules: [...a.rules, ...b.rules].sort(moreSpecificFirst),
   };
 }
 
-/** One entry a host; the hosts of a rule share its paths and with them its decks. */
-function compileRule(rule: RuleConfig, backends: (key: string) => Backend, previous: RouteTable): readonly HostRoutes[] {
-  const known = compiledRules.get(rule);
-  const stillTrue = known?.[0]?.rules.every(({ targets }) => targets.every(({ backend }) => backends(backend.key) === backend));
-  if (known !== undefined && stillTrue !== false) return known;
-  const old = rule.hosts[0] === undefined ? undefined : previous[rule.visibility].get(rule.hosts[0]);
-  const paths = rule.paths.map((path) => compilePath(path, backends, old)).sort(moreSpecificFirst);
-  const { redirectToHttps = false, probeHash = '' } = rule;
-  const compiled = rule.hosts.map((host) => ({ host, redirectToHttps, probeHash, rules: paths }));
-  compiledRules.set(rule, compiled);
-  return compiled;
-}
-
 function moreSpecificFirst(a: PathRule, b: PathRule): number {
   return b.path.length - a.path.length || b.headers.length - a.headers.length;
 }
 
-function compilePath(config: PathConfig, backends: (key: string) => Backend, old: HostRoutes | undefined): PathRule {
+function compilePath(config: PathConfig, backends: FindBackend, old: HostRoutes | undefined): PathRule {
   const splits = config.splits.filter((split) => split.percent > 0);
   const headers = Object.entries(config.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
   const isSplit = splits.length > 1;

@@ -5,7 +5,7 @@ import { FakeClock } from '#core/clock.ts';
 import { parseRequestHead, RequestHead } from '#gateway/http/request-head.ts';
 import { Deck } from '#gateway/routes/deck.ts';
 import type { RuleConfig } from '#gateway/routes/route-config.ts';
-import { compileRoutes, matchRule, normalizeHost, type HostRoutes } from '#gateway/routes/route-table.ts';
+import { matchRule, normalizeHost, RouteTable, type HostRoutes } from '#gateway/routes/route-table.ts';
 import { Backend } from '#gateway/slots/backend.ts';
 import { testBackend } from '#gateway/testing/routes.ts';
 
@@ -31,6 +31,12 @@ const rule = (paths: RuleConfig['paths'], more: Partial<RuleConfig> = {}): RuleC
   paths,
   ...more,
 });
+/** Every rule its own owner's, as of an Ingress of its own. */
+function tableOf(...rules: readonly RuleConfig[]): RouteTable {
+  const table = new RouteTable();
+  for (const [index, one] of rules.entries()) table.set(`owner-${index}`, [one], backend);
+  return table;
+}
 const to = (key: string) => [{ backend: key, percent: 100 }];
 
 describe('decks', () => {
@@ -77,16 +83,13 @@ describe('route tables', () => {
   });
 
   test('the longest path prefix wins, then the most header matches', () => {
-    const table = compileRoutes(
-      [
+    const table = tableOf(
         rule([
           { splits: to('default') },
           { path: '/api', splits: to('api') },
           { path: '/api/v2', splits: to('v2') },
           { path: '/api', headers: { 'X-Tag': 'blue' }, splits: to('blue') },
         ]),
-      ],
-      backend,
     );
     const routes = table.external.get('a.test');
     const get = (path: string, more = '') => chosen(routes, `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${more}\r\n`);
@@ -98,13 +101,10 @@ describe('route tables', () => {
   });
 
   test('external and local rules do not meet, and rules of one host are merged', () => {
-    const table = compileRoutes(
-      [
+    const table = tableOf(
         rule([{ splits: to('one') }]),
         rule([{ path: '/two', splits: to('two') }]),
         rule([{ splits: to('inner') }], { visibility: 'local', hosts: ['b.test'] }),
-      ],
-      backend,
     );
     assert.deepEqual([...table.external.keys()], ['a.test']);
     assert.deepEqual([...table.local.keys()], ['b.test']);
@@ -125,7 +125,7 @@ describe('route tables', () => {
       { hosts: ['s.n.svc.cluster.local'], visibility: 'local' },
     );
     const mapped = { rewriteHost: 's.n.svc.cluster.local', splits: [{ backend: 'placeholder', percent: 100, appendHeaders: { B: '2' } }] };
-    const table = compileRoutes([rule([mapped]), inner], backend);
+    const table = tableOf(rule([mapped]), inner);
     const routes = table.external.get('a.test');
     assert.equal(chosen(routes, 'GET / HTTP/1.1\r\nHost: a.test\r\nTag: blue\r\n\r\n'), 'blue');
     const [, onward] = routes?.rules ?? [];
@@ -138,7 +138,7 @@ describe('route tables', () => {
       ],
     );
     assert.equal(onward?.deck, table.local.get('s.n.svc.cluster.local')?.rules[1]?.deck, 'one deck: the shares are those of all requests');
-    const elsewhere = compileRoutes([rule([mapped])], backend);
+    const elsewhere = tableOf(rule([mapped]));
     assert.equal(chosen(elsewhere.external.get('a.test'), 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'), 'placeholder');
   });
 
@@ -152,25 +152,61 @@ describe('route tables', () => {
           ],
         },
       ]);
-    const before = compileRoutes([splits(30)], backend);
-    const same = compileRoutes([splits(30)], backend, before);
-    const other = compileRoutes([splits(40)], backend, same);
-    const deck = (table: typeof before) => table.external.get('a.test')?.rules[0]?.deck;
-    assert.ok(deck(before) === deck(same));
-    assert.ok(deck(other) !== deck(same));
+    const table = new RouteTable();
+    const deckAfter = (first: number) => {
+      table.set('owner', [splits(first)], backend);
+      return table.external.get('a.test')?.rules[0]?.deck;
+    };
+    const before = deckAfter(30);
+    assert.ok(before !== undefined && deckAfter(30) === before);
+    assert.ok(deckAfter(40) !== before);
+  });
+
+  test('after any changes the table is what it would be, had it been made of the last rules at once', () => {
+    const host = fc.constantFrom('a.test', 'b.test', 'c.test');
+    const anyRule = fc.record({
+      hosts: fc.uniqueArray(host, { maxLength: 3 }),
+      visibility: fc.constantFrom('external' as const, 'local' as const),
+      rewriteHost: fc.option(host, { nil: undefined }),
+      backend: fc.constantFrom('x', 'y'),
+    });
+    const change = fc.record({ owner: fc.constantFrom('1', '2', '3'), rules: fc.array(anyRule, { maxLength: 3 }) });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
+        const table = new RouteTable();
+        const last = new Map<string, RuleConfig[]>();
+        for (const { owner, rules } of changes) {
+          // Paths that differ, so that their order is one of length alone.
+          const configs = rules.map(({ hosts, visibility, rewriteHost, backend: key }, index) => {
+            const path = `/${'p'.repeat(Number(owner) * 10 + index)}`;
+            return rule([{ path, splits: to(key), ...(rewriteHost === undefined ? {} : { rewriteHost }) }], { hosts, visibility });
+          });
+          table.set(owner, configs, backend);
+          last.set(owner, configs);
+        }
+        const atOnce = new RouteTable();
+        for (const [owner, rules] of last) atOnce.set(owner, rules, backend);
+        const plain = (hosts: ReadonlyMap<string, HostRoutes>) =>
+          [...hosts.values()]
+            .map((routes) => [
+              routes.host,
+              routes.rules.map((one) => [one.path.toString(), one.rewriteHost, one.targets.map((target) => target.backend.key)]),
+            ])
+            .sort((one, other) => (String(one[0]) < String(other[0]) ? -1 : 1));
+        assert.deepEqual(plain(table.external), plain(atOnce.external));
+        assert.deepEqual(plain(table.local), plain(atOnce.local));
+      }),
+    );
   });
 
   test('headers for the container: later ones win, those naming the revision stay here', () => {
-    const table = compileRoutes(
-      [
+    const table = tableOf(
         rule([
           {
             appendHeaders: { 'X-A': 'path', 'X-B': 'path' },
             splits: [{ backend: 'x', percent: 100, appendHeaders: { 'X-B': 'split', 'Knative-Serving-Revision': 'x' } }],
           },
         ]),
-      ],
-      backend,
     );
     const target = table.external.get('a.test')?.rules[0]?.targets[0];
     assert.equal(target?.appendLines.toString(), 'X-A: path\r\nX-B: split\r\n');

@@ -64,7 +64,7 @@ export function exposeProxy(proxy: Proxy): string {
     'ownAnswers',
     [...proxy.ownAnswers].map(([status, count]) => line('ownAnswers', { status: String(status) }, count)),
   );
-  page.add('rules', [line('rules', {}, proxy.rules.length)]);
+  page.add('rules', [line('rules', {}, proxy.table.ruleCount)]);
   return page.text;
 }
 

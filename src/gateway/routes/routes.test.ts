@@ -84,12 +84,12 @@ describe('route tables', () => {
 
   test('the longest path prefix wins, then the most header matches', () => {
     const table = tableOf(
-        rule([
-          { splits: to('default') },
-          { path: '/api', splits: to('api') },
-          { path: '/api/v2', splits: to('v2') },
-          { path: '/api', headers: { 'X-Tag': 'blue' }, splits: to('blue') },
-        ]),
+      rule([
+        { splits: to('default') },
+        { path: '/api', splits: to('api') },
+        { path: '/api/v2', splits: to('v2') },
+        { path: '/api', headers: { 'X-Tag': 'blue' }, splits: to('blue') },
+      ]),
     );
     const routes = table.external.get('a.test');
     const get = (path: string, more = '') => chosen(routes, `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${more}\r\n`);
@@ -102,9 +102,9 @@ describe('route tables', () => {
 
   test('external and local rules do not meet, and rules of one host are merged', () => {
     const table = tableOf(
-        rule([{ splits: to('one') }]),
-        rule([{ path: '/two', splits: to('two') }]),
-        rule([{ splits: to('inner') }], { visibility: 'local', hosts: ['b.test'] }),
+      rule([{ splits: to('one') }]),
+      rule([{ path: '/two', splits: to('two') }]),
+      rule([{ splits: to('inner') }], { visibility: 'local', hosts: ['b.test'] }),
     );
     assert.deepEqual([...table.external.keys()], ['a.test']);
     assert.deepEqual([...table.local.keys()], ['b.test']);
@@ -201,12 +201,12 @@ describe('route tables', () => {
 
   test('headers for the container: later ones win, those naming the revision stay here', () => {
     const table = tableOf(
-        rule([
-          {
-            appendHeaders: { 'X-A': 'path', 'X-B': 'path' },
-            splits: [{ backend: 'x', percent: 100, appendHeaders: { 'X-B': 'split', 'Knative-Serving-Revision': 'x' } }],
-          },
-        ]),
+      rule([
+        {
+          appendHeaders: { 'X-A': 'path', 'X-B': 'path' },
+          splits: [{ backend: 'x', percent: 100, appendHeaders: { 'X-B': 'split', 'Knative-Serving-Revision': 'x' } }],
+        },
+      ]),
     );
     const target = table.external.get('a.test')?.rules[0]?.targets[0];
     assert.equal(target?.appendLines.toString(), 'X-A: path\r\nX-B: split\r\n');

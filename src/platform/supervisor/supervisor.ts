@@ -122,13 +122,13 @@ export async function startSupervisor(
   }
 }
 
-/** What may be left on the machine when the node process could not clean up itself. */
 /** An earlier supervisor that was killed has left forwarders on the ports of an ordinary user's node. */
 async function releasePorts(layout: Layout): Promise<void> {
   const { releasePublishedPorts } = await import('#providers/local/rootless/enter.ts');
   await releasePublishedPorts(engineDirectories(layout));
 }
 
+/** What may be left on the machine when the node process could not clean up itself. */
 async function removeTraces(layout: Layout, clock: Clock, logger: Logger): Promise<void> {
   const directories = engineDirectories(layout);
   try {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { cLibraryHabits } from '#platform/supervisor/c-library.ts';
 
 /** One proxy in the race. */
 export interface Contender {
@@ -27,9 +28,9 @@ const proxyCpu = '1';
 
 export const started: ChildProcess[] = [];
 
-export function run(cpu: string | undefined, command: string, args: readonly string[]): ChildProcess {
+export function run(cpu: string | undefined, command: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
   const [file, rest] = cpu === undefined ? [command, args] : ['taskset', ['-c', cpu, command, ...args]];
-  const child = spawn(file, [...rest], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(file, [...rest], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...more } });
   started.push(child);
   return child;
 }
@@ -49,12 +50,13 @@ export async function listening(port: number): Promise<void> {
   throw new Error(`nothing listens on ${port}`);
 }
 
+/** As the platform starts it. */
 export async function startGateway(bench: Bench, transport: 'raw' | 'net', port: number, routes = 1): Promise<Contender> {
   const entry = join(import.meta.dirname, 'gateway-process.ts');
   const tlsPort = port + 1;
   const tls = [tlsPort, bench.certificate, bench.key];
   const args = [entry, port, bench.upstreamPort, transport, routes, ...tls, bench.http2UpstreamPort ?? 0].map(String);
-  const child = run(proxyCpu, process.execPath, args);
+  const child = run(proxyCpu, process.execPath, args, cLibraryHabits);
   await listening(tlsPort);
   return { name: `gateway ${transport}`, port, tlsPort, children: [child] };
 }

@@ -105,7 +105,7 @@ export class RouteSync {
     // Last known routes that are no longer true go.
     const { proxy } = this.#options;
     proxy.setRules('', []);
-    for (const key of [...proxy.backends.keys()]) if (!this.#backends.has(key)) proxy.removeBackend(key);
+    for (const key of proxy.backends.keys()) if (!this.#backends.has(key)) proxy.removeBackend(key);
   }
 
   #ingressChanged(key: string): void {

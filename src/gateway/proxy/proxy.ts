@@ -94,7 +94,7 @@ export class Proxy {
   apply(config: RouteConfig): void {
     const wanted = new Set(config.backends.map(({ key }) => key));
     for (const backend of config.backends) this.setBackend(backend);
-    for (const owner of [...this.table.owners]) if (owner !== '') this.setRules(owner, []);
+    for (const owner of this.table.owners) if (owner !== '') this.setRules(owner, []);
     this.setRules('', config.rules);
     for (const key of this.#backends.keys()) if (!wanted.has(key)) this.removeBackend(key);
   }

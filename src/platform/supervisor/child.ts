@@ -6,14 +6,9 @@ import { backoffMs, deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
+import { cLibraryHabits } from '#platform/supervisor/c-library.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
-
-/**
- * glibc keeps what was freed for later and raises its own thresholds as it goes: after a thousand new services that is some 20 MB over all
- * processes. With fixed thresholds it gives back what a burst needed. Who sets these variables for the platform has the last word.
- */
-const memoryHabits = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 export interface ChildStatus {
   readonly role: string;
@@ -136,7 +131,7 @@ export class Child {
     this.#state = 'starting';
     const child = spawn(process.execPath, [fileURLToPath(this.#entry)], {
       stdio: ['ignore', log, log, ...this.#descriptors],
-      env: { ...memoryHabits, ...process.env, [configVariable]: JSON.stringify(this.#config) },
+      env: { ...cLibraryHabits, ...process.env, [configVariable]: JSON.stringify(this.#config) },
     });
     closeSync(log);
     this.#process = child;

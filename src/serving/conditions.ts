@@ -7,6 +7,7 @@ export const routeConditions = new ConditionSet(['AllTrafficAssigned', 'IngressR
 export const revisionConditions = new ConditionSet(['ResourcesAvailable', 'ContainerHealthy']);
 export const domainMappingConditions = new ConditionSet(['DomainClaimed', 'ReferenceResolved', 'IngressReady', 'CertificateProvisioned']);
 export const serverlessServiceConditions = new ConditionSet(['EndpointsPopulated']);
+export const certificateConditions = new ConditionSet([]);
 
 /** Go's `%q` for the names conditions quote. */
 export const quoted = (text: string): string => JSON.stringify(text);

@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { test } from 'node:test';
 import * as x509 from '@peculiar/x509';
-import { createAuthority, issueCertificate, isUsable, readRequest, signRequest } from '#wire/certificates.ts';
+import { createAuthority, expiryOf, isIssuedBy, issueCertificate, isUsable, readRequest, signRequest } from '#wire/certificates.ts';
 
 test('a client and a server trust each other through certificates of one authority', async () => {
   const authority = await createAuthority('test-ca', 10);
@@ -39,6 +39,32 @@ test('a client and a server trust each other through certificates of one authori
   });
   listener.close();
   assert.deepEqual(JSON.parse(answer), { O: ['system:masters', 'ops'], CN: 'admin' });
+});
+
+test('an authority brought along may have an RSA key, or one on another curve', async () => {
+  const algorithms = [
+    { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 2048 },
+    { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+  ];
+  for (const algorithm of algorithms) {
+    const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const root = await x509.X509CertificateGenerator.createSelfSigned({ name: 'CN=brought', keys, signingAlgorithm: algorithm });
+    const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    const form = algorithm.name === 'ECDSA' ? 'sec1' : 'pkcs1';
+    const authority = { certificate: root.toString('pem'), privateKey: String(privateKey.export({ type: form, format: 'pem' })) };
+    const leaf = await issueCertificate(authority, { commonName: 'x', hosts: ['a.example'], usage: 'server', days: 5 });
+    assert.equal(isIssuedBy(leaf.certificate, authority.certificate), true);
+    assert.equal(isIssuedBy(leaf.certificate, (await createAuthority('brought', 5)).certificate), false);
+    assert.equal(isIssuedBy('nonsense', authority.certificate), false);
+    assert.equal(expiryOf(leaf.certificate).getTime() > Date.now() + 4 * 86_400_000, true);
+  }
+  const odd = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const { certificate } = await createAuthority('x', 5);
+  await assert.rejects(
+    issueCertificate({ certificate, privateKey: String(odd) }, { commonName: 'x', usage: 'server', days: 5 }),
+    /of the kind ed25519 cannot sign certificates here/,
+  );
 });
 
 test('a certificate is usable only for its hosts and while it lasts', async () => {

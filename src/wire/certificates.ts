@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { X509Certificate, type webcrypto } from 'node:crypto';
+import { createPrivateKey, X509Certificate, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate with its private key, both PEM. */
@@ -44,16 +44,14 @@ export async function createAuthority(commonName: string, days: number): Promise
 /** A certificate signed by `authority`, with a fresh key. */
 export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
   const issuer = new x509.X509Certificate(authority.certificate);
-  const signingKey = await importKey(authority.privateKey);
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
     issuer: issuer.subject,
     ...validity(request.days),
-    signingAlgorithm: algorithm,
+    ...(await signer(authority)),
     publicKey: keys.publicKey,
-    signingKey,
     extensions: await leafExtensions(request, keys.publicKey, issuer.publicKey),
   });
   return { certificate: certificate.toString('pem'), privateKey: await exportKey(keys.privateKey) };
@@ -97,9 +95,8 @@ export async function signRequest(authority: KeyPair, pem: string, { usages, sec
     subject: request.subject,
     issuer: issuer.subject,
     ...validity(seconds / 86_400),
-    signingAlgorithm: algorithm,
+    ...(await signer(authority)),
     publicKey: request.publicKey,
-    signingKey: await importKey(authority.privateKey),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       ...(keyUsages === 0 ? [] : [new x509.KeyUsagesExtension(keyUsages, true)]),
@@ -127,6 +124,22 @@ export function isUsable(pem: string, days: number, hosts: readonly string[] = [
   } catch {
     return false;
   }
+}
+
+/** Whether `pem` was signed by the authority, an authority's own certificate in PEM. False for what is no certificate. */
+export function isIssuedBy(pem: string, authority: string): boolean {
+  try {
+    const certificate = new X509Certificate(pem);
+    const issuer = new X509Certificate(authority);
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** When a certificate (PEM) ends. Throws for what is none. */
+export function expiryOf(pem: string): Date {
+  return new X509Certificate(pem).validToDate;
 }
 
 async function leafExtensions(
@@ -174,7 +187,20 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n') ?? ''}\n-----END PRIVATE KEY-----\n`;
 }
 
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
-  return crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
+/** How the authority signs. Its key may be RSA or on another curve than ours where somebody brought it along. */
+async function signer({ privateKey }: KeyPair): Promise<{ signingKey: webcrypto.CryptoKey; signingAlgorithm: SigningAlgorithm }> {
+  const key = createPrivateKey(privateKey);
+  const signingAlgorithm = signingAlgorithmOf(key.asymmetricKeyType, key.asymmetricKeyDetails?.namedCurve);
+  const der = key.export({ type: 'pkcs8', format: 'der' });
+  return { signingKey: await crypto.subtle.importKey('pkcs8', der, signingAlgorithm, true, ['sign']), signingAlgorithm };
+}
+
+type SigningAlgorithm = webcrypto.RsaHashedImportParams | (webcrypto.EcKeyImportParams & webcrypto.EcdsaParams);
+
+function signingAlgorithmOf(type: string | undefined, curve: string | undefined): SigningAlgorithm {
+  if (type === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  const namedCurve = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }[curve ?? ''];
+  if (type !== 'ec' || namedCurve === undefined)
+    throw new Error(`an authority's key of the kind ${curve ?? type ?? 'unknown'} cannot sign certificates here`);
+  return { name: 'ECDSA', namedCurve, hash: 'SHA-256' };
 }

@@ -20,6 +20,11 @@ export const frozenRetentionAnnotation = 'autoscaling.dormouse.dev/frozen-retent
 export const freezeAnnotation = 'node.dormouse.dev/freeze';
 /** The Service that stands for the gateway's public listener, under the name people look for it. */
 export const gatewayService = 'istio-system/istio-ingressgateway';
+/**
+ * The Secret with the authority that signs services' certificates: made when the first one is wanted, unless somebody has put their own
+ * there. Its place is the one where Knative's tests and cert-manager's guides have it.
+ */
+export const authoritySecret = 'cert-manager/ca-key-pair';
 export const systemNamespace = 'knative-serving';
 /** Where pods' requests to services go: the gateway's cluster-local listeners. */
 export const localGatewayService = `${systemNamespace}/gateway-local`;

@@ -19,6 +19,9 @@ export const labels = {
   domainMappingNamespace: 'serving.knative.dev/domainMappingNamespace',
   serverlessService: 'networking.internal.knative.dev/serverlessservice',
   serviceType: 'networking.internal.knative.dev/serviceType',
+  certificateUid: 'networking.internal.knative.dev/certificate-uid',
+  certificateType: 'networking.knative.dev/certificate-type',
+  wildcardDomain: 'networking.knative.dev/wildcardDomain',
 } as const;
 
 export const annotations = {
@@ -33,6 +36,7 @@ export const annotations = {
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
   ingressClass: 'networking.knative.dev/ingress-class',
   httpProtocol: 'networking.knative.dev/http-protocol',
+  certificateClass: 'networking.knative.dev/certificate.class',
 } as const;
 
 export type RoutingState = 'pending' | 'active' | 'reserve';
@@ -52,4 +56,27 @@ export const revisionName = (configuration: string, generation: number): string 
   childName(configuration, `-${String(generation).padStart(5, '0')}`);
 export const deploymentName = (revision: string): string => childName(revision, '-deployment');
 export const privateServiceName = (revision: string): string => childName(revision, '-private');
+/** Of a route's certificate, or of that of one of its tags. */
+export const certificateName = (routeUid: string, tag: string): string => `route-${routeUid}${tag === '' ? '' : `-${adler32(tag)}`}`;
 export const imageCacheName = (revision: string, container: string): string => childName(`${revision}-cache-${container}`, '');
+
+/** RFC 1950 §9, of the UTF-8 bytes. */
+function adler32(text: string): number {
+  let a = 1;
+  let b = 0;
+  for (const byte of Buffer.from(text)) {
+    a = (a + byte) % 65_521;
+    b = (b + a) % 65_521;
+  }
+  return b * 65_536 + a;
+}
+
+/** The value under the first of these keys that is there. */
+export const annotationOf = (map: Readonly<Record<string, string>> | undefined, keys: readonly string[]): string | undefined =>
+  keys.map((key) => map?.[key]).find((value) => value !== undefined);
+/** Spellings of `networking.knative.dev/certificate-class`, and of what switches TLS off for one object, the current ones first. */
+export const certificateClassKeys = [annotations.certificateClass, 'networking.knative.dev/certificate-class'];
+export const disableTlsKeys = ['disable-external-domain-tls', 'disable-auto-tls', 'disableAutoTLS'].map(
+  (name) => `networking.knative.dev/${name}`,
+);
+export const httpProtocolKeys = [annotations.httpProtocol, 'networking.knative.dev/httpOption'];

@@ -6,6 +6,8 @@ import { componentClient } from '#platform/control/clients.ts';
 import type { ControllerGroup } from '#platform/controller-group.ts';
 import { knativeControllers } from '#platform/knative/controllers.ts';
 import { readKeyPair } from '#platform/pki.ts';
+import { certificateController } from '#serving/modules.ts';
+import type { ControllerModule } from '#controller/controller.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 
 /** Which controllers the control process runs, and as whom. */
@@ -23,6 +25,11 @@ export function controllerGroups(server: ApiServer, { layout, settings }: Proces
       },
     }),
   };
-  if (settings.knativeControllers === 'off') return [cluster];
-  return [cluster, ...knativeControllers((component) => componentClient(server, component))];
+  const certificates: ControllerGroup = {
+    component: 'certificates',
+    client: componentClient(server, 'certificates'),
+    modules: [certificateController] as readonly ControllerModule[],
+  };
+  if (settings.knativeControllers === 'off') return [cluster, certificates];
+  return [cluster, certificates, ...knativeControllers((component) => componentClient(server, component))];
 }

@@ -2,7 +2,14 @@ import { nodes } from '#apis/core/v1/node.ts';
 import { pods } from '#apis/core/v1/pod.ts';
 import { services } from '#apis/core/v1/service.ts';
 import { endpointSlices } from '#apis/discovery/v1/endpoint-slice.ts';
-import { gatewayService, localGatewayPort, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
+import {
+  clusterDomain,
+  gatewayService,
+  localGatewayPort,
+  localGatewayService,
+  podNetworkAnnotation,
+  type PodNetwork,
+} from '#apis/dormouse/names.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { Client } from '#client/client.ts';
 import { createInformers } from '#client/informer.ts';
@@ -45,8 +52,8 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       logger,
       writeRequestLog: writeLogLine,
       loadBalancers: {
-        public: { ingress: [{ ip: address }] },
-        private: { ingress: [{ domainInternal: 'gateway-local.knative-serving.svc.cluster.local' }] },
+        public: { ingress: [{ ip: address, domainInternal: internalName(gatewayService) }] },
+        private: { ingress: [{ domainInternal: internalName(localGatewayService) }] },
       },
       name: `gateway-${layout.id}`,
     },
@@ -81,6 +88,11 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
       logger.warn('cluster-local listener is not up', { bridgeIp, port: localGatewayPort, error });
     });
   });
+}
+
+/** The name of a Service, given as `namespace/name`, inside the cluster. */
+function internalName(service: string): string {
+  return `${service.split('/').toReversed().join('.')}.svc.${clusterDomain}`;
 }
 
 /** Passes connections to node ports on while the node says that the kernel does not. */

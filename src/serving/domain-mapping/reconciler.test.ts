@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { configMaps } from '#apis/core/v1/config-map.ts';
 import { services as coreServices } from '#apis/core/v1/service.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import { clusterDomainClaims, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
+import { certificates, clusterDomainClaims, type Certificate, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import { domainMappings, type DomainMapping } from '#apis/serving/v1beta1/domain-mapping.ts';
@@ -52,7 +52,7 @@ describe('domain mapping controller', () => {
   });
 
   test('is ready when its Ingress is', async () => {
-    const wanted = makeIngress(mapping(), 's', 's.n.svc.cluster.local', readConfig(networkTable, undefined));
+    const wanted = makeIngress(mapping(), { service: 's', host: 's.n.svc.cluster.local' }, readConfig(networkTable, undefined));
     const existing = ownedBy(make(ingresses, domain, wanted as never), mapping(), domainMappings);
     const { status: written } = await reconcile(mapping(), claim(), target(), {
       ...existing,
@@ -61,6 +61,25 @@ describe('domain mapping controller', () => {
     assert.equal(conditionsOf(written)['Ready'], 'True');
     assert.equal((written as DomainMapping['status'])?.url, `http://${domain}`);
     assert.equal((written as DomainMapping['status'])?.address?.url, `http://${domain}`);
+  });
+
+  test('where TLS is on it gets a certificate of its own, and is https with it', async () => {
+    const withTls = make(configMaps, 'config-network', {
+      metadata: { namespace: 'knative-serving' },
+      data: { 'external-domain-tls': 'enabled' },
+    } as never);
+    const first = await reconcile(mapping(), claim(), target(), withTls);
+    const made = first.creates.find(({ kind }) => kind === 'Certificate') as Certificate;
+    assert.deepEqual([made.metadata.name, made.spec], [domain, { dnsNames: [domain], domain, secretName: domain }]);
+    assert.equal(
+      conditionsOf(first.status)['CertificateProvisioned'],
+      `True HTTPDowngrade: Certificate ${domain} is not ready downgrade HTTP.`,
+    );
+    const issued = { ...ownedBy(make(certificates, domain, made as never), mapping(), domainMappings), status: status({ Ready: 'True' }) };
+    const { creates, status: after } = await reconcile(mapping(), claim(), target(), withTls, issued);
+    assert.deepEqual((creates as Ingress[])[0]?.spec?.tls, [{ hosts: [domain], secretName: domain, secretNamespace: 'n' }]);
+    assert.equal((after as DomainMapping['status'])?.url, `https://${domain}`);
+    assert.equal(conditionsOf(after)['CertificateProvisioned'], 'True');
   });
 
   test('a domain of nobody, or of another namespace, is not mapped', async () => {

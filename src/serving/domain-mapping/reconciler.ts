@@ -1,15 +1,18 @@
 import { conditionOf } from '#apis/knative/status.ts';
 import { isReason } from '#apis/meta/status.ts';
-import { clusterDomainClaims, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
+import { certificates, clusterDomainClaims, type Certificate, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import type { NetworkConfig } from '#apis/serving/config/tables.ts';
+import { childName, labels } from '#apis/serving/names.ts';
 import { domainMappings, type DomainMapping } from '#apis/serving/v1beta1/domain-mapping.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
-import { enqueueOwner } from '#controller/owner.ts';
+import { enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { ingressTls, isIssued, makeCertificate, tlsNotEnabled, wantsTls, type IngressTls } from '#serving/certificate/requests.ts';
+import { removeOtherCertificates } from '#serving/certificate/stale.ts';
 import { domainMappingConditions, quoted } from '#serving/conditions.ts';
 import { ReferenceResolver, UnresolvedError } from '#serving/domain-mapping/reference.ts';
 import { PublicPort } from '#serving/route/public-port.ts';
@@ -26,13 +29,23 @@ export const domainMappingController: ControllerModule<DomainMapping> = {
     const ingressInformer = context.informers.of(ingresses);
     const claims = context.informers.of(clusterDomainClaims);
     const resolver = new ReferenceResolver(context.informers);
+    const certificateInformer = context.informers.of(certificates);
+    indexByOwner(certificateInformer);
     enqueueOwner(ingressInformer, domainMappings, enqueue);
+    enqueueOwner(certificateInformer, domainMappings, enqueue);
     watchReferences(context, resolver, claims, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-network'], () => enqueue.all());
     const port = new PublicPort(context);
     port.onChange(() => enqueue.all());
-    const reconciler = new DomainMappingReconciler(context, { ingresses: ingressInformer, claims, resolver, config, port });
+    const reconciler = new DomainMappingReconciler(context, {
+      certificates: certificateInformer,
+      ingresses: ingressInformer,
+      claims,
+      resolver,
+      config,
+      port,
+    });
     return {
       name: 'domainmapping-controller',
       resource: domainMappings,
@@ -63,7 +76,13 @@ function watchReferences(
   claims.on(({ object: { metadata } }) => notify(`claim/${metadata.name}`));
 }
 
+interface MappingTls {
+  readonly tls: readonly IngressTls[];
+  readonly isSecured: boolean;
+}
+
 interface Parts {
+  readonly certificates: Informer<Certificate>;
   readonly ingresses: Informer<Ingress>;
   readonly claims: Informer<ClusterDomainClaim>;
   readonly resolver: ReferenceResolver;
@@ -87,20 +106,58 @@ class DomainMappingReconciler {
     manager.initialize();
     if (mapping.metadata.generation !== status.observedGeneration) ingressNotConfigured(manager);
     if (mapping.metadata.generation !== undefined) status.observedGeneration = mapping.metadata.generation;
-    status.url = this.#urlOf(mapping, network);
+    const { http, https } = this.#parts.port.suffixes;
+    const { name = '' } = mapping.metadata;
+    status.url = `${network['default-external-scheme']}://${name}${http}`;
     status.address = { url: status.url };
     if (!(await this.#claim(mapping, manager, network))) return done;
-    if (mapping.spec?.tls === undefined) manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'external-domain-tls is not enabled');
-    else manager.markTrue('CertificateProvisioned', 'CertificateExternallyProvided', 'TLS certificate was provided externally');
     try {
-      const { host, service } = this.#parts.resolver.resolve(mapping);
+      const { tls, isSecured } = await this.#tls(mapping, manager, network);
+      if (isSecured) status.url = `https://${name}${https}`;
+      status.address = { url: status.url };
+      const reference = this.#parts.resolver.resolve(mapping);
       manager.markTrue('ReferenceResolved');
-      return await this.#reconcileIngress(mapping, makeIngress(mapping, service, host, network), manager);
+      return await this.#reconcileIngress(mapping, makeIngress(mapping, reference, network, tls), manager);
     } catch (error) {
+      if (error instanceof NotOwnedError) {
+        const message = `There is an existing certificate ${error.childName} that we don't own.`;
+        manager.markFalse('CertificateProvisioned', 'CertificateNotOwned', message);
+        return requeue(notOwnedRetryMs);
+      }
       if (!(error instanceof UnresolvedError)) throw error;
       manager.markFalse('ReferenceResolved', 'ResolveFailed', error.message);
       return done;
     }
+  }
+
+  /** The mapping's own certificate, or the one the platform issues for it. */
+  async #tls(mapping: DomainMapping, manager: ConditionManager, network: NetworkConfig): Promise<MappingTls> {
+    const { name = '', namespace = '', uid = '' } = mapping.metadata;
+    const own = mapping.spec?.tls?.secretName;
+    const request = { name: childName(name, ''), dnsName: name, domain: name, ownerLabels: { [labels.domainMappingUid]: uid } };
+    const isWanted = own === undefined && wantsTls(mapping, network);
+    const kept = new Set(isWanted ? [request.name] : []);
+    await removeOtherCertificates(this.#context, this.#parts.certificates, mapping, kept);
+    if (own !== undefined) {
+      manager.markTrue('CertificateProvisioned', 'CertificateExternallyProvided', 'TLS certificate was provided externally');
+      return { tls: [{ hosts: [name], secretName: own, secretNamespace: namespace }], isSecured: true };
+    }
+    if (!isWanted) {
+      manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', tlsNotEnabled);
+      return { tls: [], isSecured: false };
+    }
+    const desired = makeCertificate(mapping, domainMappings, request, network);
+    const { object: certificate } = await ensureChild(this.#context.client, this.#parts.certificates, mapping, desired);
+    if (isIssued(certificate)) {
+      manager.markTrue('CertificateProvisioned');
+      return { tls: [ingressTls(certificate, [name])], isSecured: true };
+    }
+    if (network['http-protocol'] === 'Enabled') {
+      manager.markTrue('CertificateProvisioned', 'HTTPDowngrade', `Certificate ${request.name} is not ready downgrade HTTP.`);
+      return { tls: [], isSecured: false };
+    }
+    manager.markUnknown('CertificateProvisioned', 'CertificateNotReady', `Certificate ${request.name} is not ready.`);
+    return { tls: [], isSecured: true };
   }
 
   /** Gives back the claim that was made for a mapping that goes. */
@@ -114,10 +171,6 @@ class DomainMappingReconciler {
     const body = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: finalizers.filter((one) => one !== finalizer) } };
     await ignoreMissing(this.#context.client.of(domainMappings).patch(namespace, name, { type: 'merge', body }));
     return done;
-  }
-
-  #urlOf({ metadata: { name = '' }, spec }: DomainMapping, network: NetworkConfig): string {
-    return spec?.tls === undefined ? `${network['default-external-scheme']}://${name}${this.#parts.port.suffix}` : `https://${name}`;
   }
 
   /** Whether the mapping's namespace may have the domain. */

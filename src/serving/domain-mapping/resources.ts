@@ -5,7 +5,8 @@ import { annotations, childName, labels } from '#apis/serving/names.ts';
 import { domainMappings, type DomainMapping } from '#apis/serving/v1beta1/domain-mapping.ts';
 import { pick } from '#controller/children.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { httpOption } from '#serving/route/resources.ts';
+import type { ResolvedReference } from '#serving/domain-mapping/reference.ts';
+import { httpOption, type IngressTls } from '#serving/certificate/requests.ts';
 
 /** Gives the mapping's namespace the right to its domain. */
 export function makeDomainClaim({ metadata: { name = '', namespace = '' } }: DomainMapping): ClusterDomainClaim {
@@ -13,9 +14,13 @@ export function makeDomainClaim({ metadata: { name = '', namespace = '' } }: Dom
 }
 
 /** Sends requests for the domain to the Service `service`, as requests for `host`. */
-export function makeIngress(mapping: DomainMapping, service: string, host: string, network: NetworkConfig): Ingress {
+export function makeIngress(
+  mapping: DomainMapping,
+  { host, service }: ResolvedReference,
+  network: NetworkConfig,
+  tls: readonly IngressTls[] = [],
+): Ingress {
   const { name = '', namespace = '', uid = '' } = mapping.metadata;
-  const secretName = mapping.spec?.tls?.secretName;
   return {
     metadata: {
       name: childName(name, ''),
@@ -28,8 +33,8 @@ export function makeIngress(mapping: DomainMapping, service: string, host: strin
       ownerReferences: [controllerReference(mapping, domainMappings)],
     },
     spec: {
-      httpOption: httpOption(mapping, network),
-      ...(secretName === undefined ? {} : { tls: [{ hosts: [name], secretName, secretNamespace: namespace }] }),
+      httpOption: httpOption(mapping, network, tls),
+      ...(tls.length === 0 ? {} : { tls: [...tls] }),
       rules: [
         {
           hosts: [name],

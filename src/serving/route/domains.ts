@@ -51,6 +51,16 @@ export function publicHost(route: Route, tag: string, { network, domains, localT
   return fill(isClusterLocal(`x.${domain}`) ? '{{.Name}}.{{.Namespace}}.{{.Domain}}' : network['domain-template'], values, route);
 }
 
+/** The name that stands for every route of a namespace under a domain. */
+export function wildcardHost(namespace: string, domain: string, network: NetworkConfig): string {
+  return fill(network['domain-template'], { Name: '*', Namespace: namespace, Domain: domain }, { metadata: {} });
+}
+
+/** Domains that config-domain gives to whatever routes have no better one, and to some: those a namespace may have names under. */
+export function configuredDomains(domains: Readonly<Record<string, string>>): string[] {
+  return Object.keys(domains).filter((domain) => !domain.startsWith('_') && !isClusterLocal(`x.${domain}`));
+}
+
 /** The names inside the cluster, shortest first. */
 export function localHosts(route: Route, tag: string, network: NetworkConfig): string[] {
   const base = `${hostName(route, tag, network)}.${route.metadata.namespace}`;

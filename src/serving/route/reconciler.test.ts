@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configMaps } from '#apis/core/v1/config-map.ts';
 import { services as coreServices } from '#apis/core/v1/service.ts';
+import { certificates, type Certificate } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
-import { labels } from '#apis/serving/names.ts';
+import { certificateName, labels } from '#apis/serving/names.ts';
 import { configurations, routes } from '#apis/serving/v1/kinds.ts';
 import type { Configuration, Route, RouteStatus, TrafficTarget } from '#apis/serving/v1/schemas.ts';
+import { platformCertificateClass } from '#apis/serving/config/tables.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { reconcileOnce, startRig } from '#controller/testing.ts';
 import { routeController } from '#serving/route/reconciler.ts';
@@ -29,6 +31,98 @@ const ready = { status: status({ Ready: 'True' }) };
 const routeTo = (...traffic: TrafficTarget[]): Route => aRoute({ spec: { traffic } });
 const splitsOf = (object: KubeObject | undefined) =>
   (object as Ingress | undefined)?.spec?.rules?.at(-1)?.http?.paths[0]?.splits?.map(({ serviceName, percent }) => [serviceName, percent]);
+
+const network = (data: Record<string, string>) =>
+  make(configMaps, 'config-network', { metadata: { namespace: 'knative-serving' }, data } as never);
+const withTls = { 'external-domain-tls': 'Enabled' };
+
+describe('route controller with TLS', () => {
+  const target = [configured('s-00001'), aRevision(aConfiguration(), 1, ready)];
+  const certificate = (conditions: Record<string, string>, route = aRoute()) =>
+    ownedBy(
+      make(certificates, certificateName(route.metadata.uid ?? '', ''), {
+        spec: { dnsNames: ['s.n.localhost'], domain: 'localhost', secretName: 'route-uid-route-s' },
+        status: status(conditions),
+      }),
+      route,
+      routes,
+    );
+  const said = (of: unknown) => conditionsOf(of)['CertificateProvisioned'];
+
+  test('asks for a certificate a public name and goes on without until it is there', async () => {
+    const route = routeTo({ configurationName: 's', percent: 100 }, { configurationName: 's', percent: 0, tag: 'blue' });
+    const { creates, status: after } = await reconcile(network(withTls), route, ...target);
+    const made = creates.filter(({ kind }) => kind === 'Certificate') as Certificate[];
+    assert.deepEqual(
+      made.map(({ metadata, spec }) => [metadata.name, spec]),
+      [
+        ['route-uid-route-s-69140905', { dnsNames: ['blue-s.n.localhost'], domain: 'localhost', secretName: 'route-uid-route-s-69140905' }],
+        ['route-uid-route-s', { dnsNames: ['s.n.localhost'], domain: 'localhost', secretName: 'route-uid-route-s' }],
+      ],
+    );
+    assert.equal(made[0]?.metadata.annotations?.['networking.knative.dev/certificate.class'], platformCertificateClass);
+    assert.equal((after as RouteStatus).url, 'http://s.n.localhost:8080');
+    assert.match(said(after) ?? '', /^True HTTPDowngrade: Certificate route-uid-route-s(-\d+)? is not ready downgrade HTTP\.$/);
+  });
+
+  test('with the certificate the URL is https, and the Ingress names the Secret', async () => {
+    const { creates, status: after } = await reconcile(network(withTls), aRoute(), certificate({ Ready: 'True' }), ...target);
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(ingress.spec?.tls, [{ hosts: ['s.n.localhost'], secretName: 'route-uid-route-s', secretNamespace: 'n' }]);
+    assert.equal(ingress.spec?.httpOption, 'Enabled');
+    assert.equal((after as RouteStatus).url, 'https://s.n.localhost:8443');
+    assert.equal(said(after), 'True');
+  });
+
+  test('a route that is to be redirected is, once there is something to be redirected to', async () => {
+    const route = aRoute({ metadata: { annotations: { 'networking.knative.dev/http-protocol': 'redirected' } } });
+    const optionOf = async (...objects: KubeObject[]) => {
+      const { creates } = await reconcile(network(withTls), route, ...objects, ...target);
+      return (creates.find(({ kind }) => kind === 'Ingress') as Ingress).spec?.httpOption;
+    };
+    assert.equal(await optionOf(), 'Enabled');
+    assert.equal(await optionOf(certificate({ Ready: 'True' })), 'Redirected');
+  });
+
+  test('where plain HTTP is not served, the route waits for its certificate, or fails with it', async () => {
+    const strict = network({ ...withTls, 'http-protocol': 'Redirected' });
+    const waiting = await reconcile(strict, aRoute(), certificate({ Ready: 'Unknown Pending' }), ...target);
+    assert.equal(said(waiting.status), 'Unknown CertificateNotReady: Certificate route-uid-route-s is not ready: Pending');
+    assert.equal((waiting.status as RouteStatus).url, 'https://s.n.localhost:8443');
+    const failed = await reconcile(strict, aRoute(), certificate({ Ready: 'False NotOwned: no' }), ...target);
+    assert.equal(said(failed.status), 'False CertificateProvisionFailed: Certificate route-uid-route-s fails to be provisioned: NotOwned');
+  });
+
+  test('a certificate of the whole namespace is enough', async () => {
+    const wildcard = make(certificates, 'n.localhost', {
+      metadata: { labels: { [labels.wildcardDomain]: 'localhost' } },
+      spec: { dnsNames: ['*.n.localhost'], domain: 'localhost', secretName: 'n.localhost' },
+      status: status({ Ready: 'True' }),
+    });
+    const { creates, deletes } = await reconcile(network(withTls), aRoute(), wildcard, certificate({ Ready: 'True' }), ...target);
+    assert.deepEqual(new Set(creates.map(({ kind }) => kind)), new Set(['Ingress', 'Service']));
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(ingress.spec?.tls, [{ hosts: ['s.n.localhost'], secretName: 'n.localhost', secretNamespace: 'n' }]);
+    assert.deepEqual(deletes, ['Certificate n/route-uid-route-s']);
+  });
+
+  test('one that refuses TLS, and one that is not public, get none and say so', async () => {
+    const refusing = aRoute({ metadata: { annotations: { 'networking.knative.dev/disable-external-domain-tls': 'true' } } });
+    const refused = await reconcile(network(withTls), refusing, ...target);
+    assert.equal(said(refused.status), 'True TLSNotEnabled: external-domain-tls is not enabled');
+    const local = await reconcile(network(withTls), aRoute({ metadata: { labels: { [labels.visibility]: 'cluster-local' } } }), ...target);
+    assert.equal(said(local.status), 'True TLSNotEnabled: TLS is not enabled for cluster-local');
+    for (const { creates } of [refused, local]) assert.ok(creates.every(({ kind }) => kind !== 'Certificate'));
+  });
+
+  test("somebody else's certificate of the name is left alone", async () => {
+    const stranger = make(certificates, 'route-uid-route-s', { spec: { dnsNames: ['x.y'], secretName: 'x' } });
+    const { updates, status: after, outcome } = await reconcile(network(withTls), aRoute(), stranger, ...target);
+    assert.deepEqual(updates, []);
+    assert.equal(said(after), "False CertificateNotOwned: There is an existing certificate route-uid-route-s that we don't own.");
+    assert.equal(outcome?.kind, 'requeue');
+  });
+});
 
 describe('route controller', () => {
   test('sends the traffic to the latest ready revision and tells the URL', async () => {

@@ -1,5 +1,6 @@
 import { services as coreServices, type Service as CoreService } from '#apis/core/v1/service.ts';
 import { conditionOf, isReady } from '#apis/knative/status.ts';
+import { certificates } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import { configurations, revisions, routes } from '#apis/serving/v1/kinds.ts';
 import { annotations, labels } from '#apis/serving/names.ts';
@@ -13,6 +14,8 @@ import { parseGoDuration } from '#core/duration.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
+import type { IngressTls } from '#serving/certificate/requests.ts';
+import { RouteCertificates } from '#serving/route/certificates.ts';
 import { hostName, localHosts } from '#serving/route/domains.ts';
 import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
 import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
@@ -46,6 +49,7 @@ export const routeController: ControllerModule<Route> = {
     indexByOwner(informers.services);
     enqueueOwner(informers.ingresses, routes, enqueue);
     enqueueOwner(informers.services, routes, enqueue);
+    watchCertificates(context, enqueue);
     watchTargets(context, informers, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-network', 'config-domain', 'config-features'], () => enqueue.all());
@@ -83,14 +87,26 @@ function watchTargets(context: ControllerContext, informers: RouteInformers, enq
   });
 }
 
+/** A route looks again when its certificates change; when one of a whole namespace does, all routes do. */
+function watchCertificates({ informers }: ControllerContext, enqueue: Enqueue): void {
+  const informer = informers.of(certificates);
+  indexByOwner(informer);
+  enqueueOwner(informer, routes, enqueue);
+  informer.on(({ object }) => {
+    if (object.metadata.labels?.[labels.wildcardDomain] !== undefined) enqueue.all();
+  });
+}
+
 class RouteReconciler {
   readonly #context: ControllerContext;
+  readonly #certificates: RouteCertificates;
   readonly #informers: RouteInformers;
   readonly #config: ConfigStore;
   readonly #port: PublicPort;
 
   constructor(context: ControllerContext, informers: RouteInformers, config: ConfigStore, port: PublicPort) {
     this.#context = context;
+    this.#certificates = new RouteCertificates(context);
     this.#informers = informers;
     this.#config = config;
     this.#port = port;
@@ -121,20 +137,30 @@ class RouteReconciler {
       localTags: new Set(tags.filter(isLocal)),
       features: this.#config.get('config-features'),
       domains: this.#config.data('config-domain'),
-      urlPort: this.#port.suffix,
+      ports: this.#port.suffixes,
+      secured: new Set(),
     };
   }
 
-  async #assign(route: Route, status: RouteStatus, plan: TrafficPlan, manager: ConditionManager, config: RouteConfig): Promise<Outcome> {
+  async #assign(route: Route, status: RouteStatus, plan: TrafficPlan, manager: ConditionManager, plain: RouteConfig): Promise<Outcome> {
+    const { targets } = plan;
     manager.markTrue('AllTrafficAssigned');
-    status.traffic = statusTraffic(route, plan.targets, config);
-    status.address = { url: `http://${localHosts(route, '', config.network).at(-1) ?? ''}` };
-    manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'external-domain-tls is not enabled');
+    status.traffic = statusTraffic(route, targets, plain);
+    status.address = { url: `http://${localHosts(route, '', plain.network).at(-1) ?? ''}` };
     try {
-      await this.#reconcilePlaceholders(route, plan.targets, config);
-      return await this.#reconcileIngress(route, status, plan.targets, manager, config);
+      await this.#reconcilePlaceholders(route, targets, plain);
+      const { tls, secured } = await this.#certificates.reconcile(route, tagsOf(targets), plain, manager);
+      const config = { ...plain, secured };
+      status.url = routeUrl(route, '', config);
+      status.traffic = statusTraffic(route, targets, config);
+      return await this.#reconcileIngress(route, status, targets, manager, { ...config, tls });
     } catch (error) {
       if (!(error instanceof NotOwnedError)) throw error;
+      if (error.kind === 'Certificate') {
+        const message = `There is an existing certificate ${error.childName} that we don't own.`;
+        manager.markFalse('CertificateProvisioned', 'CertificateNotOwned', message);
+        return requeue(notOwnedRetryMs);
+      }
       const what = error.kind === 'Service' ? 'placeholder Service' : error.kind;
       manager.markFalse('IngressReady', 'NotOwned', `There is an existing ${what} ${quoted(error.childName)} that we do not own.`);
       return requeue(notOwnedRetryMs);
@@ -146,10 +172,10 @@ class RouteReconciler {
     status: RouteStatus,
     targets: readonly RevisionTarget[],
     manager: ConditionManager,
-    config: RouteConfig,
+    config: RouteConfig & { readonly tls: readonly IngressTls[] },
   ): Promise<Outcome> {
     const { rollout, nextMs } = this.#rollout(route, targets, manager, config);
-    const desired = makeIngress(route, targets, config, rollout);
+    const desired = makeIngress(route, { targets, rollout }, config, config.tls);
     const { object: ingress, created } = await ensureChild(this.#context.client, this.#informers.ingresses, route, desired);
     if (created) this.#context.events.event(route, 'Normal', 'Created', `Created Ingress ${quoted(ingress.metadata.name ?? '')}`);
     const ready = ingress.metadata.generation === ingress.status?.observedGeneration ? conditionOf(ingress, 'Ready') : undefined;

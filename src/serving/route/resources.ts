@@ -1,14 +1,15 @@
 import type { Service as CoreService } from '#apis/core/v1/service.ts';
 import { clusterDomain, systemNamespace } from '#apis/dormouse/names.ts';
 import type { Ingress, IngressPath, IngressRule, IngressSplit } from '#apis/networking/v1alpha1/ingress.ts';
-import type { FeaturesConfig, NetworkConfig } from '#apis/serving/config/tables.ts';
-import type { KubeObject } from '#apis/meta/object.ts';
+import type { FeaturesConfig } from '#apis/serving/config/tables.ts';
 import { annotations, labels } from '#apis/serving/names.ts';
 import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { pick } from '#controller/children.ts';
 import { alsoServed, hostName, isClusterLocal, localHosts, publicHost, type HostConfig } from '#serving/route/domains.ts';
+import { httpOption, type IngressTls } from '#serving/certificate/requests.ts';
+import type { UrlPorts } from '#serving/route/public-port.ts';
 import { rolled, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
@@ -17,8 +18,9 @@ export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomai
 
 export interface RouteConfig extends HostConfig {
   readonly features: FeaturesConfig;
-  /** As PublicPort.suffix. */
-  readonly urlPort: string;
+  readonly ports: UrlPorts;
+  /** Public hosts whose URLs say https. */
+  readonly secured: ReadonlySet<string>;
 }
 
 /** The tags of a plan, the route itself ('') first. */
@@ -29,7 +31,9 @@ export function tagsOf(targets: readonly RevisionTarget[]): string[] {
 /** URL of a route or of one of its tags. */
 export function routeUrl(route: Route, tag: string, config: RouteConfig): string {
   const host = publicHost(route, tag, config);
-  return isClusterLocal(host) ? `http://${host}` : `${config.network['default-external-scheme']}://${host}${config.urlPort}`;
+  if (isClusterLocal(host)) return `http://${host}`;
+  if (config.secured.has(host)) return `https://${host}${config.ports.https}`;
+  return `${config.network['default-external-scheme']}://${host}${config.ports.http}`;
 }
 
 /** status.traffic of a plan. */
@@ -42,7 +46,8 @@ export function statusTraffic(route: Route, targets: readonly RevisionTarget[], 
   }));
 }
 
-export function makeIngress(route: Route, targets: readonly RevisionTarget[], config: RouteConfig, rollout: Rollout): Ingress {
+export function makeIngress(route: Route, shares: Shares, config: RouteConfig, tls: readonly IngressTls[]): Ingress {
+  const { targets, rollout } = shares;
   const { name = '', namespace = '' } = route.metadata;
   const service = route.metadata.labels?.[labels.service];
   return {
@@ -63,21 +68,15 @@ export function makeIngress(route: Route, targets: readonly RevisionTarget[], co
       ownerReferences: [controllerReference(route, routes)],
     },
     spec: {
-      httpOption: httpOption(route, config.network),
-      rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, { targets, rollout }, config)),
+      httpOption: httpOption(route, config.network, tls),
+      ...(tls.length === 0 ? {} : { tls: [...tls] }),
+      rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, shares, config)),
     },
   };
 }
 
-/** Whether plain requests are redirected: the object's annotation, else the configuration. */
-export function httpOption(object: KubeObject, network: NetworkConfig): 'Enabled' | 'Redirected' {
-  const own = object.metadata.annotations?.[annotations.httpProtocol] ?? network['http-protocol'];
-  // Without TLS a redirect would lead nowhere.
-  return own.toLowerCase() === 'redirected' && network['external-domain-tls'] === 'Enabled' ? 'Redirected' : 'Enabled';
-}
-
 /** Where traffic is meant to go, and how far it has got. */
-interface Shares {
+export interface Shares {
   readonly targets: readonly RevisionTarget[];
   readonly rollout: Rollout;
 }

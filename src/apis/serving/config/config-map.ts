@@ -76,8 +76,9 @@ export const duration = (fallback: string, range: { min?: number; max?: number }
 });
 
 /** One of some words, compared without case; the value is the listed spelling. */
-export const oneOf = <const W extends string>(words: readonly W[], fallback: W): ConfigKey<W> => ({
+export const oneOf = <const W extends string>(words: readonly W[], fallback: W, aliases: readonly string[] = []): ConfigKey<W> => ({
   default: fallback,
+  ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
     const word = words.find((candidate) => candidate.toLowerCase() === value.toLowerCase());
     if (word === undefined) throw new ConfigError(`invalid ${key} value: ${JSON.stringify(value)}, must be one of: ${words.join(', ')}`);

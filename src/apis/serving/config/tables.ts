@@ -83,16 +83,19 @@ export const gcTable = {
 } as const;
 export type GcConfig = ConfigOf<typeof gcTable>;
 
+/** The certificates the platform issues itself, under the name Knative's default has. */
+export const platformCertificateClass = 'cert-manager.certificate.networking.knative.dev';
 /** config-network. */
 export const networkTable = {
   'ingress-class': text('dormouse.ingress.networking.knative.dev', ['ingress.class']),
-  'certificate-class': text('cert-manager.certificate.networking.knative.dev', ['certificate.class']),
+  'certificate-class': text(platformCertificateClass, ['certificate.class']),
+  'namespace-wildcard-cert-selector': text(''),
   'domain-template': text('{{.Name}}.{{.Namespace}}.{{.Domain}}', ['domainTemplate']),
   'tag-template': text('{{.Tag}}-{{.Name}}', ['tagTemplate']),
-  'external-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
+  'external-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled', ['auto-tls', 'autoTLS']),
   'cluster-local-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
   'system-internal-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
-  'http-protocol': oneOf(['Enabled', 'Redirected', 'Disabled'], 'Enabled'),
+  'http-protocol': oneOf(['Enabled', 'Redirected', 'Disabled'], 'Enabled', ['httpProtocol']),
   'rollout-duration': integer(0, { min: 0 }),
   'autocreate-cluster-domain-claims': flag(false),
   'default-external-scheme': oneOf(['http', 'https'], 'http'),

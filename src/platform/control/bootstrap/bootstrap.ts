@@ -28,7 +28,7 @@ import type { PlatformSettings } from '#platform/settings.ts';
 import type { Ports } from '#platform/ports.ts';
 
 /** Objects people look for where Knative and its gateways put them. */
-const platformNamespaces = [systemNamespace, 'knative-eventing', 'knative-monitoring', 'istio-system'];
+const platformNamespaces = [systemNamespace, 'knative-eventing', 'knative-monitoring', 'istio-system', 'cert-manager'];
 
 /**
  * Puts the platform's own objects into the API: namespaces, accounts and their roles, configuration maps, and the Service under

@@ -50,7 +50,9 @@ export const components = {
       rule('networking.internal.knative.dev', ['ingresses'], [...read, 'create', 'update']),
       rule('networking.internal.knative.dev', ['clusterdomainclaims'], [...read, 'create', 'delete']),
       rule('networking.internal.knative.dev', ['serverlessservices'], read),
+      rule('networking.internal.knative.dev', ['certificates'], [...read, 'create', 'update', 'delete']),
       rule('networking.internal.knative.dev', ['serverlessservices/status'], ['patch']),
+      rule('', ['namespaces'], read),
       rule('autoscaling.internal.knative.dev', ['podautoscalers'], [...read, 'create', 'update']),
       rule('caching.internal.knative.dev', ['images'], [...read, 'create', 'update']),
       rule('apps', ['deployments'], [...read, 'create', 'update']),
@@ -79,6 +81,16 @@ export const components = {
       events,
     ],
     ownRules: [configuration],
+  },
+  certificates: {
+    name: 'certificates',
+    namespace: systemNamespace,
+    rules: [
+      rule('networking.internal.knative.dev', ['certificates'], read),
+      rule('networking.internal.knative.dev', ['certificates/status'], ['patch']),
+      rule('', ['secrets'], [...read, 'create', 'update']),
+      events,
+    ],
   },
   gateway: {
     name: 'gateway',

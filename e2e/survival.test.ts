@@ -42,9 +42,13 @@ function describeSurvival(options: PlatformOptions): void {
 
   after(() => platform?.[Symbol.asyncDispose]());
 
-  it('the node agent: the container is the same, and its log has no gap', async () => {
+  it('the node agent: the container is the same, its log has no gap, and a command in it ends with the agent', async () => {
     const lines = await countedLines();
+    const command = platform.tryKubectl(['exec', 'counter', '--', 'sleep', String(markOf(99))]);
+    await until('the command', async () => (processesLike(`sleep ${markOf(99)}`).length > 0 ? true : undefined));
     await killed('node');
+    assert.notEqual((await command).code, 0);
+    await until('the end of the command', async () => (processesLike(`sleep ${markOf(99)}`).length === 0 ? true : undefined));
     const more = await until('more lines', async () => {
       const all = await countedLines().catch(() => []);
       return all.length > lines.length + 100 ? all : undefined;

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { UserError } from '#core/errors.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
 import { layoutFor } from '#cli/platform.ts';
+import type { Layout } from '#platform/layout.ts';
 import { ask } from '#platform/supervisor/socket.ts';
 
 /** `dormouse reset`: asks first, unless told not to. Refuses a directory that is not a platform's. */
@@ -21,11 +22,24 @@ export async function reset(invocation: Invocation): Promise<number> {
     invocation.stdout.write('Nothing was deleted.\n');
     return 1;
   }
-  await ask(layout.supervisorSocket, { command: 'down' }, 120_000);
+  await stopped(layout);
   rmSync(layout.dataDir, { recursive: true, force: true });
   rmSync(layout.runDir, { recursive: true, force: true });
   invocation.stdout.write(`Deleted ${layout.dataDir}.\n`);
   return 0;
+}
+
+/** Nothing is deleted under a platform that runs: whoever answers is asked to stop until nobody answers. */
+async function stopped({ dataDir, supervisorSocket }: Layout): Promise<void> {
+  for (let asked = 0; asked < 10; asked += 1) {
+    const answer = (await ask(supervisorSocket, { command: 'down' }, 120_000)) as { readonly error?: string } | undefined;
+    if (answer?.error !== undefined)
+      throw new UserError(`the platform on ${dataDir} could not be stopped: ${answer.error}`, { hint: 'Nothing was deleted.' });
+    if (answer === undefined && (await ask(supervisorSocket, { command: 'status' })) === undefined) return;
+  }
+  throw new UserError(`the platform on ${dataDir} does not stop`, {
+    hint: 'Nothing was deleted. Stop it where it was started, then try again.',
+  });
 }
 
 async function confirmed(question: string): Promise<boolean> {

@@ -137,7 +137,7 @@ async function removeTraces(layout: Layout, clock: Clock, logger: Logger): Promi
       await cleanupLocalEngine({ ...directories, id: layout.id, clock, logger });
     } else {
       const { leaveUserNamespace } = await import('#providers/local/rootless/enter.ts');
-      leaveUserNamespace(directories);
+      await leaveUserNamespace(directories);
     }
   } catch (error) {
     logger.error('not everything could be cleaned up', { error });

@@ -86,7 +86,7 @@ function describeOrdinaryUser(runtime: RuntimeName, skip: string | false): void 
         const [code] = (await once(child, 'exit')) as [number | null];
         assert.equal(code, 0, (await output).join(''));
         assert.equal(await answer, `published ${published}`);
-        leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
+        await leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
         const left = () => launchedProcesses(join(directory, 'data/launcher'), directory);
         for (const end = performance.now() + 5000; left().length > 0 && performance.now() < end;) await delay(5);
         assert.deepEqual(left(), []);

@@ -27,6 +27,7 @@ import { containerState, storedPrivileges } from '#providers/local/container/rec
 import { planStart } from '#providers/local/container/start-plan.ts';
 import { attachStreams } from '#providers/local/exec/attach.ts';
 import { dialPod } from '#providers/local/exec/dial.ts';
+import { execPrefix } from '#providers/local/exec/exec-program.ts';
 import { runInContainer } from '#providers/local/exec/exec.ts';
 import { closeBridge, type Bridge } from '#providers/local/network/bridge.ts';
 import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
@@ -378,12 +379,15 @@ export class LocalEngine implements LocalContainerEngine {
 
 /**
  * Ends what was being started when we died: nobody knows of it, and the container will be started again. Launchers, the OCI runtime at work on
- * a container, and the container it has made, whose init tells by its program whose it is. Looks again until there is nothing: a runtime may
+ * a container, and the container it has made, whose init tells by its program whose it is; and commands whose callers went with us. Looks again until there is nothing: a runtime may
  * be about to make another process.
  */
 async function killUnrecorded(host: Host, slot: string, known: ReadonlySet<string>): Promise<void> {
   const directory = host.slots.directoryOf(slot);
-  const isForgotten = (path: string) => path.startsWith(`${directory}/`) && !isKnown(path.slice(directory.length + 1).split('/')[0] ?? '');
+  const isForgotten = (path: string) => {
+    const [name = '', file = ''] = path.startsWith(`${directory}/`) ? path.slice(directory.length + 1).split('/') : [];
+    return name !== '' && (!isKnown(name) || file.startsWith(execPrefix));
+  };
   const isKnown = (name: string) => known.has(name) || name === 'holder.program' || isPodForwarder(name);
   const isForgottenInit = (path: string) =>
     path.startsWith(`${initProgramPrefix}${slot}.`) && !known.has(path.slice(initProgramPrefix.length + slot.length + 1));

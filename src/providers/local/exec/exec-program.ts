@@ -17,6 +17,9 @@ export interface ExecOptions {
   readonly tty: boolean;
 }
 
+/** What the programs of commands are called, in their container's directory. */
+export const execPrefix = 'exec-';
+
 const parentDeathSignal = 1;
 const kill = 9;
 const setDescriptorFlags = 2;
@@ -24,13 +27,14 @@ const writeOnlyCloseOnExec = 0o1 | 0o2000000;
 
 /**
  * Runs a command in a container's namespaces and control group, as its user. The launcher waits outside and exits with the command's code; when the
- * launcher is killed the command is killed.
+ * launcher is killed the command is killed, and it is when the agent is: nobody could read the command's output any more.
  */
 export function execProgram(options: ExecOptions): Program {
   const program = new Program(options.architecture);
   const [holder, child] = [program.slot(), program.slot()];
   const inside = program.label();
   program.call('fcntl', [reportFd, setDescriptorFlags, 1], { onError: 'ignore' });
+  program.call('prctl', [parentDeathSignal, kill, 0, 0, 0], { onError: 'ignore' });
   const groups = options.cgroupFiles.map((file) => {
     const fd = program.slot();
     program.call('openat', [-100, program.text(file), writeOnlyCloseOnExec, 0], { store: fd, what: `open ${file}` });

@@ -10,7 +10,7 @@ import type { ContainerRun } from '#providers/local/container/container-run.ts';
 import { capabilityNamesOf } from '#providers/local/container/privileges.ts';
 import type { ContainerRecord } from '#providers/local/container/record.ts';
 import { windowSize } from '#providers/local/exec/window-size.ts';
-import { execProgram } from '#providers/local/exec/exec-program.ts';
+import { execPrefix, execProgram } from '#providers/local/exec/exec-program.ts';
 import type { Sandbox } from '#providers/local/sandbox.ts';
 import { defaultFilter } from '#providers/local/seccomp/filter.ts';
 
@@ -28,7 +28,7 @@ export async function runInContainer(host: Host, sandbox: Sandbox, run: Containe
     workingDirectory: record.workingDirectory,
     tty: spec.tty,
   });
-  const path = join(run.files.directory, `exec-${randomBytes(4).toString('hex')}`);
+  const path = join(run.files.directory, `${execPrefix}${randomBytes(4).toString('hex')}`);
   const { child, ready } = await host.launcher.start(program, path, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe']);
   const abort = () => child.kill('SIGKILL');
   spec.signal.addEventListener('abort', abort, { once: true });

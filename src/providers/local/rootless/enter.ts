@@ -13,7 +13,7 @@ import type { Program } from '#providers/local/machine/program.ts';
 import { namespaces } from '#providers/local/network/sandbox-program.ts';
 import { launchedProcesses, send } from '#providers/local/processes.ts';
 import { forwarderProgram, tcpAddress, unixAddress } from '#providers/local/rootless/forwarder-program.ts';
-import { enterProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
+import { enterProgram, killProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
 import { outboundPort } from '#providers/local/rootless/outbound.ts';
 import { hostRoutesFile, userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
 import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
@@ -69,10 +69,25 @@ export async function enterUserNamespace(entry: UserNamespaceEntry): Promise<voi
   process.execve(launcher.path, [launcher.path, path], {});
 }
 
-/** Ends the namespaces with all that lives in them; for `down` and `reset`, from outside. */
-export function leaveUserNamespace(entry: Pick<UserNamespaceEntry, 'dataDir' | 'runDir'>): void {
-  const directory = userNamespaceDirectory(entry.runDir);
-  for (const { pid } of launchedProcesses(join(entry.dataDir, 'launcher'), `${directory}/`)) send(pid, 'SIGKILL');
+/**
+ * Ends the namespaces with all that lives in them, also what an agent that was stopped while it started has left; for `down` and `reset`, from
+ * outside.
+ */
+export async function leaveUserNamespace({ dataDir, runDir }: Pick<UserNamespaceEntry, 'dataDir' | 'runDir'>): Promise<void> {
+  const directory = userNamespaceDirectory(runDir);
+  const architecture = hostArchitecture();
+  if (architecture === undefined || !existsSync(dataDir)) return;
+  const launcher = new Launcher(join(dataDir, 'launcher'), architecture);
+  const holder = findHolder(launcher, directory);
+  const found = () =>
+    [`${directory}/`, `${runDir}/`].flatMap((below) => launchedProcesses(launcher.path, below)).filter(({ pid }) => pid !== holder);
+  for (let left = found(); holder !== undefined && left.length > 0; left = found()) {
+    const pids = left.map(({ pid }) => pid);
+    await launcher.run(killProgram(launcher.architecture, holder, pids), join(directory, 'leave.program'));
+    for (const { pid, program } of left) if (program.startsWith(`${directory}/`)) send(pid, 'SIGKILL');
+    await sleep(systemClock, 5);
+  }
+  send(holder ?? 0, 'SIGKILL');
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -71,6 +71,18 @@ export function enterProgram(
   return program;
 }
 
+/** Kills processes of the user namespace whoever they are in it: those with ids of their own are out of the user's reach from outside. */
+export function killProgram(architecture: Architecture, holderPid: number, pids: readonly number[]): Program {
+  const program = new Program(architecture);
+  const holder = program.slot();
+  program.call('pidfd_open', [holderPid, 0], { store: holder, what: 'find the holder of the namespaces' });
+  program.call('setns', [load(holder), namespaces.user], { what: 'enter the user namespace' });
+  for (const pid of pids) program.call('kill', [pid, 9], { onError: 'ignore' });
+  program.exit(0);
+  program.failureBlock(reportFd);
+  return program;
+}
+
 function writeSteps(program: Program, path: string, text: string): void {
   const fd = program.slot();
   const what = `write ${path}`;

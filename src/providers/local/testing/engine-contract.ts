@@ -538,14 +538,14 @@ function describeRestart(world: World): void {
     await world.start(living, ['sh', '-c', 'i=0; while true; do echo $i; i=$((i+1)); sleep 0.01; done']);
     await world.start(dying, ['sh', '-c', 'echo first; until [ -e /tmp/go ]; do sleep 0.01; done; echo last; exit 5']);
     await until(() => (world.output(dying).includes('first') ? true : undefined));
-    await world.exec(dying, ['touch', '/tmp/nothing']);
-    const going = world.exec(dying, ['sh', '-c', 'sleep 0.2; touch /tmp/go']);
-    await delay(100);
-    going.catch(() => {});
+    await world.exec(dying, ['sh', '-c', '(sleep 0.2; touch /tmp/go) </dev/null >/dev/null 2>&1 &']);
+    const orphan = world.exec(living, ['sleep', '98765']).catch(() => undefined);
+    await until(async () => ((await world.exec(living, ['ps'])).stdout.includes('98765') ? true : undefined));
     await world.engine[Symbol.asyncDispose]();
-    await going.catch(() => {});
-    await delay(200);
+    await delay(400);
     await world.open();
+    await orphan; // Nobody reads the output of a command of the engine before.
+    assert.ok(!(await world.exec(living, ['ps'])).stdout.includes('98765'));
     const state = await world.ended(dying);
     assert.equal(state.exitCode, 5);
     assert.equal(world.output(dying), 'first\nlast\n');

@@ -208,8 +208,7 @@ async function exposePort(
   holderPid: number,
   ports: UserNamespaceEntry['expose'][number],
 ): Promise<void> {
-  const program = forwarderProgram({
-    architecture: launcher.architecture,
+  const program = forwarderProgram(launcher.architecture, {
     listen: tcpAddress('0.0.0.0', ports.port),
     connect: 'hostPath' in ports ? unixAddress(ports.hostPath) : tcpAddress('127.0.0.1', ports.hostPort),
     listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
@@ -219,8 +218,7 @@ async function exposePort(
 
 /** Starts the forwarder that carries connections of pods to other machines: nft sends them to it (see outbound.ts). */
 async function startOutbound(launcher: Launcher, directory: string, holderPid: number): Promise<void> {
-  const program = forwarderProgram({
-    architecture: launcher.architecture,
+  const program = forwarderProgram(launcher.architecture, {
     listen: tcpAddress('0.0.0.0', outboundPort),
     connect: 'original destination',
     listenInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },
@@ -231,8 +229,7 @@ async function startOutbound(launcher: Launcher, directory: string, holderPid: n
 
 /** Starts the forwarder of a port inside that is reached from the host. */
 async function publishPort(launcher: Launcher, directory: string, holderPid: number, port: number): Promise<void> {
-  const program = forwarderProgram({
-    architecture: launcher.architecture,
+  const program = forwarderProgram(launcher.architecture, {
     listen: tcpAddress('127.0.0.1', port),
     connect: tcpAddress('127.0.0.1', port),
     connectInside: { pid: holderPid, kinds: namespaces.user | namespaces.network },

@@ -30,7 +30,6 @@ export function unixAddress(path: string): SocketAddress {
 }
 
 export interface ForwarderOptions {
-  readonly architecture: Architecture;
   readonly listen: SocketAddress;
   /** Where to; `original destination`: where the connection wanted to go before nft redirected it here, unless that is a loopback address. */
   readonly connect: SocketAddress | 'original destination';
@@ -48,8 +47,32 @@ export interface ForwarderOptions {
  * Accepts connections and carries their bytes to another address, one small process a direction. It has no memory of its own worth
  * mentioning and depends on nobody: a restarted agent finds it still working. Both directions end separately (half-close).
  */
-export function forwarderProgram(options: ForwarderOptions): Program {
-  const program = new Program(options.architecture);
+export function forwarderProgram(architecture: Architecture, options: ForwarderOptions): Program {
+  return forwardersProgram(architecture, [options]);
+}
+
+/** Several forwarders by one start, a process each. */
+export function forwardersProgram(architecture: Architecture, all: readonly ForwarderOptions[]): Program {
+  const program = new Program(architecture);
+  const buffer = program.room(bufferBytes);
+  for (const [index, options] of all.entries()) {
+    const next = program.label();
+    if (index < all.length - 1) {
+      const child = program.slot();
+      program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, what: 'fork' });
+      const own = program.label();
+      program.jumpIfEqual(child, 0, own);
+      program.jump(next);
+      program.place(own);
+    }
+    forwarderSteps(program, options, buffer);
+    program.place(next);
+  }
+  program.failureBlock(reportFd);
+  return program;
+}
+
+function forwarderSteps(program: Program, options: ForwarderOptions, buffer: number): void {
   const [listener, connection, child] = [program.slot(), program.slot(), program.slot()];
   const [again, handler] = [program.label(), program.label()];
   const children = program.slot();
@@ -74,9 +97,7 @@ export function forwarderProgram(options: ForwarderOptions): Program {
   program.place(handler);
   program.call('close', [load(listener)], { onError: 'ignore' });
   if (options.connectInside !== undefined) enterSteps(program, options.connectInside);
-  connectionSteps(program, options.connect, connection);
-  program.failureBlock(reportFd);
-  return program;
+  connectionSteps(program, options.connect, connection, buffer);
 }
 
 /** Takes leave of the children that have ended; with `limit` of them it waits for one to end. */
@@ -170,7 +191,8 @@ function originalDestinationSteps(program: Program, connection: number, gone: La
   return address;
 }
 
-function connectionSteps(program: Program, where: ForwarderOptions['connect'], connection: number): void {
+/** `buffer` is every process's own copy. */
+function connectionSteps(program: Program, where: ForwarderOptions['connect'], connection: number, buffer: number): void {
   const [target, child] = [program.slot(), program.slot()];
   const back = program.label();
   const gone = program.label();
@@ -182,7 +204,7 @@ function connectionSteps(program: Program, where: ForwarderOptions['connect'], c
   program.call('connect', [load(target), address, sizeBytes], { onError: gone });
   program.call('clone', [childSignal, 0, 0, 0, 0], { store: child, onError: gone });
   program.jumpIfEqual(child, 0, back);
-  copySteps(program, load(connection), load(target), program.room(bufferBytes), bufferBytes);
+  copySteps(program, load(connection), load(target), buffer, bufferBytes);
   program.call('shutdown', [load(target), shutdownWriting], { onError: 'ignore' });
   program.call('close', [load(connection)], { onError: 'ignore' });
   program.call('close', [load(target)], { onError: 'ignore' });
@@ -190,7 +212,7 @@ function connectionSteps(program: Program, where: ForwarderOptions['connect'], c
   program.place(gone);
   program.exit(0);
   program.place(back);
-  copySteps(program, load(target), load(connection), program.room(bufferBytes), bufferBytes);
+  copySteps(program, load(target), load(connection), buffer, bufferBytes);
   program.call('shutdown', [load(connection), shutdownWriting], { onError: 'ignore' });
   program.exit(0);
 }

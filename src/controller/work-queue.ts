@@ -27,6 +27,7 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { dueMs: number; cancel: () => void }>();
   readonly #waiting: Deferred<string | undefined>[] = [];
+  #isHanding = false;
   #overflowed = false;
   #closed = false;
 
@@ -95,10 +96,9 @@ export class WorkQueue {
   /** The next key, as soon as there is one; undefined once the queue is closed. The caller must call `done` with it. */
   take(): Promise<string | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
-    const key = this.#next();
-    if (key !== undefined) return Promise.resolve(key);
     const waiter = deferred<string | undefined>();
     this.#waiting.push(waiter);
+    this.#hand();
     return waiter.promise;
   }
 
@@ -138,12 +138,21 @@ export class WorkQueue {
     this.#hand();
   }
 
+  /**
+   * Work begins in a turn of its own: where the API server is in this process, what it has to tell other processes leaves with the present
+   * turn, and what they have to do goes first. A key that changes again meanwhile is worked on once.
+   */
   #hand(): void {
-    while (this.#waiting.length > 0) {
-      const key = this.#next();
-      if (key === undefined) return;
-      this.#waiting.shift()?.resolve(key);
-    }
+    if (this.#isHanding || this.#waiting.length === 0 || this.#fast.size + this.#slow.size === 0) return;
+    this.#isHanding = true;
+    setImmediate(() => {
+      this.#isHanding = false;
+      while (this.#waiting.length > 0) {
+        const key = this.#next();
+        if (key === undefined) return;
+        this.#waiting.shift()?.resolve(key);
+      }
+    });
   }
 
   #next(): string | undefined {

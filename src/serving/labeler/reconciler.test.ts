@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { annotations, labels } from '#apis/serving/names.ts';
+import { services } from '#apis/serving/v1/kinds.ts';
 import type { Revision, Route } from '#apis/serving/v1/schemas.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { reconcileOnce } from '#controller/testing.ts';
 import { labelerController } from '#serving/labeler/reconciler.ts';
-import { aConfiguration, aRevision, aRoute, status } from '#serving/testing.ts';
+import { aConfiguration, aRevision, aRoute, aService, ownedBy, status } from '#serving/testing.ts';
 
 const reconcile = (...objects: KubeObject[]) => reconcileOnce(labelerController, { objects, key: 'n/s-00001' });
 const now = '2026-01-01T00:00:00Z';
@@ -25,6 +26,23 @@ const configuration = (routes?: string) =>
 const stateIn = (body: unknown) => (body as KubeObject | undefined)?.metadata.labels?.[labels.routingState];
 
 describe('labeler controller', () => {
+  test('what goes with its configuration or service is left as it is', async () => {
+    const configured = ownedBy(configuration(), aService(), services);
+    const deletionTimestamp = now;
+    const silent = async (...objects: KubeObject[]) => assert.deepEqual((await reconcile(revision('active', 's'), ...objects)).patches, []);
+    await silent();
+    await silent(configured);
+    await silent(configured, aService({ metadata: { uid: 'a-later-one' } }));
+    await silent(configured, aService({ metadata: { deletionTimestamp, finalizers: ['foregroundDeletion'] } }));
+    await silent(aConfiguration({ metadata: { deletionTimestamp } }));
+    const left = await reconcile(
+      revision('active', 's'),
+      configured,
+      aService({ metadata: { deletionTimestamp, finalizers: ['orphan'] } }),
+    );
+    assert.equal(stateIn(left.patches.at(-1)?.body), 'reserve');
+  });
+
   test('a revision that gets traffic becomes active, and it and its configuration carry the route', async () => {
     const { patches } = await reconcile(revision('pending'), routed(), configuration());
     assert.deepEqual(patches, [

@@ -1,7 +1,7 @@
 import { annotations, labels, type RoutingState } from '#apis/serving/names.ts';
-import { configurations, revisions, routes } from '#apis/serving/v1/kinds.ts';
-import type { Configuration, Revision, Route } from '#apis/serving/v1/schemas.ts';
-import type { KubeObject } from '#apis/meta/object.ts';
+import { configurations, revisions, routes, services } from '#apis/serving/v1/kinds.ts';
+import type { Configuration, Revision, Route, Service } from '#apis/serving/v1/schemas.ts';
+import { controllerOf, type KubeObject } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Resource } from '#apis/definition.ts';
 import type { Client } from '#client/client.ts';
@@ -51,16 +51,19 @@ class Labeler {
   readonly #routes: Informer<Route>;
   readonly #configurations: Informer<Configuration>;
   readonly #revisions: Informer<Revision>;
+  readonly #services: Informer<Service>;
 
   constructor(context: ControllerContext, routeInformer: Informer<Route>) {
     this.#context = context;
     this.#routes = routeInformer;
     this.#configurations = context.informers.of(configurations);
+    this.#services = context.informers.of(services);
     this.#revisions = context.informers.of(revisions);
     indexByOwner(this.#revisions);
   }
 
   async label(revision: Revision): Promise<void> {
+    if (this.#isGoing(revision)) return;
     const names = this.#routesTo([revision]);
     await this.#labelConfiguration(revision);
     const before = revision.metadata.labels?.[labels.routingState];
@@ -74,6 +77,21 @@ class Labeler {
         ...(state === before ? {} : { [annotations.routingStateModified]: timestamp(this.#context.clock) }),
       },
     });
+  }
+
+  /**
+   * Its configuration goes, or the service of that: what is noted on it now would only come in the way of its deletion, and make its
+   * autoscaler and pods be looked at once more.
+   */
+  #isGoing({ metadata }: Revision): boolean {
+    const owner = controllerOf({ metadata });
+    if (owner === undefined) return false;
+    const configuration = this.#configurations.get(metadata.namespace, owner.name);
+    if (configuration === undefined || configuration.metadata.uid !== owner.uid || takesChildrenAlong(configuration)) return true;
+    const top = controllerOf(configuration);
+    if (top?.kind !== services.kind) return false;
+    const service = this.#services.get(metadata.namespace, top.name);
+    return service === undefined || service.metadata.uid !== top.uid || takesChildrenAlong(service);
   }
 
   /** A configuration carries the routes that any of its revisions serve. */
@@ -93,6 +111,11 @@ class Labeler {
     const alive = found.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     return [...new Set(alive.map(({ metadata }) => metadata.name ?? ''))].toSorted().join(',');
   }
+}
+
+/** Is being deleted, and not as an orphanage. */
+function takesChildrenAlong({ metadata: { deletionTimestamp, finalizers = [] } }: KubeObject): boolean {
+  return deletionTimestamp !== undefined && !finalizers.includes('orphan');
 }
 
 async function patchMetadata<T extends KubeObject>(

@@ -65,7 +65,15 @@ describe('controllers in a process of their own', { skip: withoutKubectl }, () =
 
   function startControllers(): Running {
     const nothing = ['-i', `HOME=${home}`, `PATH=${process.env['PATH'] ?? ''}`];
-    const command = [process.execPath, launcher, 'controllers', '--kubeconfig', join(home, 'kubeconfig'), '--log-level=debug'];
+    const command = [
+      process.execPath,
+      launcher,
+      'controllers',
+      '--kubeconfig',
+      join(home, 'kubeconfig'),
+      '--log-level=debug',
+      '--metrics-address=0',
+    ];
     const started = new Running('env', [...nothing, ...command], { cwd: home });
     running.push(started);
     return started;
@@ -104,6 +112,14 @@ describe('controllers in a process of their own', { skip: withoutKubectl }, () =
     assert.equal(await can('delete', 'pods'), 'no');
     assert.equal(await can('update', 'leases', '-n', 'kube-system'), 'no');
     assert.equal(await can('get', 'configmaps', '-n', 'default'), 'no');
+  });
+
+  test('their metrics say who leads and what was reconciled', async () => {
+    const [, port = ''] = /"message":"serving metrics","port":(\d+)/.exec(running[0]?.output ?? '') ?? [];
+    const metrics = await mustRun('curl', ['-sS', '--fail', `http://127.0.0.1:${port}/metrics`]);
+    assert.match(metrics, /^leader_election_master_status\{name="dormouse-controllers",component="controllers"\} 1$/m);
+    assert.match(metrics, /^dormouse_reconcile_total\{controller="route-controller",result="done",component="controllers"\} [1-9]/m);
+    assert.equal(await mustRun('curl', ['-sS', '--fail', `http://127.0.0.1:${port}/healthz`]), 'ok\n');
   });
 
   test('an image that cannot be had says so on the revision', async () => {

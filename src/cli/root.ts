@@ -60,6 +60,12 @@ export const rootCommand: Command = {
           summary: 'How to reach the API; default $KUBECONFIG, then ~/.kube/config',
         },
         { name: 'context', type: 'string', placeholder: 'NAME', summary: 'Context of the kubeconfig instead of its current one' },
+        {
+          name: 'metrics-address',
+          type: 'string',
+          placeholder: '[HOST:]PORT',
+          summary: 'Serve /metrics and /healthz there; HOST is 127.0.0.1 unless it is given',
+        },
         logLevelOption,
       ],
       examples: ['dormouse controllers --kubeconfig controllers.kubeconfig'],

@@ -17,7 +17,16 @@ function stage() {
   const start = (identity: string, client: FakeCluster = cluster) => {
     const stop = new AbortController();
     const ended = runAsLeader(
-      { client, namespace: 'n', name: 'l', identity, clock, logger: silentLogger, random: () => 0 },
+      {
+        client,
+        namespace: 'n',
+        name: 'l',
+        identity,
+        clock,
+        logger: silentLogger,
+        random: () => 0,
+        isDead: (other) => other === 'known dead',
+      },
       stop.signal,
       async (signal) => {
         assert.equal(leading.size, 0, 'two leaders');
@@ -67,6 +76,17 @@ describe('leader election', () => {
     await advance(14_000);
     assert.deepEqual([...leading], []);
     await advance(4000);
+    assert.deepEqual([...leading], ['b']);
+    b.stop();
+    await b.ended;
+  });
+
+  it('takes over at once from a leader that is known to be dead', async () => {
+    const { start, advance, leading, cluster } = stage();
+    const spec = { holderIdentity: 'known dead', leaseDurationSeconds: 15 };
+    cluster.seed({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'l', namespace: 'n' }, spec } as never);
+    const b = start('b');
+    await advance(500);
     assert.deepEqual([...leading], ['b']);
     b.stop();
     await b.ended;

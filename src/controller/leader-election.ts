@@ -21,6 +21,8 @@ export interface LeaderElectionOptions {
   /** A leader that could not renew for this long stops leading; shorter than the lease, so that two never lead. */
   readonly renewDeadlineMs?: number;
   readonly retryPeriodMs?: number;
+  /** Whether a holder is known to be no more, so that its lease need not run out. Must be certain. */
+  readonly isDead?: (identity: string) => boolean;
 }
 
 /**
@@ -62,7 +64,8 @@ class Candidate {
   #holder = '';
 
   constructor(options: LeaderElectionOptions) {
-    this.#options = { random: Math.random, leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000, ...options };
+    const times = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000 };
+    this.#options = { random: Math.random, isDead: () => false, ...times, ...options };
     this.#client = options.client.of(leases);
   }
 
@@ -112,12 +115,12 @@ class Candidate {
 
   /** One attempt to take or renew the lease; false when somebody else holds it or the API cannot be reached. */
   async #try(): Promise<boolean> {
-    const { namespace, name, identity, logger } = this.#options;
+    const { namespace, name, identity, isDead, logger } = this.#options;
     try {
       const lease = await this.#client.get(namespace, name);
       this.#look(lease);
       const holder = lease.spec?.holderIdentity ?? '';
-      if (holder !== '' && holder !== identity && !this.#hasRunOut(lease)) return false;
+      if (holder !== '' && holder !== identity && !this.#hasRunOut(lease) && !isDead(holder)) return false;
       this.#look(await this.#client.update(this.#taken(lease)));
       return true;
     } catch (error) {

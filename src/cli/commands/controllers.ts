@@ -15,7 +15,8 @@ export async function controllers(invocation: Invocation): Promise<number> {
   const connection = connectionFor(invocation);
   const { logLevel } = resolveConfig({ logLevel: settings.logLevel }, { flags: options, environment, file: {} }).values;
   const logger = jsonLogger(writeLogLine, logLevel, { component: 'controllers' });
-  await runKnativeControllers(connection, logger, signal);
+  const metricsAddress = textOption({ options }, 'metrics-address');
+  await runKnativeControllers(connection, { logger, signal, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
   return 0;
 }
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { UserError } from '#core/errors.ts';
@@ -18,7 +19,12 @@ const maxFormerPorts = 20;
 export async function choosePorts(values: PlatformSettings, origins: Readonly<Record<string, Origin>>, stateFile: string): Promise<Ports> {
   const last = readLast(stateFile);
   const chosen: Partial<Record<PortSetting, number>> = {};
-  for (const name of portSettings) chosen[name] = await choose(name, values, origins[name] ?? 'default', last[name]);
+  const taken = new Set<number>();
+  for (const name of portSettings) {
+    const port = await choose(name, values, origins[name] ?? 'default', { last: last[name], taken });
+    taken.add(port);
+    chosen[name] = port;
+  }
   const ports = { ...chosen, formerRegistryPorts: formerPorts(last, chosen.registryPort) } as Ports;
   writeFileSync(`${stateFile}.new`, JSON.stringify(ports));
   renameSync(`${stateFile}.new`, stateFile);
@@ -30,9 +36,16 @@ function formerPorts({ registryPort, formerRegistryPorts = [] }: Partial<Ports>,
   return [...before].filter((port) => port !== now).slice(0, maxFormerPorts);
 }
 
-async function choose(name: PortSetting, values: PlatformSettings, origin: Origin, last: number | undefined): Promise<number> {
+interface Before {
+  /** The port of last time. */
+  readonly last: number | undefined;
+  /** Chosen already, for other listeners. */
+  readonly taken: ReadonlySet<number>;
+}
+
+async function choose(name: PortSetting, values: PlatformSettings, origin: Origin, { last, taken }: Before): Promise<number> {
   const wanted = values[name];
-  const free = await freePort(wanted, values.listen);
+  const free = wanted === 0 ? await anyPort(values.listen, taken) : await freePort(wanted, values.listen);
   if (free !== undefined) return free;
   if (origin !== 'default') {
     throw new UserError(
@@ -43,10 +56,37 @@ async function choose(name: PortSetting, values: PlatformSettings, origin: Origi
     );
   }
   const again = last === undefined ? undefined : await freePort(last, values.listen);
-  const any = again ?? (await freePort(0, values.listen));
+  const any = again ?? (await anyPort(values.listen, taken));
   if (any === undefined)
     throw new UserError(`no port can be listened on at ${values.listen}`, { hint: 'Is that an address of this machine?' });
   return any;
+}
+
+/** Where free ports are looked for: below node ports, and not where the kernel takes its own from. */
+const firstPort = 10_000;
+const lastPort = 29_999;
+const attempts = 100;
+
+/**
+ * A port nothing listens on now, at random. One the kernel gives could be given again, to any outgoing connection or to any test beside
+ * this one, before the process that is to listen there has started.
+ */
+async function anyPort(host: string, taken: ReadonlySet<number>): Promise<number | undefined> {
+  const [low = 0, high = 0] = ephemeralRange();
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const port = randomInt(firstPort, lastPort + 1);
+    if (taken.has(port) || (port >= low && port <= high)) continue;
+    if ((await freePort(port, host)) !== undefined) return port;
+  }
+  return freePort(0, host);
+}
+
+function ephemeralRange(): number[] {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1').trim().split(/\s+/).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** The port itself when it can be listened on right now (any free one for 0), else undefined. */

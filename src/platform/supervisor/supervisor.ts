@@ -76,15 +76,15 @@ export async function startSupervisor(
     writeFileSync(layout.versionFile, `${dataVersion}\n`);
     if (!isRoot()) await releasePorts(layout);
     const ports = await choosePorts(values, origins, layout.stateFile);
-    await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
-    await ensureKubeconfig(layout, values.listen, ports.apiPort);
-    const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
     // Held here, so that connections wait in the kernel instead of being refused while a gateway is started again.
     const sockets = [
       bindSocket(values.listen, ports.httpPort),
       bindSocket(values.listen, ports.httpsPort),
       bindSocket('127.0.0.1', ports.adminPort),
     ];
+    await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
+    await ensureKubeconfig(layout, values.listen, ports.apiPort);
+    const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
     const outbound = isRoot() ? undefined : await openOutbound(layout.outboundSocket);
     const descriptors = sockets.map(({ fd }) => fd);
     for (const role of roles) children.set(role, makeChild({ ...base, role }, role === 'gateway' ? descriptors : [], clock, logger));

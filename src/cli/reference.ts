@@ -10,6 +10,7 @@ import { answers } from '#gateway/errors.ts';
 import { imageFaults } from '#images/errors.ts';
 import type { Command, Option, Positional } from '#cli/command.ts';
 import { usage } from '#cli/help.ts';
+import { knativeConfiguration } from '#cli/knative-configuration.ts';
 import { rootCommand } from '#cli/root.ts';
 import { settings } from '#platform/settings.ts';
 
@@ -22,6 +23,7 @@ export function referencePages(): Readonly<Record<string, string>> {
     'errors.md': errorsPage(),
     'gateway-answers.md': answersPage(),
     'metrics.md': metricsPage(),
+    'knative-configuration.md': knativeConfigurationPage(),
   };
 }
 
@@ -172,6 +174,14 @@ export const revisionReasons: Readonly<Record<string, string>> = {
   RevisionMissing: 'Of a Service, Configuration or Route: the revision it needs is not there or not ready.',
   RevisionFailed: 'Of a Service or Configuration: its newest revision failed; traffic stays with the last good one.',
 };
+
+function knativeConfigurationPage(): string {
+  return page(
+    'Knative’s configuration maps',
+    'Keys of the ConfigMaps `config-*` in `knative-serving`, with their defaults. They are checked when they are written and in effect at once; other keys are kept and ignored. `config-domain` holds domains, each with an optional selector. The annotations `queue.sidecar.serving.knative.dev/*` are checked and change nothing: there is no sidecar.',
+    ...knativeConfiguration().flatMap(({ heading, rows }) => [heading, tableOf(['key', 'default', ''], rows)]),
+  );
+}
 
 function answersPage(): string {
   return page(

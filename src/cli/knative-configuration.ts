@@ -1,0 +1,32 @@
+import { configTables } from '#apis/serving/config/tables.ts';
+
+const oneHop = 'There is no sidecar: the gateway does its part.';
+
+/** Keys that are checked and kept as Knative's webhook does, and that change nothing, each with the reason. */
+export const withoutEffect: Readonly<Record<string, string>> = {
+  'scale-to-zero-grace-period': 'Requests are held from the first moment: there is nothing to wait for before the last instance goes.',
+  'queue-sidecar-image': oneHop,
+  'queueproxy.mount-podinfo': oneHop,
+  'queueproxy.resource-defaults': oneHop,
+  'autodetect-http2': 'Probes speak HTTP/1.1, and requests the protocol of the port’s name.',
+  'cluster-local-domain-tls': 'Requests inside the cluster are not encrypted.',
+  'system-internal-tls': 'Requests between the gateway and pods are not encrypted.',
+  'logging.enable-var-log-collection': 'Output goes to `kubectl logs`.',
+  'logging.enable-probe-request-log': 'Probes do not pass the gateway, whose requests are logged.',
+};
+
+/** Sections of docs/reference/knative-configuration.md: heading and rows of key, default and note. */
+export function knativeConfiguration(): { readonly heading: string; readonly rows: readonly (readonly string[])[] }[] {
+  return Object.entries(configTables).map(([name, table]) => ({
+    heading: `## ${name}`,
+    rows: Object.entries(table as Readonly<Record<string, { readonly default: string; readonly aliases?: readonly string[] }>>).map(
+      ([key, { default: fallback, aliases = [] }]) => [`\`${key}\``, fallback === '' ? '' : `\`${fallback}\``, noteOf(key, aliases)],
+    ),
+  }));
+}
+
+function noteOf(key: string, aliases: readonly string[]): string {
+  const effect = withoutEffect[key];
+  const also = aliases.length === 0 ? '' : `Also ${aliases.map((alias) => `\`${alias}\``).join(', ')}.`;
+  return [effect === undefined ? '' : `**No effect.** ${effect}`, also].filter((part) => part !== '').join(' ');
+}

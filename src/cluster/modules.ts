@@ -8,6 +8,10 @@ import { garbageCollector } from '#cluster/garbage-collector/module.ts';
 import { namespaceController } from '#cluster/namespace/reconciler.ts';
 import { endpointSliceController } from '#cluster/endpoint-slice/reconciler.ts';
 import { nodeLifecycleController } from '#cluster/node-lifecycle/reconciler.ts';
+import { claimProtector } from '#cluster/persistent-volume/claim-protection.ts';
+import { claimBinder } from '#cluster/persistent-volume/claims.ts';
+import { ephemeralVolumeController } from '#cluster/persistent-volume/ephemeral.ts';
+import { volumeKeeper } from '#cluster/persistent-volume/volumes.ts';
 import { podGarbageCollector } from '#cluster/pod-gc/pod-gc.ts';
 import { replicaSetController } from '#cluster/replica-set/reconciler.ts';
 import { resourceQuotaController } from '#cluster/resource-quota/reconciler.ts';
@@ -46,5 +50,9 @@ export function clusterControllers({ authority, signer }: ClusterOptions = {}): 
     resourceQuotaController,
     nodeLifecycleController,
     podGarbageCollector,
+    claimBinder,
+    volumeKeeper,
+    claimProtector,
+    ephemeralVolumeController,
   ] as readonly ControllerModule[];
 }

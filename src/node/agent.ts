@@ -3,12 +3,13 @@ import { nodes, type Taint } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { clusterDomain } from '#apis/dormouse/names.ts';
+import { clusterDomain, directoryProvisioner } from '#apis/dormouse/names.ts';
 import type { Engine } from '#apis/runtime/engine.ts';
 import type { ImageService } from '#apis/runtime/image-service.ts';
 import type { Client } from '#client/client.ts';
 import { createInformers } from '#client/informer.ts';
 import type { Informer } from '#client/informer-types.ts';
+import { runControllers } from '#controller/runner.ts';
 import { createEventRecorder } from '#controller/events.ts';
 import { systemClock, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
@@ -30,6 +31,7 @@ import { PodController } from '#node/pods/pod-controller.ts';
 import { DiskKeeper } from '#node/pressure/disk-keeper.ts';
 import { StorageLimits } from '#node/pressure/storage-limits.ts';
 import { inspectMachine, inspectPressure, type Pressure } from '#node/registration/machine.ts';
+import { directoryProvisionerModules } from '#node/provisioner/directory-provisioner.ts';
 import type { NodeSettings } from '#node/registration/node-object.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import { NodeRegistration } from '#node/registration/node-registration.ts';
@@ -45,6 +47,8 @@ export interface NodeAgentOptions {
   readonly kubeletServer: KubeletServerSettings;
   /** Pods' volumes, logs and records. */
   readonly dataDirectory: string;
+  /** Persistent volumes that are made here. */
+  readonly volumesDirectory: string;
   /** Short and unique on this machine: names the nft table of this platform. */
   readonly platformId: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -147,9 +151,10 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
       }),
     );
     const heartbeat = registration.run(agentSignal);
+    const volumes = provideVolumes(options, clock, agentSignal);
     stack.defer(async () => {
       life.abort(new Error('the node agent is ending'));
-      await Promise.all([heartbeat, wakeCalls]);
+      await Promise.all([heartbeat, wakeCalls, volumes]);
     });
     const owned = stack.move();
     return { kubeletPort: server.port, remarks, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -158,6 +163,18 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** Volumes for the claims that ask for them here. */
+async function provideVolumes(
+  { client, logger, nodeName, volumesDirectory }: NodeAgentOptions,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  await using informers = createInformers(client, { clock, logger });
+  const events = createEventRecorder({ client, component: directoryProvisioner, instance: nodeName, clock, logger });
+  const modules = directoryProvisionerModules({ nodeName, directory: volumesDirectory });
+  await runControllers({ client, informers, events, clock, logger }, modules, signal);
 }
 
 function nodeSettings(

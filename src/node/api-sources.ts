@@ -1,4 +1,6 @@
 import { configMaps, type ConfigMap } from '#apis/core/v1/config-map.ts';
+import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
+import { persistentVolumes, type PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { secrets, type Secret } from '#apis/core/v1/secret.ts';
 import { serviceAccounts } from '#apis/core/v1/service-account.ts';
@@ -41,6 +43,14 @@ export class ApiSources implements PodSources, AsyncDisposable {
     return this.#get(secrets, namespace, name);
   }
 
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined> {
+    return this.#get(persistentVolumeClaims, namespace, name);
+  }
+
+  persistentVolume(name: string): Promise<PersistentVolume | undefined> {
+    return this.#get(persistentVolumes, undefined, name);
+  }
+
   services(namespace: string): readonly Service[] {
     return this.#options.services.list(namespace);
   }
@@ -77,7 +87,7 @@ export class ApiSources implements PodSources, AsyncDisposable {
     return Promise.resolve();
   }
 
-  async #get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): Promise<T | undefined> {
+  async #get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string): Promise<T | undefined> {
     try {
       return await this.#options.client.of(resource).get(namespace, name);
     } catch (error) {

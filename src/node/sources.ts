@@ -1,5 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { ConfigMap } from '#apis/core/v1/config-map.ts';
+import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
+import type { PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import type { Secret } from '#apis/core/v1/secret.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
@@ -11,6 +13,8 @@ import type { Pod } from '#apis/core/v1/pod.ts';
 export interface PodSources {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined>;
+  persistentVolume(name: string): Promise<PersistentVolume | undefined>;
   /** All services of a namespace, for service environment variables. */
   services(namespace: string): readonly Service[];
   /** Calls back after every change of the object until the returned function is called. */

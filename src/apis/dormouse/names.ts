@@ -35,4 +35,7 @@ export const localGatewayPort = 80;
 export const clusterDomain = 'cluster.local';
 /** Cluster IPs of Services. */
 export const serviceCidr = '10.96.0.0/16';
+/** Makes volumes as directories on a node; the default class is its. */
+export const directoryProvisioner = 'dormouse.dev/directory';
+export const standardStorageClass = 'standard';
 export const schedulerName = 'default-scheduler';

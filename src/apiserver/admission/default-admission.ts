@@ -6,6 +6,7 @@ import { namespaceLifecycle } from '#apiserver/admission/namespace-lifecycle.ts'
 import { defaultTolerations, priorityAdmission } from '#apiserver/admission/pod-defaults.ts';
 import { serviceAccountAdmission } from '#apiserver/admission/service-account.ts';
 import { serviceAllocation } from '#apiserver/admission/service-allocation.ts';
+import { storageDefaults } from '#apiserver/admission/storage-defaults.ts';
 import type { RbacAuthorizer } from '#apiserver/auth/rbac-authorizer.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 
@@ -35,6 +36,7 @@ export function defaultAdmission(
     serviceAccountAdmission(context, ensureDefaultAccount),
     defaultTolerations,
     priorityAdmission(context),
+    storageDefaults(context),
     serviceAllocation(context, { cidr: serviceCidr, nodePorts }),
     escalationCheck(authorizer),
   ];

@@ -8,11 +8,11 @@ export interface NodeRefusal {
   readonly isCrowded: boolean;
 }
 
-/** The message of FailedScheduling and of the condition PodScheduled, as kube-scheduler writes it. */
-export function refusalText(pod: Pod, refusals: readonly NodeRefusal[]): string {
+/** The message of FailedScheduling and of the condition PodScheduled, as kube-scheduler writes it; `problem` is one that no node can help. */
+export function refusalText(pod: Pod, refusals: readonly NodeRefusal[], problem?: string): string {
   if (refusals.length === 0) return 'no nodes available to schedule pods';
   const none = `0/${refusals.length} nodes are available`;
-  const reasons = counted(refusals.flatMap(({ problems }) => problems));
+  const reasons = problem ?? counted(refusals.flatMap(({ problems }) => problems));
   if (pod.spec?.preemptionPolicy === 'Never') return `${none}: ${reasons}. preemption: not eligible due to preemptionPolicy=Never.`;
   const preemption = counted(
     refusals.map(({ isCrowded }) =>

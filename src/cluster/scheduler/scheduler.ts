@@ -14,6 +14,7 @@ import { filters, preference } from '#cluster/scheduler/filters.ts';
 import { NodeUsage } from '#cluster/scheduler/node-usage.ts';
 import { refusalText, type NodeRefusal } from '#cluster/scheduler/refusal.ts';
 import { allocatableOf, requestsOf, shortages, type Amounts } from '#cluster/scheduler/resources.ts';
+import { VolumeView, type PodVolumes } from '#cluster/scheduler/volumes.ts';
 import { WaitingPods } from '#cluster/scheduler/waiting-pods.ts';
 
 const noFreePorts = "node(s) didn't have free ports for the requested pod ports";
@@ -28,7 +29,8 @@ export const schedulerController: ControllerModule<Pod> = {
     const nodeInformer = context.informers.of(nodes);
     const usage = new NodeUsage();
     const waiting = new WaitingPods(context.clock, (key) => enqueue.key(key));
-    const scheduler = new Scheduler(context, nodeInformer, usage, waiting);
+    const volumes = new VolumeView(context, () => waiting.wake());
+    const scheduler = new Scheduler(context, nodeInformer, usage, waiting, volumes);
     nodeInformer.on((event) => {
       if (event.type === 'added' || (event.type === 'updated' && changedForPods(event.old, event.object))) waiting.wake();
     });
@@ -64,15 +66,17 @@ class Scheduler {
   readonly #usage: NodeUsage;
   readonly #waiting: WaitingPods;
   readonly #namespaces: Informer<Namespace>;
+  readonly #volumes: VolumeView;
   /** Waiting pods whose place depends on other pods': a placed pod may help them. */
   readonly #waitingForPods = new Set<string>();
 
-  constructor(context: ControllerContext, nodeInformer: Informer<Node>, usage: NodeUsage, waiting: WaitingPods) {
+  constructor(context: ControllerContext, nodeInformer: Informer<Node>, usage: NodeUsage, waiting: WaitingPods, volumes: VolumeView) {
     this.#context = context;
     this.#nodes = nodeInformer;
     this.#usage = usage;
     this.#waiting = waiting;
     this.#namespaces = context.informers.of(namespaces);
+    this.#volumes = volumes;
   }
 
   forget(key: string): void {
@@ -94,19 +98,22 @@ class Scheduler {
     // Bound by us, and not yet seen bound.
     if (this.#usage.has(key)) return done;
     if ((pod.spec?.schedulerName ?? schedulerName) !== schedulerName || (pod.spec?.schedulingGates ?? []).length > 0) return done;
-    const { chosen, refusals } = this.#choose(pod);
-    if (chosen !== undefined) {
+    const volumes = this.#volumes.of(pod);
+    const { chosen, refusals } = this.#choose(pod, volumes);
+    if (chosen !== undefined && (await this.#volumes.settle(volumes, chosen))) {
       this.#waiting.remove(key);
       await this.#bind(pod, key, chosen);
       return done;
     }
     this.#waiting.add(key);
+    // Its volumes are being made for that node: when they are there it comes again.
+    if (chosen !== undefined) return done;
     if (dependsOnPods(pod)) this.#waitingForPods.add(key);
-    this.#refuse(pod, refusalText(pod, refusals));
+    this.#refuse(pod, refusalText(pod, refusals, volumes.problem));
     return requeue(retryMs);
   }
 
-  #choose(pod: Pod): { chosen: string | undefined; refusals: readonly NodeRefusal[] } {
+  #choose(pod: Pod, volumes: PodVolumes): { chosen: string | undefined; refusals: readonly NodeRefusal[] } {
     const refusals: NodeRefusal[] = [];
     const wanted = requestsOf(pod);
     const others = new BetweenPods(pod, this.#surroundings(pod));
@@ -114,7 +121,7 @@ class Scheduler {
     for (const node of this.#nodes.list()) {
       const used = this.#usage.on(node.metadata.name ?? '');
       const allocatable = allocatableOf(node);
-      const refusal = this.#judge(pod, node, wanted, others);
+      const refusal = this.#judge(pod, node, wanted, others, volumes);
       if (refusal !== undefined) {
         refusals.push(refusal);
         continue;
@@ -129,9 +136,10 @@ class Scheduler {
     return { chosen: best?.name, refusals };
   }
 
-  #judge(pod: Pod, node: Node, wanted: Amounts, others: BetweenPods): NodeRefusal | undefined {
+  #judge(pod: Pod, node: Node, wanted: Amounts, others: BetweenPods, volumes: PodVolumes): NodeRefusal | undefined {
+    if (volumes.problem !== undefined) return { problems: [], isCrowded: false };
     const name = node.metadata.name ?? '';
-    const unfit = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined);
+    const unfit = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined) ?? this.#volumes.refusal(volumes, node);
     if (unfit !== undefined) return { problems: [unfit], isCrowded: false };
     const allocatable = allocatableOf(node);
     const problems = shortages(wanted, this.#usage.on(name), allocatable);

@@ -70,7 +70,7 @@ export class PodRunner {
     this.#past = past;
     this.directory = new PodDirectory(deps.dataDirectory, pod.metadata);
     this.#puller = new ImagePuller(deps);
-    this.#volumes = new LocalPodVolumes({ pod, directory: this.directory.volumes, ...deps });
+    this.#volumes = new LocalPodVolumes({ pod, directory: this.directory.volumes, isTakenOver: past.sandbox !== undefined, ...deps });
     this.#sandbox = past.sandbox;
     this.#status = pod.status ?? {};
     this.#final = past.record?.final;

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigMap } from '#apis/core/v1/config-map.ts';
 import type { Container } from '#apis/core/v1/container.ts';
+import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
+import type { PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import type { PodSpec } from '#apis/core/v1/pod-spec.ts';
 import type { Secret } from '#apis/core/v1/secret.ts';
@@ -34,6 +36,8 @@ export class FakeEvents implements PodEvents {
 export class FakeSources implements PodSources {
   readonly configMaps = new Map<string, ConfigMap>();
   readonly secrets = new Map<string, Secret>();
+  readonly claims = new Map<string, PersistentVolumeClaim>();
+  readonly persistentVolumes = new Map<string, PersistentVolume>();
   readonly allServices: Service[] = [];
   readonly #listeners = new Map<string, Set<() => void>>();
   readonly #clock: FakeClock;
@@ -47,6 +51,12 @@ export class FakeSources implements PodSources {
   }
   secret(namespace: string, name: string): Promise<Secret | undefined> {
     return Promise.resolve(this.secrets.get(`${namespace}/${name}`));
+  }
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined> {
+    return Promise.resolve(this.claims.get(`${namespace}/${name}`));
+  }
+  persistentVolume(name: string): Promise<PersistentVolume | undefined> {
+    return Promise.resolve(this.persistentVolumes.get(name));
   }
   services(namespace: string): readonly Service[] {
     return this.allServices.filter((service) => service.metadata.namespace === namespace);

@@ -1,5 +1,6 @@
-import { chown, chmod, lstat, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { tryToGive } from '#node/volumes/ownership.ts';
 
 export interface VolumeFile {
   readonly data: Buffer;
@@ -37,7 +38,7 @@ export async function writeAtomically(directory: string, files: VolumeFiles, opt
 async function writeOne(path: string, { data, mode }: VolumeFile, gid: number | undefined): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await writeFile(path, data);
-  if (gid !== undefined && process.getuid?.() === 0) await chown(path, 0, gid);
+  if (gid !== undefined) await tryToGive(path, process.getuid?.() ?? 0, gid);
   await chmod(path, gid === undefined ? mode : mode | 0o440);
 }
 

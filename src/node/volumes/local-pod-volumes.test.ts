@@ -23,6 +23,7 @@ class Rig implements AsyncDisposable {
     this.pod = pod;
     const { sources, clock } = this;
     this.volumes = new LocalPodVolumes({
+      isTakenOver: false,
       pod,
       directory: join(directory, 'volumes'),
       sources,

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '#apis/core/v1/container.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
@@ -13,8 +13,10 @@ import type { Logger } from '#core/logger.ts';
 import { expandVariables } from '#node/environment/expand.ts';
 import type { NodeFacts, PodSources } from '#node/sources.ts';
 import { writeAtomically } from '#node/volumes/atomic-directory.ts';
+import { findClaimedVolume, type ClaimedVolume } from '#node/volumes/claimed-volume.ts';
 import { prepareHostPath } from '#node/volumes/host-path.ts';
 import { mountMemory, unmountUnder } from '#node/volumes/memory-mount.ts';
+import { giveToGroup } from '#node/volumes/ownership.ts';
 import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
 import { collectProjection, projectedVolume, type ProjectedVolume } from '#node/volumes/projection.ts';
 import { resolveSubPath } from '#node/volumes/sub-path.ts';
@@ -23,6 +25,8 @@ export interface LocalPodVolumesOptions {
   readonly pod: Pod;
   /** `pods/<uid>/volumes`. */
   readonly directory: string;
+  /** The pod runs already: its files are as they should be. */
+  readonly isTakenOver: boolean;
   readonly sources: PodSources;
   readonly node: () => NodeFacts;
   readonly clock: Clock;
@@ -43,6 +47,8 @@ export class LocalPodVolumes implements PodVolumes {
   #pod: Pod;
   #podIp: string | undefined;
   #prepared = false;
+  /** By the name of the pod's volume. */
+  readonly #claimed = new Map<string, ClaimedVolume>();
   #stopWatching: (() => void)[] = [];
   #timers = new Map<string, () => void>();
 
@@ -82,8 +88,9 @@ export class LocalPodVolumes implements PodVolumes {
         throw new VolumeError(`container ${container.name} mounts volume "${mount.name}", which the pod does not have`);
       const subPath = expandVariables(mount.subPathExpr ?? '', (name) => environment.get(name)) || (mount.subPath ?? '');
       const root = this.#pathOf(volume);
+      const isReadOnly = mount.readOnly ?? projectedVolume(volume) !== undefined;
       const hostPath = subPath === '' ? root : await resolveSubPath(root, subPath);
-      mounts.push({ hostPath, containerPath: mount.mountPath, readOnly: mount.readOnly ?? projectedVolume(volume) !== undefined });
+      mounts.push({ hostPath, containerPath: mount.mountPath, readOnly: isReadOnly || this.#claimed.get(volume.name)?.readOnly === true });
     }
     return mounts;
   }
@@ -110,7 +117,7 @@ export class LocalPodVolumes implements PodVolumes {
   }
 
   #pathOf(volume: Volume): string {
-    return volume.hostPath?.path ?? join(this.#options.directory, volume.name);
+    return volume.hostPath?.path ?? this.#claimed.get(volume.name)?.path ?? join(this.#options.directory, volume.name);
   }
 
   async #make(volume: Volume): Promise<void> {
@@ -118,6 +125,7 @@ export class LocalPodVolumes implements PodVolumes {
     if (projected !== undefined) await this.#updates.run(() => this.#write(volume, projected));
     else if (volume.hostPath !== undefined) await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '');
     else if (volume.emptyDir !== undefined) await this.#makeEmptyDir(volume, volume.emptyDir);
+    else if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) await this.#claim(volume);
     else throw new Error(`this node does not support volumes of type ${Object.keys(volume).find((key) => key !== 'name') ?? 'none'}`);
   }
 
@@ -125,9 +133,19 @@ export class LocalPodVolumes implements PodVolumes {
     const path = this.#pathOf(volume);
     await mkdir(path, { recursive: true });
     if (medium === 'Memory') await mountMemory(path, sizeLimit === undefined ? undefined : quantityValue(parseQuantity(sizeLimit)));
+    await chmod(path, 0o777);
+    await this.#give(path);
+  }
+
+  async #claim({ name }: Volume): Promise<void> {
+    const claimed = await findClaimedVolume(this.#pod, name, this.#options.sources);
+    this.#claimed.set(name, claimed);
+    if (claimed.isOwned && !claimed.readOnly) await this.#give(claimed.path);
+  }
+
+  async #give(path: string): Promise<void> {
     const gid = this.#fsGroup();
-    if (gid !== undefined && process.getuid?.() === 0) await chown(path, 0, gid);
-    await chmod(path, gid === undefined ? 0o777 : 0o2777);
+    if (gid !== undefined && !this.#options.isTakenOver) await giveToGroup(path, gid, this.#pod.spec?.securityContext?.fsGroupChangePolicy);
   }
 
   async #write(volume: Volume, projected: ProjectedVolume): Promise<void> {

@@ -71,6 +71,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
         clientAuthority: readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8'),
       },
       dataDirectory: join(layout.nodeDir, 'pods'),
+      volumesDirectory: join(layout.nodeDir, 'volumes'),
       platformId: layout.id,
       listen: settings.listen,
       hasHostNetwork: !isInUserNamespace(),

@@ -1,7 +1,7 @@
 import { validateWorkload } from '#apis/apps/v1/validate-workload.ts';
 import { persistentVolumeClaimSchema } from '#apis/core/v1/persistent-volume-claim.ts';
 import { setPodSpecDefaults } from '#apis/core/v1/pod-defaults.ts';
-import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
+import { podTemplateSpecSchema, type PodTemplateSpec } from '#apis/core/v1/pod-spec.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { ageColumn, column, workloadColumns } from '#apis/meta/columns.ts';
@@ -90,6 +90,16 @@ function fixedPart({ selector, serviceName, podManagementPolicy, volumeClaimTemp
   return { selector, serviceName, podManagementPolicy, volumeClaimTemplates };
 }
 
+/** The template as its pods will be: each has a volume for each claim. */
+function withClaims({ template, volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec {
+  const volumes = template.spec.volumes ?? [];
+  const claimed = volumeClaimTemplates
+    .map(({ metadata }) => metadata.name ?? '')
+    .filter((name) => !volumes.some((volume) => volume.name === name))
+    .map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return claimed.length === 0 ? template : { ...template, spec: { ...template.spec, volumes: [...volumes, ...claimed] } };
+}
+
 export const statefulSetDefinition = defineBuiltin<StatefulSet>({
   group: 'apps',
   kind: 'StatefulSet',
@@ -118,7 +128,7 @@ export const statefulSetDefinition = defineBuiltin<StatefulSet>({
       Object.assign(claim, { kind: 'PersistentVolumeClaim', apiVersion: 'v1', status: { phase: 'Pending', ...claim.status } });
   },
   validate: ({ spec }, { old }) => [
-    ...validateWorkload(spec, 'statefulset'),
+    ...validateWorkload({ ...spec, template: withClaims(spec) }, 'statefulset'),
     ...nonNegative('spec.updateStrategy.rollingUpdate.partition', spec.updateStrategy?.rollingUpdate?.partition),
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...(old === undefined || jsonEqual(fixedPart(spec), fixedPart(old.spec)) ? [] : [fieldForbidden('spec', fixedText)]),

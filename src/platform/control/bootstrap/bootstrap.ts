@@ -1,3 +1,4 @@
+import { defaultClassAnnotation } from '#apis/core/v1/claim-binding.ts';
 import { configMaps } from '#apis/core/v1/config-map.ts';
 import { namespaces, type Namespace } from '#apis/core/v1/namespace.ts';
 import { serviceAccounts, type ServiceAccount } from '#apis/core/v1/service-account.ts';
@@ -9,7 +10,8 @@ import { clusterRoleBindings } from '#apis/rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from '#apis/rbac/v1/cluster-role.ts';
 import { roleBindings } from '#apis/rbac/v1/role-binding.ts';
 import { roles } from '#apis/rbac/v1/role.ts';
-import { systemNamespace } from '#apis/dormouse/names.ts';
+import { directoryProvisioner, standardStorageClass, systemNamespace } from '#apis/dormouse/names.ts';
+import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
 import type { Client } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { initialConfigMaps } from '#platform/control/bootstrap/config-maps.ts';
@@ -26,6 +28,14 @@ import {
 } from '#platform/control/bootstrap/roles.ts';
 import type { PlatformSettings } from '#platform/settings.ts';
 import type { Ports } from '#platform/ports.ts';
+
+/** Volumes are made where the pod will be, when there is one. */
+const standardClass = {
+  metadata: { name: standardStorageClass, annotations: { [defaultClassAnnotation]: 'true' } },
+  provisioner: directoryProvisioner,
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+} as StorageClass;
 
 /** Objects people look for where Knative and its gateways put them. */
 const platformNamespaces = [systemNamespace, 'knative-eventing', 'knative-monitoring', 'istio-system', 'cert-manager'];
@@ -46,6 +56,7 @@ export async function bootstrapPlatform(client: Client, settings: PlatformSettin
     ...own.flatMap(({ role, binding }) => [follow(client, roles, role), follow(client, roleBindings, binding)]),
     ...wellKnownRoles.map((role) => follow(client, clusterRoles, role)),
     follow(client, clusterRoleBindings, kubeletApiBinding),
+    ensure(client, storageClasses, standardClass),
     ...initialConfigMaps(settings.domain).map((map) => ensure(client, configMaps, map)),
   ]);
   await ensureGatewayServices(client, settings, ports);

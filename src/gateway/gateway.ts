@@ -28,6 +28,7 @@ import type { ListenOptions, WireListener } from '#gateway/transport/transport.t
 
 export type { RouteConfig, RuleConfig, BackendConfig, PodConfig, CertificateConfig } from '#gateway/routes/route-config.ts';
 export type { StatsSink } from '#gateway/stats/collector.ts';
+export { hasKnativeClass } from '#gateway/controller/ingress-rules.ts';
 export { bindSocket, type BoundSocket } from '#gateway/transport/bindings.ts';
 export type { WireListener } from '#gateway/transport/transport.ts';
 export { keptByGateway } from '#gateway/controller/kept.ts';

@@ -34,7 +34,7 @@ export const annotations = {
   rolloutDuration: 'serving.knative.dev/rollout-duration',
   progressDeadline: 'serving.knative.dev/progress-deadline',
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
-  ingressClass: 'networking.knative.dev/ingress-class',
+  ingressClass: 'networking.knative.dev/ingress.class',
   httpProtocol: 'networking.knative.dev/http-protocol',
   certificateClass: 'networking.knative.dev/certificate.class',
 } as const;
@@ -74,9 +74,10 @@ function adler32(text: string): number {
 /** The value under the first of these keys that is there. */
 export const annotationOf = (map: Readonly<Record<string, string>> | undefined, keys: readonly string[]): string | undefined =>
   keys.map((key) => map?.[key]).find((value) => value !== undefined);
-/** Spellings of `networking.knative.dev/certificate-class`, and of what switches TLS off for one object, the current ones first. */
+/** Spellings of annotations, the one that is written first. */
 export const certificateClassKeys = [annotations.certificateClass, 'networking.knative.dev/certificate-class'];
 export const disableTlsKeys = ['disable-external-domain-tls', 'disable-auto-tls', 'disableAutoTLS'].map(
   (name) => `networking.knative.dev/${name}`,
 );
+export const ingressClassKeys = [annotations.ingressClass, 'networking.knative.dev/ingress-class'];
 export const httpProtocolKeys = [annotations.httpProtocol, 'networking.knative.dev/httpOption'];

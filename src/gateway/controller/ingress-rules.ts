@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { clusterDomain } from '#apis/dormouse/names.ts';
 import type { IngressPath, IngressRule } from '#apis/networking/v1alpha1/ingress.ts';
+import { annotationOf, ingressClassKeys } from '#apis/serving/names.ts';
 import type { Ingress } from '#gateway/controller/kinds.ts';
 import type { PathConfig, RuleConfig } from '#gateway/routes/route-config.ts';
 import { normalizeHost } from '#gateway/routes/route-table.ts';
@@ -10,6 +11,14 @@ export interface ServiceRef {
   readonly namespace: string;
   readonly name: string;
   readonly port: string;
+}
+
+/**
+ * Whether an Ingress is one of Knative's, of whatever implementation: here there is one gateway. One without a class, or with a class of
+ * another kind, is for somebody else.
+ */
+export function hasKnativeClass({ metadata }: Ingress): boolean {
+  return annotationOf(metadata.annotations, ingressClassKeys)?.endsWith('.ingress.networking.knative.dev') === true;
 }
 
 /** Every Service port an Ingress names, those at zero percent left out. */
@@ -68,10 +77,51 @@ function pathConfig(path: IngressPath, backendKey: (service: ServiceRef) => stri
   };
 }
 
-/** What tells one version of an Ingress from another to whoever probes the gateway for it. */
+/**
+ * What tells one version of an Ingress from another to whoever probes the gateway for it. Others compute it too (Knative's
+ * `ingress.ComputeHash`), from the spec as Go writes it.
+ */
 export function hashOf(ingress: Ingress): string {
   const { namespace = '', name = '' } = ingress.metadata;
   return createHash('sha256')
-    .update(`${JSON.stringify(ingress.spec)}${namespace}${name}`)
+    .update(`${goJson(ingress.spec ?? {}, 'spec')}${namespace}${name}`)
     .digest('hex');
+}
+
+/** The fields of Knative's Go types in their order; `!` marks those that are written even when they are empty. */
+const goFields: Readonly<Record<string, readonly string[]>> = {
+  spec: ['tls', 'rules', 'httpOption'],
+  tls: ['hosts', 'secretName', 'secretNamespace'],
+  rules: ['hosts', 'visibility', 'http'],
+  http: ['paths!'],
+  paths: ['path', 'rewriteHost', 'headers', 'splits!', 'appendHeaders'],
+  splits: ['serviceNamespace!', 'serviceName!', 'servicePort!', 'percent', 'appendHeaders'],
+};
+
+/** `encoding/json` of a value found under `field`; maps, which have no fields of their own here, by sorted key. */
+function goJson(value: unknown, field: string): string {
+  if (Array.isArray(value)) return `[${value.map((item) => goJson(item, field)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return goText(JSON.stringify(value ?? null));
+  const record = value as Record<string, unknown>;
+  const fields =
+    goFields[field] ??
+    Object.keys(record)
+      .toSorted()
+      .map((key) => `${key}!`);
+  const members = fields.flatMap((name) => {
+    const key = name.replace('!', '');
+    const member = record[key];
+    return name.endsWith('!') || !isZero(member) ? [`${goText(JSON.stringify(key))}:${goJson(member, key)}`] : [];
+  });
+  return `{${members.join(',')}}`;
+}
+
+/** Go escapes what HTML would read. */
+const goText = (json: string): string =>
+  json.replaceAll(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+function isZero(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === undefined || value === null || value === '' || value === 0;
+  // An empty list or map; `http`, a pointer in Go, is never empty here: its paths are required.
+  return Object.keys(value).length === 0;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseDial } from '#apis/dormouse/dial.ts';
 import { backendConfig, backendKey, type BackendSources } from '#gateway/controller/backend-config.ts';
-import { hashOf, rulesOf, servicesOf } from '#gateway/controller/ingress-rules.ts';
+import { hashOf, hasKnativeClass, rulesOf, servicesOf } from '#gateway/controller/ingress-rules.ts';
 import type { EndpointSlice, Ingress, Pod, Service } from '#gateway/controller/kinds.ts';
 
 const service = (ports: unknown[], labels = {}): Service =>
@@ -186,4 +186,40 @@ describe('rules from Ingresses', () => {
       ['a', 'a'],
     );
   });
+});
+
+test('an Ingress of Knative’s is one whose class says so', () => {
+  const of = (annotations?: Record<string, string>) =>
+    hasKnativeClass({ metadata: { name: 'i', ...(annotations === undefined ? {} : { annotations }) } } as never);
+  for (const key of ['networking.knative.dev/ingress.class', 'networking.knative.dev/ingress-class']) {
+    for (const name of ['dormouse', 'istio', 'kourier']) assert.equal(of({ [key]: `${name}.ingress.networking.knative.dev` }), true);
+    for (const other of ['', 'incorrect']) assert.equal(of({ [key]: other }), false);
+  }
+  assert.equal(of({}), false);
+  assert.equal(of(), false);
+});
+
+test('the hash of an Ingress is the one Knative computes from it', () => {
+  // Of `ingress.ComputeHash` of knative.dev/networking, for the same object.
+  const expected = 'eae07d0288bdc227d6d878c00051d5bfa217945c135b86b99cd0f9c123e2f652';
+  const split = (serviceName: string, servicePort: number | string, percent: number) => ({
+    serviceName,
+    serviceNamespace: 'n',
+    servicePort,
+    percent,
+  });
+  const first = { ...split('r1', 80, 100), appendHeaders: { 'Z-Last': '<&>', 'A-First': '1' } };
+  const paths = [
+    { splits: [first], headers: { Tag: { exact: 'x' } }, appendHeaders: { K: 'v' }, rewriteHost: 'w', path: '/p' },
+    { splits: [split('r2', 'http', 0), split('r3', 81, 100)] },
+  ];
+  const ingress = {
+    metadata: { name: 'hello', namespace: 'n' },
+    spec: {
+      rules: [{ visibility: 'ExternalIP', hosts: ['a.example.com', 'b.example.com'], http: { paths } }],
+      httpOption: 'Redirected',
+      tls: [{ secretNamespace: 'n', secretName: 's', hosts: ['a.example.com'] }],
+    },
+  };
+  assert.equal(hashOf(ingress as never), expected);
 });

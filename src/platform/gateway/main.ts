@@ -17,7 +17,7 @@ import type { Informers } from '#client/informer-types.ts';
 import { createEventRecorder } from '#controller/events.ts';
 import { systemClock } from '#core/clock.ts';
 import { writeLogLine, type Logger } from '#core/logger.ts';
-import { keptByGateway, startGateway, type Gateway } from '#gateway/gateway.ts';
+import { hasKnativeClass, keptByGateway, startGateway, type Gateway } from '#gateway/gateway.ts';
 import { keptByRelay, startServiceRelay } from '#node/services/service-relay.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { isRoot } from '#platform/settings.ts';
@@ -51,6 +51,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       clock: systemClock,
       logger,
       writeRequestLog: writeLogLine,
+      owns: hasKnativeClass,
       loadBalancers: {
         public: { ingress: [{ ip: address, domainInternal: internalName(gatewayService) }] },
         private: { ingress: [{ domainInternal: internalName(localGatewayService) }] },

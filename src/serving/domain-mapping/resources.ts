@@ -1,7 +1,7 @@
 import type { ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
 import type { Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import type { NetworkConfig } from '#apis/serving/config/tables.ts';
-import { annotations, childName, labels } from '#apis/serving/names.ts';
+import { annotationOf, annotations, childName, ingressClassKeys, labels } from '#apis/serving/names.ts';
 import { domainMappings, type DomainMapping } from '#apis/serving/v1beta1/domain-mapping.ts';
 import { pick } from '#controller/children.ts';
 import { controllerReference } from '#controller/owner.ts';
@@ -27,7 +27,7 @@ export function makeIngress(
       namespace,
       labels: { ...mapping.metadata.labels, [labels.domainMappingUid]: uid, [labels.domainMappingNamespace]: namespace },
       annotations: {
-        [annotations.ingressClass]: network['ingress-class'],
+        [annotations.ingressClass]: annotationOf(mapping.metadata.annotations, ingressClassKeys) ?? network['ingress-class'],
         ...pick(mapping.metadata.annotations, (key) => key !== annotations.lastApplied),
       },
       ownerReferences: [controllerReference(mapping, domainMappings)],

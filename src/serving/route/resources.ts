@@ -2,7 +2,7 @@ import type { Service as CoreService } from '#apis/core/v1/service.ts';
 import { clusterDomain, systemNamespace } from '#apis/dormouse/names.ts';
 import type { Ingress, IngressPath, IngressRule, IngressSplit } from '#apis/networking/v1alpha1/ingress.ts';
 import type { FeaturesConfig } from '#apis/serving/config/tables.ts';
-import { annotations, labels } from '#apis/serving/names.ts';
+import { annotationOf, annotations, ingressClassKeys, labels } from '#apis/serving/names.ts';
 import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 import { controllerReference } from '#controller/owner.ts';
@@ -61,7 +61,7 @@ export function makeIngress(route: Route, shares: Shares, config: RouteConfig, t
         ...(service === undefined ? {} : { [labels.service]: service }),
       },
       annotations: {
-        [annotations.ingressClass]: config.network['ingress-class'],
+        [annotations.ingressClass]: annotationOf(route.metadata.annotations, ingressClassKeys) ?? config.network['ingress-class'],
         ...pick(route.metadata.annotations, (key) => key !== annotations.lastApplied),
         [annotations.rollout]: JSON.stringify(rollout),
       },

@@ -2,6 +2,7 @@ import { defineKind, resourceOf } from '#apis/definition.ts';
 import { readyColumns, statusProperties, type KnativeStatus } from '#apis/knative/status.ts';
 import { objectMetaSchema, type KubeObject } from '#apis/meta/object.ts';
 import { networkingGroup } from '#apis/networking/v1alpha1/ingress.ts';
+import { validateCertificate } from '#apis/networking/v1alpha1/validation.ts';
 import { intOrString, list, object, required, string, time } from '#apis/schema.ts';
 
 export const certificateSchema = object('dev.knative.networking.v1alpha1.Certificate', {
@@ -29,6 +30,7 @@ export const certificateDefinition = defineKind<Certificate>({
   shortNames: ['kcert'],
   categories: ['knative-internal', 'networking'],
   versions: [{ name: 'v1alpha1', schema: certificateSchema, served: true, columns: readyColumns }],
+  validate: validateCertificate,
 });
 export const certificates = resourceOf(certificateDefinition);
 

@@ -1,6 +1,7 @@
 import { defineKind, resourceOf } from '#apis/definition.ts';
 import { readyColumns, statusProperties, type KnativeStatus } from '#apis/knative/status.ts';
 import { objectMetaSchema, type KubeObject } from '#apis/meta/object.ts';
+import { setIngressDefaults, validateIngress } from '#apis/networking/v1alpha1/validation.ts';
 import { boolean, enumeration, int32, intOrString, list, map, object, required, string, type Infer } from '#apis/schema.ts';
 
 export const networkingGroup = 'networking.internal.knative.dev';
@@ -64,5 +65,7 @@ export const ingressDefinition = defineKind<Ingress>({
   shortNames: ['kingress', 'king'],
   categories: ['knative-internal', 'networking'],
   versions: [{ name: 'v1alpha1', schema: ingressSchema, served: true, columns: readyColumns }],
+  default: setIngressDefaults,
+  validate: validateIngress,
 });
 export const ingresses = resourceOf(ingressDefinition);

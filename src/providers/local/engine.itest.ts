@@ -45,7 +45,34 @@ describe('the local engine and its machine', { skip: notRoot || noTestImages }, 
     assert.deepEqual(readdirSync(directory).toSorted(), ['a.log', 'b.log', 'data', 'image']);
     rmSync(directory, { recursive: true });
   });
+
+  test('pods and the bridge keep the Ethernet addresses that others remember, whoever comes and goes', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dm-'));
+    const engine = await createLocalEngine(options(directory, 'namespaces'));
+    const addressOf = () => readFileSync(`/sys/class/net/dm${shortId(directory)}/address`, 'utf8').trim();
+    const before = addressOf();
+    assert.match(before, /^0a:58:0a:[\da-f]{2}:00:01$/, 'made of the IP address 10.n.0.1');
+    const image = busyboxImage(join(directory, 'image'));
+    // A bridge without an address of its own takes the lowest of its ports', each of which is random.
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const { ip } = await engine.createSandbox(sandboxSpec(id), AbortSignal.timeout(5000));
+      const bytes = ip.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+      const log = join(directory, `${id}.log`);
+      await engine.startContainer(id, containerSpec(image, ['cat', '/sys/class/net/eth0/address'], log), AbortSignal.timeout(5000));
+      await until(() => readFileSync(log, 'utf8').includes(`0a:58:${bytes.join(':')}`));
+      assert.equal(addressOf(), before);
+    }
+    await engine.cleanupAll();
+    rmSync(directory, { recursive: true });
+  });
 });
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let attempt = 0; !condition(); attempt += 1) {
+    assert.ok(attempt < 500, 'waited 5 s in vain');
+    await delay(10);
+  }
+}
 
 function options(directory: string, runtime: NonNullable<LocalEngineOptions['runtime']>): LocalEngineOptions {
   return {

@@ -6,7 +6,15 @@ import { reportFd, type Launcher } from '#providers/local/machine/launcher.ts';
 import { choosePodCidr, parseIp, parseRoutes, podCidr, type PodCidr } from '#providers/local/network/cidr.ts';
 import { interfaceIndex } from '#providers/local/network/interfaces.ts';
 import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps.ts';
-import { addAddress, addDefaultRouteThrough, createBridge, deleteLink, linkUp } from '#providers/local/network/netlink.ts';
+import {
+  addAddress,
+  addDefaultRouteThrough,
+  createBridge,
+  deleteLink,
+  ethernetAddress,
+  linkUp,
+  setEthernetAddress,
+} from '#providers/local/network/netlink.ts';
 import { closeOutbound, redirectOutbound, translateOutbound } from '#providers/local/network/outbound.ts';
 
 /** The bridge of a platform's pods. */
@@ -47,6 +55,7 @@ export async function openBridge(place: BridgePlace, isInside: boolean): Promise
   if (find() === undefined) await step(createBridge(interfaceName));
   const index = find();
   if (index === undefined) throw new Error(`the bridge ${interfaceName} was made and cannot be found`);
+  await step(setEthernetAddress(index, ethernetAddress(network.bridgeIp)));
   await step(addAddress(index, network.bridgeIp, network.prefixLength)).catch(ignoreExisting);
   await step(linkUp(index));
   writeFileSync(stateFile, network.cidr);

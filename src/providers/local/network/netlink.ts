@@ -19,20 +19,41 @@ export function createBridge(name: string): Buffer {
   return message(newLink, createFlags, [linkHeader(0, true), attribute(3, text(name)), attribute(18, attribute(1, text('bridge')))]);
 }
 
+/**
+ * Gives an interface its Ethernet address for good. A bridge without one takes the lowest of its ports', so that it changes as pods come, and
+ * what pods send to the address they know is lost until they ask again.
+ */
+export function setEthernetAddress(index: number, ethernet: Buffer): Buffer {
+  return message(newLink, 0, [linkHeader(index, false), attribute(1, ethernet)]);
+}
+
+/**
+ * The Ethernet address of whoever has an IPv4 address, as CNI plugins make it: when the IP address goes to another pod, what was
+ * remembered of the last one is still true.
+ */
+export function ethernetAddress(ip: string): Buffer {
+  return Buffer.concat([Buffer.from([0x0a, 0x58]), address(ip)]);
+}
+
 /** Brings an interface up. */
 export function linkUp(index: number): Buffer {
   return message(newLink, 0, [linkHeader(index, true)]);
 }
 
 /**
- * A pair of virtual Ethernet interfaces: `hostName`, up and attached to the bridge `bridgeIndex`, and `eth0` with index 2, still down, in the
- * network namespace of the process whose id the sender fills in.
+ * A pair of virtual Ethernet interfaces: `hostName`, up and attached to the bridge `bridgeIndex`, and `eth0` with index 2 and the address
+ * `ethernet`, still down, in the network namespace of the process whose id the sender fills in.
  */
-export function createVeth(hostName: string, bridgeIndex: number): LinkRequest {
+export function createVeth(hostName: string, bridgeIndex: number, ethernet: Buffer): LinkRequest {
   const marker = 0x7fee_d0a5;
   const pid = Buffer.alloc(4);
   pid.writeInt32LE(marker);
-  const peer = Buffer.concat([linkHeader(podInterfaceIndex, false), attribute(3, text('eth0')), attribute(19, pid)]);
+  const peer = Buffer.concat([
+    linkHeader(podInterfaceIndex, false),
+    attribute(1, ethernet),
+    attribute(3, text('eth0')),
+    attribute(19, pid),
+  ]);
   const info = Buffer.concat([attribute(1, text('veth')), attribute(2, attribute(1, peer))]);
   const request = message(newLink, createFlags, [
     linkHeader(0, true),

@@ -3,7 +3,7 @@ import { reportFd } from '#providers/local/machine/launcher.ts';
 import type { Architecture } from '#providers/local/machine/numbers.ts';
 import type { Bridge } from '#providers/local/network/bridge.ts';
 import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps.ts';
-import { addAddress, addDefaultRoute, createVeth, linkUp, podInterfaceIndex } from '#providers/local/network/netlink.ts';
+import { addAddress, addDefaultRoute, createVeth, ethernetAddress, linkUp, podInterfaceIndex } from '#providers/local/network/netlink.ts';
 import { blockSignals, park, reapForever } from '#providers/local/container/process-steps.ts';
 
 /** CLONE_NEW… flags (clone(2)). */
@@ -50,7 +50,7 @@ export function holderProgram(options: HolderOptions): Program {
 
 function addNetwork(program: Program, hostNetlink: number, network: NonNullable<HolderOptions['network']>): void {
   const { bridge, ip, hostInterface } = network;
-  const request = createVeth(hostInterface, bridge.index);
+  const request = createVeth(hostInterface, bridge.index, ethernetAddress(ip));
   const veth = program.bytes(request.message);
   program.call('getpid', [], { store: veth + request.pidOffset });
   sendNetlink(program, hostNetlink, veth, request.message.length, 'make the network interface of a pod');

@@ -120,4 +120,44 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
     await platform.kubectl(['wait', 'job/by-hand', '--for=condition=Complete', '--timeout=60s']);
     await platform.kubectl(['delete', 'cronjob', 'tick']);
   });
+
+  it('a more important pod takes the place of a less important one, which is told', async () => {
+    const classOf = (name: string, value: number) => ({
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name },
+      value,
+    });
+    const cores = Number(await platform.kubectl(['get', 'nodes', '-o', 'jsonpath={.items[0].status.allocatable.cpu}']));
+    const pod = (name: string, priorityClassName: string) => {
+      const container = { ...waiting('exec sleep 1000'), resources: { requests: { cpu: `${cores * 600}m` } } };
+      const spec = { priorityClassName, terminationGracePeriodSeconds: 1, containers: [container] };
+      return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec };
+    };
+    await platform.apply(classOf('usual', 10), classOf('urgent', 1000), pod('usual', 'usual'));
+    await platform.waitForPod('usual');
+    await using victim = platform.startKubectl([
+      'get',
+      'pod',
+      'usual',
+      '--watch',
+      '-o',
+      'jsonpath={.status.conditions[?(@.type=="DisruptionTarget")].reason}',
+    ]);
+    await platform.apply(pod('urgent', 'urgent'));
+    await platform.waitForPod('urgent');
+    const { stdout } = await platform.tryKubectl(['get', 'pod', 'usual']);
+    assert.equal(stdout, '');
+    await victim.waitFor(/PreemptionByScheduler/);
+    const events = await platform.kubectl([
+      'get',
+      'events',
+      '-o',
+      'jsonpath={range .items[*]}{.involvedObject.name} {.reason} {.source.component}: {.message}{"\\n"}{end}',
+    ]);
+    assert.match(events, /^usual Preempted default-scheduler: Preempted by pod \S+ on node dormouse$/m);
+    assert.match(events, /^urgent FailedScheduling default-scheduler: 0\/1 nodes are available: 1 Insufficient cpu\.$/m);
+    assert.equal(await platform.kubectl(['get', 'pod', 'urgent', '-o', 'jsonpath={.status.nominatedNodeName}']), '');
+    await platform.kubectl(['delete', 'pod', 'urgent']);
+  });
 });

@@ -18,7 +18,7 @@ interface Condition {
 }
 interface Pod extends KubeObject {
   spec: { nodeName?: string };
-  status?: { conditions?: Condition[] };
+  status?: { conditions?: Condition[]; nominatedNodeName?: string };
 }
 
 /** Puts a pod on a node: what a scheduler's Binding asks for. 409 when it has one already. Answers a Status, 201. */
@@ -53,6 +53,8 @@ function bound({ info, now }: ResourceCall, stored: Pod, binding: Binding, node:
   if (labels !== undefined) pod.metadata.labels = { ...pod.metadata.labels, ...labels };
   pod.spec.nodeName = node;
   const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
-  pod.status = { ...pod.status, conditions: [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: now }] };
+  // A place the scheduler had in mind for it is settled now.
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
+  pod.status = { ...status, conditions: [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: now }] };
   return pod;
 }

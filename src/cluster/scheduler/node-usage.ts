@@ -61,14 +61,36 @@ export class NodeUsage {
     for (const port of share.ports) this.#countPort(share.node, port, -1);
   }
 
+  /** The pods that have a place on the node. */
+  podsOn(node: string): readonly Pod[] {
+    return [...this.#shares.values()].filter((share) => share.node === node).map(({ pod }) => pod);
+  }
+
   on(node: string): Amounts {
     return this.#totals.get(node) ?? nothing;
   }
 
-  /** Whether a host port the pod asks for is taken on the node. */
-  portsTaken(node: string, pod: Pod): boolean {
-    const taken = this.#ports.get(node);
-    return taken !== undefined && taken.size > 0 && hostPorts(pod).some((port) => conflicts(port, taken));
+  /** The same as if other pods came and some of those that are there were gone. */
+  onIf(node: string, coming: readonly Pod[], without: ReadonlySet<string>): Amounts {
+    if (coming.length === 0 && without.size === 0) return this.on(node);
+    const total = new Map(this.on(node));
+    for (const pod of coming) add(total, requestsOf(pod));
+    for (const key of without) subtract(total, this.#shares.get(key)?.amounts ?? nothing);
+    return total;
+  }
+
+  /** Whether a host port the pod asks for is taken on the node, by others than those `without`. */
+  portsTaken(node: string, pod: Pod, coming: readonly Pod[], without: ReadonlySet<string>): boolean {
+    const wanted = hostPorts(pod);
+    if (wanted.length === 0) return false;
+    const taken = new Map(this.#ports.get(node));
+    for (const port of coming.flatMap(hostPorts)) taken.set(port, (taken.get(port) ?? 0) + 1);
+    for (const port of [...without].flatMap((key) => this.#shares.get(key)?.ports ?? [])) {
+      const count = (taken.get(port) ?? 0) - 1;
+      if (count > 0) taken.set(port, count);
+      else taken.delete(port);
+    }
+    return wanted.some((port) => conflicts(port, taken));
   }
 
   #countPort(node: string, port: string, change: number): void {

@@ -8,11 +8,12 @@ import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { isFinished } from '#cluster/pod-state.ts';
+import { isFinished, isTerminating } from '#cluster/pod-state.ts';
 import { BetweenPods, dependsOnPods, type Surroundings } from '#cluster/scheduler/between-pods.ts';
 import { filters, preference } from '#cluster/scheduler/filters.ts';
 import { NodeUsage } from '#cluster/scheduler/node-usage.ts';
-import { refusalText, type NodeRefusal } from '#cluster/scheduler/refusal.ts';
+import { leastHarm, Preemption, priorityOf, victimsOn } from '#cluster/scheduler/preemption.ts';
+import { refusalText, type NodeRefusal, type Preempting } from '#cluster/scheduler/refusal.ts';
 import { allocatableOf, requestsOf, shortages, type Amounts } from '#cluster/scheduler/resources.ts';
 import { VolumeView, type PodVolumes } from '#cluster/scheduler/volumes.ts';
 import { WaitingPods } from '#cluster/scheduler/waiting-pods.ts';
@@ -38,6 +39,7 @@ export const schedulerController: ControllerModule<Pod> = {
       const key = objectKey(object);
       const node = object.spec?.nodeName ?? '';
       if (type === 'deleted') scheduler.forget(key);
+      else scheduler.nominate(key, object);
       if (type !== 'deleted' && node === '') return;
       const ended = type === 'deleted' || isFinished(object);
       if (!ended) {
@@ -54,6 +56,8 @@ export const schedulerController: ControllerModule<Pod> = {
   },
 };
 
+const nobody: ReadonlySet<string> = new Set();
+
 /** Heartbeats change nothing a pod could wait for. */
 function changedForPods(old: Node, node: Node): boolean {
   const facts = ({ metadata, spec, status }: Node) => [metadata.labels, spec, status?.allocatable, status?.capacity];
@@ -69,6 +73,9 @@ class Scheduler {
   readonly #volumes: VolumeView;
   /** Waiting pods whose place depends on other pods': a placed pod may help them. */
   readonly #waitingForPods = new Set<string>();
+  readonly #preemption: Preemption;
+  /** Pods that others have made room for and that have no place yet. */
+  readonly #nominated = new Map<string, Pod>();
 
   constructor(context: ControllerContext, nodeInformer: Informer<Node>, usage: NodeUsage, waiting: WaitingPods, volumes: VolumeView) {
     this.#context = context;
@@ -77,11 +84,19 @@ class Scheduler {
     this.#waiting = waiting;
     this.#namespaces = context.informers.of(namespaces);
     this.#volumes = volumes;
+    this.#preemption = new Preemption(context);
   }
 
   forget(key: string): void {
     this.#waiting.remove(key);
     this.#waitingForPods.delete(key);
+    this.#nominated.delete(key);
+  }
+
+  nominate(key: string, pod: Pod): void {
+    const isWaiting = (pod.status?.nominatedNodeName ?? '') !== '' && (pod.spec?.nodeName ?? '') === '' && !isTerminating(pod);
+    if (isWaiting) this.#nominated.set(key, pod);
+    else this.#nominated.delete(key);
   }
 
   podPlaced(): void {
@@ -109,12 +124,43 @@ class Scheduler {
     // Its volumes are being made for that node: when they are there it comes again.
     if (chosen !== undefined) return done;
     if (dependsOnPods(pod)) this.#waitingForPods.add(key);
-    this.#refuse(pod, refusalText(pod, refusals, volumes.problem));
+    const preempting = await this.#preempt(pod, key, volumes, refusals);
+    this.#refuse(pod, refusalText(pod, [...refusals.values()], volumes.problem, preempting));
     return requeue(retryMs);
   }
 
-  #choose(pod: Pod, volumes: PodVolumes): { chosen: string | undefined; refusals: readonly NodeRefusal[] } {
-    const refusals: NodeRefusal[] = [];
+  /** Looks for less important pods in whose place the pod could run, and ends them. */
+  async #preempt(pod: Pod, key: string, volumes: PodVolumes, refusals: ReadonlyMap<Node, NodeRefusal>): Promise<Preempting> {
+    if (pod.spec?.preemptionPolicy === 'Never') return 'tried in vain';
+    const nominated = pod.status?.nominatedNodeName ?? '';
+    const isGoing = (one: Pod) => isTerminating(one) && priorityOf(one) < priorityOf(pod);
+    if (nominated !== '' && this.#usage.podsOn(nominated).some(isGoing)) return 'waits for the end of others';
+    const crowded = [...refusals].filter(([, { isCrowded }]) => isCrowded).map(([node]) => node);
+    const budgets = this.#preemption.budgets();
+    const candidates = crowded.flatMap((node) => {
+      const name = node.metadata.name ?? '';
+      const fits = (without: ReadonlySet<string>) => this.#fits(pod, node, volumes, without);
+      return victimsOn(pod, name, this.#usage.podsOn(name), fits, budgets) ?? [];
+    });
+    const best = leastHarm(candidates);
+    if (best === undefined) {
+      delete pod.status?.nominatedNodeName;
+      return 'tried in vain';
+    }
+    pod.status = { ...pod.status, nominatedNodeName: best.node };
+    this.#nominated.set(key, pod);
+    await this.#preemption.carryOut(pod, best);
+    return 'under way';
+  }
+
+  #fits(pod: Pod, node: Node, volumes: PodVolumes, without: ReadonlySet<string>): boolean {
+    const surroundings = this.#surroundings(pod);
+    const placed = surroundings.placed.filter((one) => !without.has(objectKey(one.pod)));
+    return this.#judge(pod, node, requestsOf(pod), new BetweenPods(pod, { ...surroundings, placed }), volumes, without) === undefined;
+  }
+
+  #choose(pod: Pod, volumes: PodVolumes): { chosen: string | undefined; refusals: ReadonlyMap<Node, NodeRefusal> } {
+    const refusals = new Map<Node, NodeRefusal>();
     const wanted = requestsOf(pod);
     const others = new BetweenPods(pod, this.#surroundings(pod));
     let best: { name: string; score: number } | undefined;
@@ -123,7 +169,7 @@ class Scheduler {
       const allocatable = allocatableOf(node);
       const refusal = this.#judge(pod, node, wanted, others, volumes);
       if (refusal !== undefined) {
-        refusals.push(refusal);
+        refusals.set(node, refusal);
         continue;
       }
       const cpu = allocatable.get('cpu') ?? 0n;
@@ -136,17 +182,34 @@ class Scheduler {
     return { chosen: best?.name, refusals };
   }
 
-  #judge(pod: Pod, node: Node, wanted: Amounts, others: BetweenPods, volumes: PodVolumes): NodeRefusal | undefined {
+  #judge(
+    pod: Pod,
+    node: Node,
+    wanted: Amounts,
+    others: BetweenPods,
+    volumes: PodVolumes,
+    without: ReadonlySet<string> = nobody,
+  ): NodeRefusal | undefined {
     if (volumes.problem !== undefined) return { problems: [], isCrowded: false };
     const name = node.metadata.name ?? '';
     const unfit = filters.map((filter) => filter(pod, node)).find((reason) => reason !== undefined) ?? this.#volumes.refusal(volumes, node);
     if (unfit !== undefined) return { problems: [unfit], isCrowded: false };
     const allocatable = allocatableOf(node);
-    const problems = shortages(wanted, this.#usage.on(name), allocatable);
-    if (this.#usage.portsTaken(name, pod)) problems.unshift(noFreePorts);
+    const coming = this.#coming(name, pod);
+    const problems = shortages(wanted, this.#usage.onIf(name, coming, without), allocatable);
+    if (this.#usage.portsTaken(name, pod, coming, without)) problems.unshift(noFreePorts);
     const unsuited = others.refusal(node);
     if (unsuited !== undefined) return unsuited;
     return problems.length === 0 ? undefined : { problems, isCrowded: shortages(wanted, new Map(), allocatable).length === 0 };
+  }
+
+  /** Room on the node that was made for others, as important as the pod or more so, is not its. */
+  #coming(node: string, pod: Pod): readonly Pod[] {
+    if (this.#nominated.size === 0) return [];
+    const key = objectKey(pod);
+    const isBefore = ([name, other]: [string, Pod]) =>
+      name !== key && !this.#usage.has(name) && other.status?.nominatedNodeName === node && priorityOf(other) >= priorityOf(pod);
+    return [...this.#nominated].filter(isBefore).map(([, other]) => other);
   }
 
   #surroundings(pod: Pod): Surroundings {

@@ -4,10 +4,9 @@ import { deniedWith } from '#apis/knative/field-error.ts';
 import { ConfigError } from '#apis/serving/config/config-map.ts';
 import { checkConfigMap } from '#apis/serving/config/tables.ts';
 import type { AdmissionPlugin } from '#apiserver/admission/admission.ts';
-import { exampleChecksum } from '#platform/control/bootstrap/config-maps.ts';
+import { hasItsChecksum } from '#platform/control/bootstrap/config-maps.ts';
 
 const webhook = 'config.webhook.serving.knative.dev';
-const checksumAnnotation = 'knative.dev/example-checksum';
 
 /** Knative's webhook for its configuration: values that cannot be used are refused, and so are edits of the `_example` block. */
 export const configWebhook: AdmissionPlugin = {
@@ -16,9 +15,8 @@ export const configWebhook: AdmissionPlugin = {
     if (operation === 'delete' || served.definition.kind !== 'ConfigMap' || served.definition.group !== '') return;
     const { metadata, data = {} } = object as ConfigMap;
     if (metadata.namespace !== systemNamespace || metadata.name === undefined) return;
-    const { _example: example, ...values } = data;
-    const checksum = metadata.annotations?.[checksumAnnotation];
-    if (example !== undefined && checksum !== undefined && exampleChecksum(example) !== checksum) {
+    const { _example: _, ...values } = data;
+    if (!hasItsChecksum(object as ConfigMap)) {
       throw deniedWith(
         webhook,
         `validation failed: the update modifies a key in "_example" which is probably not what you want. Instead, copy the respective setting to the top-level of the ConfigMap, directly below "data"`,

@@ -1,5 +1,5 @@
 import { defaultClassAnnotation } from '#apis/core/v1/claim-binding.ts';
-import { configMaps } from '#apis/core/v1/config-map.ts';
+import { configMaps, type ConfigMap } from '#apis/core/v1/config-map.ts';
 import { namespaces, type Namespace } from '#apis/core/v1/namespace.ts';
 import { serviceAccounts, type ServiceAccount } from '#apis/core/v1/service-account.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
@@ -14,7 +14,7 @@ import { directoryProvisioner, standardStorageClass, systemNamespace } from '#ap
 import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
 import type { Client } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { initialConfigMaps } from '#platform/control/bootstrap/config-maps.ts';
+import { hasItsChecksum, initialConfigMaps } from '#platform/control/bootstrap/config-maps.ts';
 import {
   clusterRole,
   clusterRoleBinding,
@@ -57,7 +57,7 @@ export async function bootstrapPlatform(client: Client, settings: PlatformSettin
     ...wellKnownRoles.map((role) => follow(client, clusterRoles, role)),
     follow(client, clusterRoleBindings, kubeletApiBinding),
     ensure(client, storageClasses, standardClass),
-    ...initialConfigMaps(settings.domain).map((map) => ensure(client, configMaps, map)),
+    ...initialConfigMaps(settings.domain).map((map) => ensureConfigMap(client, map)),
   ]);
   await ensureGatewayServices(client, settings, ports);
 }
@@ -70,6 +70,14 @@ async function ensure<T extends KubeObject>(client: Client, resource: Resource<T
     if (!isReason(error, 'NotFound')) throw error;
     return client.of(resource).create(object);
   }
+}
+
+/** Created when it is missing. An `_example` block whose checksum is not its own, which would keep the map from being changed, is replaced. */
+async function ensureConfigMap(client: Client, map: ConfigMap): Promise<void> {
+  const existing = await ensure(client, configMaps, map);
+  if (hasItsChecksum(existing)) return;
+  const body = { metadata: { annotations: map.metadata.annotations }, data: { _example: map.data?.['_example'] } };
+  await client.of(configMaps).patch(map.metadata.namespace, map.metadata.name ?? '', { type: 'merge', body });
 }
 
 /** Created, or brought to the wanted state. */

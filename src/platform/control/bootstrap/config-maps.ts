@@ -33,13 +33,27 @@ function configMap(name: string, example: string, data: Record<string, string>):
       name,
       namespace: systemNamespace,
       labels: { 'app.kubernetes.io/name': 'knative-serving', 'app.kubernetes.io/component': 'controller' },
-      annotations: { 'knative.dev/example-checksum': exampleChecksum(example) },
+      annotations: { [checksumAnnotation]: exampleChecksum(example) },
     },
     data: { _example: example, ...data },
   } as ConfigMap;
 }
 
-/** Knative's checksum of an `_example` block: CRC-32 of the text without surrounding blanks. */
+/**
+ * Knative's checksum of an `_example` block: CRC-32 of the text without surrounding blanks, each run of line ends a backslash and an `n`
+ * (`knative.dev/pkg/configmap.Checksum`).
+ */
 export function exampleChecksum(example: string): string {
-  return crc32(example.trim()).toString(16).padStart(8, '0');
+  return crc32(example.trim().replaceAll(/(?:\r?\n)+/g, String.raw`\n`))
+    .toString(16)
+    .padStart(8, '0');
 }
+
+/** Whether the map says of its `_example` block what its checksum is. */
+export function hasItsChecksum({ metadata, data }: ConfigMap): boolean {
+  const example = data?.['_example'];
+  const checksum = metadata.annotations?.[checksumAnnotation];
+  return example === undefined || checksum === undefined || exampleChecksum(example) === checksum;
+}
+
+const checksumAnnotation = 'knative.dev/example-checksum';

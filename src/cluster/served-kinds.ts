@@ -13,8 +13,14 @@ export const definedResources: readonly Resource[] = [...builtinKinds, ...knativ
   .filter((definition) => isStored(definition) && definition.group !== 'events.k8s.io')
   .map((definition) => resourceOf(definition));
 
-/** The resource a definition adds, once it is served. */
+const ownNames: ReadonlySet<string> = new Set([...builtinKinds, ...knativeKinds].map(({ group, plural }) => `${plural}.${group}`));
+
+/**
+ * The resource a definition adds, once it is served. One of the platform's own kinds (Knative's definitions may well be applied) adds
+ * nothing, and takes nothing away when it is deleted.
+ */
 export function customResource({ spec, status }: CustomResourceDefinition): Resource | undefined {
+  if (ownNames.has(`${spec.names.plural}.${spec.group}`)) return undefined;
   const established = status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True');
   const version = spec.versions.find(({ served }) => served);
   if (established !== true || version === undefined) return undefined;

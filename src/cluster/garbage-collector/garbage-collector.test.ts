@@ -4,6 +4,7 @@ import { configMaps } from '#apis/core/v1/config-map.ts';
 import { customResourceDefinitions } from '#apis/apiextensions/v1/custom-resource-definition.ts';
 import { secrets } from '#apis/core/v1/secret.ts';
 import type { Resource } from '#apis/definition.ts';
+import { services } from '#apis/serving/v1/kinds.ts';
 import type { KubeObject, OwnerReference } from '#apis/meta/object.ts';
 import type { ControllerModule } from '#controller/controller.ts';
 import { startRig, type Rig } from '#controller/testing.ts';
@@ -120,6 +121,29 @@ describe('garbage collector', () => {
     });
     await rig.settle();
     await rig.cluster.of(widgets).delete('n', 'w');
+    await rig.settle();
+    assert.deepEqual(names(rig, secrets), []);
+  });
+
+  test('a definition of one of the platform’s own kinds changes nothing, coming or going', async () => {
+    const service = { apiVersion: 'serving.knative.dev/v1', kind: 'Service', metadata: { namespace: 'n', name: 's', uid: 'uid-of-s' } };
+    const definition = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'services.serving.knative.dev' },
+      spec: {
+        group: 'serving.knative.dev',
+        scope: 'Namespaced',
+        names: { kind: 'Service', plural: 'services' },
+        versions: [{ name: 'v1', served: true, storage: true }],
+      },
+      status: { conditions: [{ type: 'Established', status: 'True' }] },
+    } as unknown as KubeObject;
+    await using rig = await settled(service, owned('child', 's', { apiVersion: 'serving.knative.dev/v1', kind: 'Service' }), definition);
+    await rig.cluster.of(customResourceDefinitions).delete(undefined, 'services.serving.knative.dev');
+    await rig.settle();
+    assert.deepEqual(names(rig, secrets), ['child']);
+    await rig.cluster.of(services).delete('n', 's');
     await rig.settle();
     assert.deepEqual(names(rig, secrets), []);
   });

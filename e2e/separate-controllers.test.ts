@@ -140,7 +140,8 @@ describe('controllers in a process of their own', { skip: withoutKubectl }, () =
     await until('no pods', async () => ((await podCount()) === 0 ? true : undefined));
     assert.equal(await read('revision hello-00001', '{.status.conditions[?(@.type=="Active")].reason}'), 'NoTraffic');
     assert.equal(await curl(), 'Hello one!\n');
-    assert.equal(await read('revision hello-00001', '{.status.actualReplicas}'), '1');
+    // The answer comes before the status.
+    await until('a replica', async () => ((await read('revision hello-00001', '{.status.actualReplicas}')) === '1' ? true : undefined));
   });
 
   test('traffic is split', async () => {

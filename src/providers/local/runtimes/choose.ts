@@ -54,7 +54,7 @@ function remedy(remarks: readonly string[]): { readonly hint?: string } {
 
 /** docs/decisions: local runtime. In a user namespace the runtimes add nothing the launcher does not do; bwrap nowhere does. */
 function preferred(host: Host): readonly RuntimeName[] {
-  return host.inUserNamespace ? ['namespaces', 'bwrap'] : ['runc', 'crun', 'namespaces', 'bwrap'];
+  return host.inUserNamespace ? ['namespaces', 'bwrap'] : ['crun', 'runc', 'namespaces', 'bwrap'];
 }
 
 function candidatesOf(host: Host, name: RuntimeName): readonly Candidate[] {

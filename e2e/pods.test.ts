@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { kubectls, withoutKubectl } from './support/kubectl.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
-import { findProgram, run, until } from './support/run.ts';
+import { findProgram, run, Running, until } from './support/run.ts';
 import { loadTestImage, withoutTestImage } from './support/test-image.ts';
 
 const skip = withoutKubectl || withoutTestImage;
@@ -68,6 +68,40 @@ describe('kubectl and running pods', { skip }, () => {
     assert.match(stdout, /\/dev\/(?:pts\/\d+|console)/);
     assert.match(stdout, /33 101/);
   });
+
+  it(
+    'debug puts a container into a running pod, which sees its processes and speaks with its caller',
+    { skip: withoutScript },
+    async () => {
+      const image = await platform.kubectl(['get', 'pod', 'tools', '-o', 'jsonpath={.spec.containers[0].image}']);
+      const debug = ['debug', 'files', `--image=${image}`, '--target=main'];
+      await platform.kubectl([...debug, '-c', 'look', '--', 'sh', '-c', 'ps; wget -q -O - http://127.0.0.1:8080/index.html']);
+      const seen = await until('its output', async () => {
+        const { stdout } = await platform.tryKubectl(['logs', 'files', '-c', 'look']);
+        return stdout.includes('hello from the pod') ? stdout : undefined;
+      });
+      assert.match(seen, /httpd -f -p 8080/);
+      const command = [
+        kubectls().at(-1)?.program,
+        ...debug,
+        '-it',
+        '-c',
+        'speak',
+        '--',
+        'sh',
+        '-c',
+        `'read line; tty; echo got $line; exit 3'`,
+      ];
+      await using session = new Running('script', ['-qec', command.join(' '), '/dev/null'], { env: { KUBECONFIG: platform.kubeconfig } });
+      session.process.stdin.write('ping\n');
+      await session.waitFor(/\/dev\/pts\/\d+\s+got ping/);
+      await session.ended;
+      const state = (name: string) => `jsonpath={.status.ephemeralContainerStatuses[?(@.name=="${name}")].state.terminated.exitCode}`;
+      assert.equal(await platform.kubectl(['get', 'pod', 'files', '-o', state('speak')]), '3');
+      assert.match(await platform.kubectl(['get', 'pod', 'files']), /^files +1\/1 +Running +0 /m);
+      assert.match(await platform.kubectl(['describe', 'pod', 'files']), /^Ephemeral Containers:\n {2}look:/m);
+    },
+  );
 
   it('attach speaks with a running container', async () => {
     await using attached = platform.startKubectl(['attach', '-i', 'two', '-c', 'echo']);

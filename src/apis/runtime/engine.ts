@@ -76,6 +76,8 @@ export interface ContainerSpec {
   readonly environment: readonly string[];
   readonly workingDirectory: string;
   readonly mounts: readonly Mount[];
+  /** A running container of the sandbox whose processes it sees and lives among; it ends with that one. */
+  readonly processesOf?: string;
   readonly user: {
     readonly uid?: number;
     readonly gid?: number;

@@ -128,7 +128,8 @@ async function create(call: ResourceCall): Promise<ApiResponse> {
   return createObject(call, options, { object: value as unknown as KubeObject, strictErrors: duplicates });
 }
 
-async function update(call: ResourceCall, part: Transition['part']): Promise<ApiResponse> {
+/** Replaces the object, or the part of it that a subresource stands for. */
+export async function update(call: ResourceCall, part: Transition['part']): Promise<ApiResponse> {
   const options = parseWriteOptions(call, 'UpdateOptions');
   const { value, duplicates } = await receiveForCall(call);
   const received = value as unknown as KubeObject;

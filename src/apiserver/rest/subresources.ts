@@ -1,4 +1,5 @@
 import { tokenRequestDefinition, type TokenRequest } from '#apis/authentication/v1/token-request.ts';
+import type { Pod } from '#apis/core/v1/pod.ts';
 import { bindingDefinition } from '#apis/core/v1/binding.ts';
 import { fieldInvalid, fieldNotSupported, invalid } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
@@ -13,10 +14,13 @@ import { decodedBody, receiveChecked } from '#apiserver/rest/checked-body.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { evict } from '#apiserver/rest/eviction.ts';
 import { approve } from '#apiserver/rest/certificate-approval.ts';
+import { update } from '#apiserver/rest/dispatch.ts';
+import { getResponse } from '#apiserver/rest/get.ts';
+import { patchObject } from '#apiserver/rest/patch.ts';
 import { bindPod } from '#apiserver/rest/pod-binding.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
-import { currentState, updateObject } from '#apiserver/rest/update.ts';
+import { currentState, updateObject, type Share } from '#apiserver/rest/update.ts';
 import { parseWriteOptions } from '#apiserver/rest/write-options.ts';
 
 const minTokenSeconds = 600;
@@ -26,6 +30,7 @@ const maxTokenSeconds = 2 ** 32;
 export function builtinSubresources(tokens: ServiceAccountTokens): readonly Subresource[] {
   return [
     { group: '', plural: 'pods', name: 'binding', kind: 'Binding', verbs: ['create'], run: binding },
+    { group: '', plural: 'pods', name: 'ephemeralcontainers', kind: 'Pod', verbs: ['get', 'patch', 'update'], run: ephemeralContainers },
     { group: '', plural: 'pods', name: 'eviction', kind: 'Eviction', verbs: ['create'], run: evict },
     {
       group: '',
@@ -64,6 +69,18 @@ export function foreignSubresource(handler: SubresourceHandler): Subresource {
 
 async function binding(call: ResourceCall): Promise<ApiResponse> {
   return bindPod(call, await receiveChecked(call, bindingDefinition));
+}
+
+/** A pod's containers for debugging: added here alone, and never taken away. */
+function ephemeralContainers(call: ResourceCall): Promise<ApiResponse> {
+  const share: Share = (received, draft) => {
+    const { ephemeralContainers: wanted } = (received as Partial<Pod>).spec ?? {};
+    const { spec } = draft as Pod;
+    if (wanted === undefined) delete spec.ephemeralContainers;
+    else spec.ephemeralContainers = wanted;
+  };
+  if (call.info.verb === 'get') return Promise.resolve(getResponse(call));
+  return call.info.verb === 'update' ? update(call, share) : patchObject(call, share);
 }
 
 async function finalize(call: ResourceCall): Promise<ApiResponse> {

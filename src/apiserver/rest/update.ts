@@ -31,10 +31,13 @@ export interface Transition {
   next(stored: KubeObject): KubeObject | Promise<KubeObject>;
   readonly strictErrors?: readonly string[];
   /** Which part of the next state this kind of update may change; the rest is taken from the stored object. */
-  readonly part: 'main' | 'status' | 'all';
+  readonly part: 'main' | 'status' | 'all' | Share;
   /** Managed fields are set by `next` already (apply). */
   readonly tracked?: boolean;
 }
+
+/** Takes from what was received the share of the object that a subresource may change. */
+export type Share = (received: KubeObject, draft: KubeObject) => void;
 
 const attempts = 10;
 
@@ -125,12 +128,14 @@ function restrict(object: KubeObject, stored: KubeObject, part: Transition['part
     else next['status'] = kept['status'];
     return;
   }
-  const status = next['status'];
-  const { managedFields } = next.metadata;
+  const received = { ...next };
   for (const field of Object.keys(next)) delete next[field];
   Object.assign(next, kept);
   delete next.metadata.resourceVersion;
+  const { managedFields } = received.metadata;
   if (managedFields !== undefined) next.metadata.managedFields = managedFields;
+  if (part !== 'status') return part(received, next);
+  const { status } = received as KubeObject & Record<string, unknown>;
   if (status === undefined) delete next['status'];
   else next['status'] = status;
 }

@@ -1,4 +1,4 @@
-import type { Container } from '#apis/core/v1/container.ts';
+import type { Container, EphemeralContainer } from '#apis/core/v1/container.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '#apis/meta/quantity.ts';
 import type { ContainerResources, ContainerSpec, Mount, SandboxSpec } from '#apis/runtime/engine.ts';
@@ -12,7 +12,7 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 export interface ContainerSpecInput {
   readonly pod: Pod;
-  readonly container: Container;
+  readonly container: Container | EphemeralContainer;
   readonly image: LocalImage;
   readonly attempt: number;
   readonly environment: ReadonlyMap<string, string>;
@@ -27,6 +27,7 @@ export function buildContainerSpec(input: ContainerSpecInput): ContainerSpec {
   const security = container.securityContext ?? {};
   const podSecurity = pod.spec?.securityContext ?? {};
   const privileged = security.privileged ?? false;
+  const target = ('targetContainerName' in container ? container.targetContainerName : undefined) ?? '';
   const seccomp = security.seccompProfile ?? podSecurity.seccompProfile;
   return {
     name: container.name,
@@ -36,6 +37,7 @@ export function buildContainerSpec(input: ContainerSpecInput): ContainerSpec {
     environment: environmentOf(pod, image, environment),
     workingDirectory: firstNonEmpty(container.workingDir, image.config.workingDirectory) ?? '/',
     mounts,
+    ...(target === '' ? {} : { processesOf: target }),
     user: userOf(pod, container, image),
     resources: containerResources(container),
     security: {

@@ -277,7 +277,10 @@ export class ContainerSupervisor implements ContainerView {
     const { events, pod, clock, pace } = this.#host;
     const { startupProbe, readinessProbe, livenessProbe, name } = this.#container;
     return new ContainerProbes({
-      probes: this.role === 'init' ? {} : { startup: startupProbe, readiness: readinessProbe, liveness: livenessProbe },
+      probes:
+        this.role === 'init' || this.role === 'ephemeral'
+          ? {}
+          : { startup: startupProbe, readiness: readinessProbe, liveness: livenessProbe },
       target: this.#host.probeTarget(this.#container),
       clock,
       pace,

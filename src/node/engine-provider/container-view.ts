@@ -1,8 +1,11 @@
 import type { Container } from '#apis/core/v1/container.ts';
 import type { ContainerState, ContainerStateTerminated, ContainerStatus } from '#apis/core/v1/pod-status.ts';
 
-/** `sidecar`: an init container with `restartPolicy: Always`, which runs as long as the pod does. */
-export type ContainerRole = 'init' | 'sidecar' | 'app';
+/**
+ * `sidecar`: an init container with `restartPolicy: Always`, which runs as long as the pod does. `ephemeral`: put into a running pod to look at it,
+ * and no concern of the pod's.
+ */
+export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
 /** What the pod's status says of one container. */
 export interface ContainerView {
@@ -35,6 +38,7 @@ export function containerStatusOf(view: ContainerView): ContainerStatus {
 /** Whether an ended container is started again, by the pod's policy (a sidecar always, an init container unless it succeeded). */
 export function shouldRestart(role: ContainerRole, restartPolicy: string, exitCode: number): boolean {
   if (role === 'sidecar') return true;
+  if (role === 'ephemeral') return false;
   if (role === 'init') return exitCode !== 0 && restartPolicy !== 'Never';
   if (restartPolicy === 'Always') return true;
   return restartPolicy === 'OnFailure' && exitCode !== 0;

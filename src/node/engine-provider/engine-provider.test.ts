@@ -351,4 +351,30 @@ describe('an agent that comes back', () => {
     assert.deepEqual(await fixture.engine.list(), []);
     assert.deepEqual(await fixture.restart(), []);
   });
+
+  it('runs an ephemeral container once beside the others, and the pod goes on as before', async () => {
+    await using fixture = await ProviderFixture.create();
+    fixture.engine.programs.set('debug', { exit: { code: 4, afterMs: 10 } });
+    const pod = testPod();
+    await fixture.provider.createPod(pod);
+    await fixture.until(() => condition(fixture, pod, 'Ready')?.status === 'True');
+    const debugged = structuredClone(pod);
+    debugged.spec.ephemeralContainers = [{ name: 'debug', image: 'app:1', stdin: true, targetContainerName: 'app', resources: {} }];
+    const found = () => fixture.status(uidOf(pod))?.ephemeralContainerStatuses?.[0];
+    await fixture.provider.updatePod(debugged);
+    await fixture.until(() => found()?.state?.running !== undefined);
+    assert.equal(fixture.engine.started('debug')?.processesOf, 'app');
+    assert.equal(condition(fixture, pod, 'Ready')?.status, 'True');
+    await fixture.restart();
+    await fixture.provider.createPod(debugged);
+    await fixture.until(() => found()?.state?.running !== undefined);
+    await fixture.advance(10);
+    await fixture.until(() => found()?.state?.terminated?.exitCode === 4);
+    await fixture.advance(60_000);
+    assert.deepEqual([found()?.restartCount, found()?.ready, fixture.status(uidOf(pod))?.phase], [0, false, 'Running']);
+    await fixture.restart();
+    await fixture.provider.createPod({ ...debugged, status: fixture.status(uidOf(pod)) ?? {} });
+    await fixture.until(() => found()?.state?.terminated?.exitCode === 4);
+    assert.equal(fixture.engine.journal.filter((entry) => entry === 'start debug#0').length, 1);
+  });
 });

@@ -15,7 +15,8 @@ export interface PodPast {
  * knows which ends have been dealt with; the API's status may lag behind both.
  */
 export function containerHistory(pod: Pod, name: string, past: PodPast): ContainerHistory {
-  const status = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((one) => one.name === name);
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const status = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find((one) => one.name === name);
   const engine = past.sandbox?.containers.find((one) => one.name === name && one.status !== 'created');
   const record = past.record?.containers[name];
   if (status === undefined && engine === undefined && record === undefined) return noHistory;

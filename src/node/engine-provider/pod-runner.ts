@@ -49,6 +49,8 @@ export class PodRunner {
   readonly #volumes: PodVolumes;
   readonly #init: readonly ContainerSupervisor[];
   readonly #app: readonly ContainerSupervisor[];
+  /** Grows while the pod runs. */
+  readonly #ephemeral: ContainerSupervisor[];
   #pod: Pod;
   #sandbox: SandboxState | undefined;
   #status: PodStatus;
@@ -76,6 +78,7 @@ export class PodRunner {
     this.#final = past.record?.final;
     this.#init = (pod.spec?.initContainers ?? []).map((one) => this.#supervise(one.restartPolicy === 'Always' ? 'sidecar' : 'init', one));
     this.#app = (pod.spec?.containers ?? []).map((one) => this.#supervise('app', one));
+    this.#ephemeral = (pod.spec?.ephemeralContainers ?? []).map((one) => this.#supervise('ephemeral', one));
   }
 
   get pod(): Pod {
@@ -113,6 +116,7 @@ export class PodRunner {
       );
       if (spec !== undefined) one.update(spec);
     }
+    this.#addEphemeral(pod);
     this.#armDeadline();
     this.#changed();
   }
@@ -176,6 +180,7 @@ export class PodRunner {
     this.#changed();
     this.#prepared = this.#prepare(signal);
     this.#prepared.catch(() => {});
+    for (const one of this.#ephemeral) this.#runEphemeral(one, signal);
     // Containers that run already are taken over at once: a stop that follows must find them.
     const isRunnable = this.#wasInitialized() ? this.#startSidecars(signal) : await this.#initialize(signal);
     if (isRunnable) await Promise.allSettled(this.#app.map((one) => one.run(signal)));
@@ -228,6 +233,21 @@ export class PodRunner {
       }
     }
     return true;
+  }
+
+  /** Containers that have come to a pod that runs. */
+  #addEphemeral(pod: Pod): void {
+    const known = new Set(this.#ephemeral.map(({ container }) => container.name));
+    for (const container of pod.spec?.ephemeralContainers ?? []) {
+      if (known.has(container.name) || !this.isRunning) continue;
+      const one = this.#supervise('ephemeral', container);
+      this.#ephemeral.push(one);
+      if (this.#running !== undefined) this.#runEphemeral(one, this.#ending.signal);
+    }
+  }
+
+  #runEphemeral(one: ContainerSupervisor, signal: AbortSignal): void {
+    this.#background.push(one.run(signal).catch(() => {}));
   }
 
   #startSidecars(signal: AbortSignal): true {
@@ -325,7 +345,7 @@ export class PodRunner {
 
   #supervise(role: ContainerRole, container: Container): ContainerSupervisor {
     const history = containerHistory(this.#pod, container.name, this.#past);
-    const fresh = role !== 'app' && this.#past.sandbox === undefined && !this.#isOver();
+    const fresh = (role === 'init' || role === 'sidecar') && this.#past.sandbox === undefined && !this.#isOver();
     return new ContainerSupervisor(role, container, this.#host(), fresh ? withoutSandbox(history) : history);
   }
 
@@ -418,7 +438,7 @@ export class PodRunner {
   }
 
   #all(): readonly ContainerSupervisor[] {
-    return [...this.#init, ...this.#app];
+    return [...this.#init, ...this.#app, ...this.#ephemeral];
   }
 
   /** Resolves when `condition` holds; it is looked at after every change of a container. */
@@ -456,6 +476,7 @@ export class PodRunner {
       previous: this.#status,
       init: this.#init,
       app: this.#app,
+      ephemeral: this.#ephemeral,
       hasSandbox: this.#sandbox !== undefined,
       podIp: this.#sandbox?.ip ?? this.#status.podIP,
       hostIps: this.#deps.node().hostIps,

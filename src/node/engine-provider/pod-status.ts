@@ -11,12 +11,19 @@ export interface StatusInput {
   readonly previous: PodStatus;
   readonly init: readonly ContainerView[];
   readonly app: readonly ContainerView[];
+  readonly ephemeral: readonly ContainerView[];
   readonly hasSandbox: boolean;
   readonly podIp: string | undefined;
   readonly hostIps: readonly string[];
   readonly now: number;
   /** Set when the pod was ended for a reason of its own, e.g. DeadlineExceeded. */
   readonly ended: { readonly reason: string; readonly message: string; readonly isDisruption: boolean } | undefined;
+}
+
+/** Readiness and start are nothing that is asked of it. */
+function ephemeralStatusOf(view: ContainerView): ReturnType<typeof containerStatusOf> {
+  const { started: _, ...status } = containerStatusOf(view);
+  return { ...status, ready: false };
 }
 
 type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
@@ -36,6 +43,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     startTime: previous.startTime ?? timestamp(input.now),
     ...(input.init.length === 0 ? {} : { initContainerStatuses: input.init.map(containerStatusOf) }),
     containerStatuses: input.app.map(containerStatusOf),
+    ...(input.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: input.ephemeral.map(ephemeralStatusOf) }),
     qosClass: qosClassOf(pod),
   };
 }

@@ -78,6 +78,11 @@ export class FakeEngine implements Engine {
     return Promise.resolve(stateOf(sandbox));
   }
 
+  /** The container of that name as it was started last, in whatever sandbox. */
+  started(name: string): ContainerSpec | undefined {
+    return [...this.#sandboxes.values()].findLast(({ containers }) => containers.has(name))?.containers.get(name)?.spec;
+  }
+
   /** By sandbox and container. */
   readonly written = new Map<string, number>();
   diskUsage(id: string) {

@@ -34,7 +34,7 @@ import type { SlotFactory } from '#providers/local/network/slot-factory.ts';
 import { SlotPool } from '#providers/local/network/slot-pool.ts';
 import { initProgramPrefix } from '#providers/local/runtimes/init-program.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
-import { processesWith, send } from '#providers/local/processes.ts';
+import { processesBeside, processesWith, send } from '#providers/local/processes.ts';
 import { forwardPorts, isPodForwarder } from '#providers/local/rootless/pod-forwarders.ts';
 import { Sandbox } from '#providers/local/sandbox.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
@@ -164,8 +164,13 @@ export class LocalEngine implements LocalContainerEngine {
   signalContainer(sandboxId: string, name: string, signal: string): Promise<void> {
     const sandbox = this.#sandboxes.get(sandboxId);
     const number = /^\d+$/.test(signal) ? Number(signal) : (signal as NodeJS.Signals);
-    sandbox?.find(name)?.signal(number);
-    if (sandbox !== undefined && (signal === 'SIGKILL' || number === 9)) this.#killRest(sandbox, name);
+    const run = sandbox?.find(name);
+    const isKill = signal === 'SIGKILL' || number === 9;
+    const rest = sandbox !== undefined && run !== undefined && isKill ? this.#restOf(sandbox, run) : [];
+    run?.signal(number);
+    for (const pid of rest) run?.killProcess(pid);
+    // A frozen one cannot die.
+    if (sandbox !== undefined && isKill && this.#host.cgroups.isFrozen(sandbox.slot.slot)) this.#host.cgroups.thaw(sandbox.slot.slot);
     return Promise.resolve();
   }
 
@@ -255,7 +260,8 @@ export class LocalEngine implements LocalContainerEngine {
     rmSync(files.exit, { force: true });
     mkdirSync(files.directory, { mode: 0o700 });
     try {
-      const plan = planStart(this.#host, sandbox.slot, sandbox.spec, spec, runtime);
+      const place = placeOf(sandbox, spec);
+      const plan = planStart(this.#host, place, sandbox.spec, spec, runtime);
       const program = runtime.program(plan, files);
       const startedAtMs = this.#host.clock.now();
       const { pid, notes } = await this.#host.launcher.run(program, files.program);
@@ -277,6 +283,7 @@ export class LocalEngine implements LocalContainerEngine {
         tty: spec.tty,
         stdin: spec.stdin,
         stdinOnce: spec.stdinOnce,
+        ...(place.podInitPid === undefined ? {} : { livesAmongOthers: true }),
       };
       const run = new ContainerRun(this.#host, record, files);
       run.follow();
@@ -353,15 +360,12 @@ export class LocalEngine implements LocalContainerEngine {
     });
   }
 
-  /** In a shared process namespace the end of a container's init does not end its other processes; and a frozen one cannot die. */
-  #killRest(sandbox: Sandbox, name: string): void {
-    const { cgroups } = this.#host;
-    const run = sandbox.find(name);
-    if (run === undefined) return;
-    if (sandbox.slot.podInitPid !== undefined) {
-      for (const pid of cgroups.processes(cgroupOf(sandbox, run.record))) run.killProcess(pid);
-    }
-    if (cgroups.isFrozen(sandbox.slot.slot)) cgroups.thaw(sandbox.slot.slot);
+  /** In a shared process namespace the end of a container's init does not end its other processes. */
+  #restOf(sandbox: Sandbox, run: ContainerRun): readonly number[] {
+    const { record } = run;
+    if (record.livesAmongOthers !== true && sandbox.slot.podInitPid === undefined) return [];
+    const inGroup = this.#host.cgroups.processes(cgroupOf(sandbox, record));
+    return inGroup.length > 0 || !run.isRunning() ? inGroup : processesBeside(record.initPid);
   }
 
   #sandbox(id: string): Sandbox {
@@ -406,6 +410,12 @@ function unrecordedRuns(host: Host, slot: string, known: ReadonlySet<string>) {
     if (!entry.isDirectory() || name === '' || known.has(entry.name)) return [];
     return [{ name, attempt: Number(attempt), files: containerFiles(directory, host.exitsDirectory, slot, name, Number(attempt)) }];
   });
+}
+
+/** Where a container is started: in the pod's process namespace if it has one, or in that of the container it wants to see. */
+function placeOf(sandbox: Sandbox, { processesOf }: ContainerSpec): SlotRecord {
+  if (processesOf === undefined || sandbox.slot.podInitPid !== undefined) return sandbox.slot;
+  return { ...sandbox.slot, podInitPid: sandbox.running(processesOf).record.initPid };
 }
 
 /** Long enough for the pod that took a sandbox to have started. */

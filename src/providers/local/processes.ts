@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** True when `pid` is a launcher running `program`: process ids are used again, paths of programs are not. */
 export function isLaunched(pid: number, program: string): boolean {
@@ -20,6 +20,22 @@ export function launchedProcesses(launcher: string, directory: string): readonly
 export function processesWith(matches: (words: readonly string[]) => boolean): readonly number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => matches(commandLine(pid)));
+}
+
+/** Every process that sees the same mounts as this one: a container's, where no control group holds them together. */
+export function processesBeside(pid: number): readonly number[] {
+  const mounts = mountNamespaceOf(pid);
+  if (mounts === undefined) return [];
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((other) => mountNamespaceOf(other) === mounts);
+}
+
+function mountNamespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends a signal; false when there is no such process. */

@@ -4,7 +4,7 @@ import { type PodSpec, podSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { podStatusSchema } from '#apis/core/v1/pod-status.ts';
 import { qosClassOf } from '#apis/core/v1/qos-class.ts';
 import { validatePodSpec } from '#apis/core/v1/validate-pod-spec.ts';
-import { validatePodUpdate } from '#apis/core/v1/validate-pod-update.ts';
+import { ephemeralUpdateErrors, validatePodUpdate } from '#apis/core/v1/validate-pod-update.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { fieldForbidden, type FieldError } from '#apis/meta/field-error.ts';
@@ -75,6 +75,7 @@ export const podDefinition = defineBuiltin<Pod>({
     ...validatePodSpec(pod.spec, 'spec'),
     ...(operation === 'create' ? creationErrors(pod.spec) : []),
     ...(old !== undefined && subresource === '' ? validatePodUpdate(pod.spec, old.spec) : []),
+    ...(old !== undefined && subresource === 'ephemeralcontainers' ? ephemeralUpdateErrors(pod, old.spec) : []),
   ],
 });
 export const pods = resourceOf(podDefinition);

@@ -9,7 +9,7 @@ import {
 import { validateAffinity, validateTolerations, validateTopologySpread } from '#apis/core/v1/validate-scheduling.ts';
 import { validatePodSecurityContext } from '#apis/core/v1/validate-security-context.ts';
 import { validateVolumes } from '#apis/core/v1/validate-volumes.ts';
-import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
+import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldNotFound, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkIP, checkQualifiedName } from '#apis/meta/names.ts';
 import { annotationErrors } from '#apis/meta/validate-metadata.ts';
 import {
@@ -48,14 +48,18 @@ export function validatePodSpec(spec: PodSpec, at: string): Errors {
 }
 
 function ephemeralErrors({ ephemeralContainers, containers, initContainers = [] }: PodSpec, at: string, setting: PodSetting): Errors {
-  const names = new Set([...containers, ...initContainers].map(({ name }) => name));
+  const all = new Set([...containers, ...initContainers].map(({ name }) => name));
+  const names = new Set(all);
   return each(ephemeralContainers, at, (container, field) => {
     const errors: FieldError[] = [...commonErrors(container, field, setting)];
     if (names.has(container.name)) errors.push(fieldDuplicate(`${field}.name`, container.name));
     names.add(container.name);
-    for (const key of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
-      if (container[key] !== undefined) errors.push(fieldForbidden(`${field}.${key}`, 'cannot be set for an Ephemeral Container'));
+    for (const key of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle', 'resources'] as const) {
+      if (Object.keys(container[key] ?? {}).length === 0) continue;
+      errors.push(fieldForbidden(`${field}.${key}`, 'cannot be set for an Ephemeral Container'));
     }
+    const target = container.targetContainerName ?? '';
+    if (target !== '' && !all.has(target)) errors.push(fieldNotFound(`${field}.targetContainerName`, target));
     return errors;
   });
 }

@@ -1,5 +1,6 @@
 import type { PodSpec } from '#apis/core/v1/pod-spec.ts';
 import type { Toleration } from '#apis/core/v1/scheduling.ts';
+import type { ObjectMeta } from '#apis/meta/object.ts';
 import { jsonEqual } from '#apis/meta/equal.ts';
 import { fieldForbidden, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
 import { each, type Errors } from '#apis/meta/validation.ts';
@@ -29,6 +30,22 @@ export function validatePodUpdate(spec: PodSpec, old: PodSpec): Errors {
     errors.push(fieldForbidden('spec', `pod updates may not change fields other than ${updatable}\n${changedFields(spec, old)}`));
   }
   return errors;
+}
+
+/** What an update of a pod's ephemeral containers may do: add some. */
+export function ephemeralUpdateErrors({ metadata, spec }: { metadata: ObjectMeta; spec: PodSpec }, old: PodSpec): Errors {
+  const at = 'spec.ephemeralContainers';
+  if (metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+    return [fieldForbidden('', 'static pods do not support ephemeral containers')];
+  }
+  return (old.ephemeralContainers ?? []).flatMap((before) => {
+    const now = spec.ephemeralContainers?.find(({ name }) => name === before.name);
+    const refuse = (what: string) => [
+      fieldForbidden(at, `existing ephemeral containers ${JSON.stringify(before.name)} may not be ${what}\n`),
+    ];
+    if (now === undefined) return refuse('removed');
+    return jsonEqual(now, before) ? [] : refuse('changed');
+  });
 }
 
 /** The new spec with everything updatable set back to what it was. */

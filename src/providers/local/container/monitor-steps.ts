@@ -43,16 +43,23 @@ export function standardStreams(
 /** Tag of the note with the process id of the holder of the stdin pipe's writing end: killing it lets the container see the end of its input. */
 export const stdinHolderNote = 3;
 
+/** The holder is nobody's child that waits: a monitor that waits for the last of its children would wait for it. */
 function stdinSteps(program: Program, files: ContainerFiles): void {
-  const [holder, writer] = [program.slot(), program.slot()];
-  const outside = program.label();
+  const [between, holder, writer] = [program.slot(), program.slot(), program.slot()];
+  const [middle, outside] = [program.label(), program.label()];
   makeFifo(program, files.stdin);
   program.call('openat', [-100, program.text(files.stdin), openReadWrite | closeOnExec, 0], { store: writer, what: 'open stdin' });
   openAs(program, files.stdin, openReadOnly, 0);
-  program.call('clone', [17, 0, 0, 0, 0], { store: holder, what: 'fork' });
+  program.call('clone', [17, 0, 0, 0, 0], { store: between, what: 'fork' });
   const parent = program.label();
-  program.jumpIfEqual(holder, 0, outside);
+  program.jumpIfEqual(between, 0, middle);
+  program.call('wait4', [load(between), 0, 0, 0], { what: 'fork' });
   program.jump(parent);
+  program.place(middle);
+  program.call('clone', [17, 0, 0, 0, 0], { store: holder, what: 'fork' });
+  program.jumpIfEqual(holder, 0, outside);
+  reportNote(program, stdinHolderNote, holder);
+  program.exit(0);
   program.place(outside);
   program.call('dup3', [load(writer), 1, 0], { onError: 'ignore' });
   program.call('close', [0], { onError: 'ignore' });
@@ -60,7 +67,6 @@ function stdinSteps(program: Program, files: ContainerFiles): void {
   park(program);
   program.place(parent);
   program.call('close', [load(writer)], { onError: 'ignore' });
-  reportNote(program, stdinHolderNote, holder);
 }
 
 /**

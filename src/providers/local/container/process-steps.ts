@@ -3,6 +3,7 @@ import { load, type Program } from '#providers/local/machine/program.ts';
 
 const setMask = 2;
 const signalChild = 17;
+const kill = 9;
 const signalSetBytes = 8;
 const atCurrentDirectory = -100;
 
@@ -65,7 +66,11 @@ export function initSteps(program: Program, terminal?: Terminal): { readonly app
   program.jumpIfEqual(pid, load(child), ended);
   program.jump(reap);
   program.place(ended);
-  if (terminal !== undefined) program.call('wait4', [load(terminal.outputPid), 0, 0, 0], { onError: 'ignore' });
+  if (terminal !== undefined) {
+    // Where this is not PID 1 they would go on.
+    for (const pump of [terminal.inputPid, terminal.resizePid]) program.call('kill', [load(pump), kill], { onError: 'ignore' });
+    program.call('wait4', [load(terminal.outputPid), 0, 0, 0], { onError: 'ignore' });
+  }
   program.jumpIfEqual(code, 1, exited); // CLD_EXITED
   program.add(status, load(status), 128);
   program.place(exited);

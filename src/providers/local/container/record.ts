@@ -20,6 +20,8 @@ export interface ContainerRecord {
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
+  /** Not alone in its process namespace: its init's end does not end its other processes. */
+  readonly livesAmongOthers?: boolean;
   readonly ended?: ExitRecord & { readonly oomKilled: boolean };
 }
 

@@ -117,12 +117,13 @@ class World {
     command: readonly string[],
     input?: string,
     tty = false,
+    container = 'main',
   ): Promise<{ code: number; stdout: string; stderr: string }> {
     const [stdout, stderr, stdin] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const texts = Promise.all([text(stdout), text(stderr)]);
     if (input !== undefined) stdin.end(input);
     const streams = { stdout, stderr, ...(input === undefined ? {} : { stdin }) };
-    const code = await this.engine.exec(id, 'main', { command, tty, signal: signal(), ...streams });
+    const code = await this.engine.exec(id, container, { command, tty, signal: signal(), ...streams });
     stdout.end();
     stderr.end();
     const [out, err] = await texts;
@@ -247,6 +248,26 @@ function describeRunning(world: World): void {
     assert.match(world.output(id, 'two'), /sleep 4321/);
     await world.engine.signalContainer(id, 'one', 'SIGKILL');
     assert.equal((await world.ended(id, 'one')).exitCode, 137);
+    await world.engine.removeSandbox(id);
+  });
+
+  test('a container that wants to see another’s processes lives among them, and ends with it', async () => {
+    const id = await world.sandbox();
+    await world.start(id, ['sh', '-c', 'sleep 4711 & wait'], { name: 'target' });
+    await world.start(id, ['sh', '-c', 'sleep 4712 & wait'], { name: 'debugger', processesOf: 'target' });
+    const list = await until(async () => {
+      const { stdout } = await world.exec(id, ['ps'], undefined, false, 'debugger');
+      return stdout.includes('sleep 4712') ? stdout : undefined;
+    });
+    assert.match(list, /sleep 4711/);
+    await world.engine.signalContainer(id, 'debugger', 'SIGKILL');
+    await world.ended(id, 'debugger');
+    const left = () => world.exec(id, ['ps'], undefined, false, 'target').then(({ stdout }) => /sleep 4712/.test(stdout));
+    await until(async () => ((await left()) ? undefined : true));
+    await world.start(id, ['sh', '-c', 'sleep 4712 & wait'], { name: 'debugger', attempt: 1, processesOf: 'target' });
+    await world.engine.signalContainer(id, 'target', 'SIGKILL');
+    await Promise.all([world.ended(id, 'target'), world.ended(id, 'debugger', 1)]);
+    await assert.rejects(world.start(id, ['true'], { name: 'late', processesOf: 'target' }), /running container target/);
     await world.engine.removeSandbox(id);
   });
 
@@ -377,6 +398,23 @@ function describeStreams(world: World): void {
     stdout.end();
     assert.match(await output, /got two\nover\n/);
     assert.equal((await world.ended(id)).exitCode, 0);
+    await world.engine.removeSandbox(id);
+  });
+
+  test('a container with an open input ends all the same, with a terminal and without, also among another’s processes', async () => {
+    const id = await world.sandbox();
+    await world.start(id, ['sh', '-c', 'while true; do sleep 0.1; done'], { name: 'target' });
+    for (const [index, tty] of [false, true].entries()) {
+      for (const [name, among] of [
+        ['alone', {}],
+        ['guest', { processesOf: 'target' }],
+      ] as const) {
+        await world.start(id, ['sh', '-c', 'sleep 0.1; exit 3'], { name, attempt: index, stdin: true, tty, ...among });
+        assert.equal((await world.ended(id, name, index)).exitCode, 3);
+      }
+    }
+    const { stdout } = await world.exec(id, ['ps'], undefined, false, 'target');
+    assert.doesNotMatch(stdout, /guest/);
     await world.engine.removeSandbox(id);
   });
 

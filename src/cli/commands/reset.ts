@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '#core/errors.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
@@ -23,8 +23,9 @@ export async function reset(invocation: Invocation): Promise<number> {
     return 1;
   }
   await stopped(layout);
-  rmSync(layout.dataDir, { recursive: true, force: true });
-  rmSync(layout.runDir, { recursive: true, force: true });
+  const { removeDirectory } = await import('#providers/local/rootless/enter.ts');
+  await removeDirectory(layout.dataDir);
+  await removeDirectory(layout.runDir);
   invocation.stdout.write(`Deleted ${layout.dataDir}.\n`);
   return 0;
 }

@@ -120,6 +120,37 @@ export async function userNamespaceProblem(): Promise<UserError | undefined> {
   }
 }
 
+/**
+ * Removes a directory with all in it, also what pods have written under ids of their own: an ordinary user reaches that only from inside a user
+ * namespace that maps them.
+ */
+export async function removeDirectory(path: string): Promise<void> {
+  try {
+    return rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    const isForbidden = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!isForbidden || process.getuid?.() === 0) throw error;
+  }
+  const architecture = hostArchitecture();
+  if (architecture === undefined) throw new UserError(`the local provider has no launcher for this processor (${process.arch})`);
+  const directory = mkdtempSync(join(tmpdir(), 'dormouse-remove-'));
+  try {
+    const launcher = new Launcher(join(directory, 'launcher'), architecture);
+    const holder = await makeHolder(launcher, directory);
+    try {
+      const script = 'require("node:fs").rmSync(process.argv[1], { recursive: true, force: true })';
+      const command = { path: process.execPath, arguments: [process.execPath, '-e', script, path], environment: [], directory: '/' };
+      const program = join(directory, 'remove.program');
+      writeFileSync(program, enterProgram(architecture, holder, command).build());
+      await run(launcher.path, [program], { env: {} });
+    } finally {
+      process.kill(holder, 'SIGKILL');
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 function holderPath(directory: string): string {
   return join(directory, 'user-namespace.program');
 }

@@ -231,6 +231,18 @@ describe('pods with volumes', () => {
     }
   });
 
+  test('a volume for one pod alone is given to the next when the first has ended', async () => {
+    const alone = { accessModes: ['ReadWriteOncePod'] };
+    await using rig = await settled(node('x'), volume('v', '2Gi', alone), claim('a', alone), user('p', uses('a')));
+    rig.cluster.seed(user('q', uses('a')));
+    await rig.settle();
+    const text = '0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.';
+    assert.ok(said(rig, 'FailedScheduling').some((line) => line.includes(text)));
+    await rig.cluster.of(pods).delete('n', 'p');
+    await rig.settle();
+    assert.equal(rig.cluster.find(pods, 'n', 'q')?.spec?.nodeName, 'x');
+  });
+
   test('a local volume made by hand is chosen with the node', async () => {
     const local = storageClass('WaitForFirstConsumer', 'kubernetes.io/no-provisioner');
     await using rig = await settled(local, node('x'), node('y'), volume('v', '2Gi', on('y')), claim('a'), user('p', uses('a')));

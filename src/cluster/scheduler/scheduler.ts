@@ -200,6 +200,9 @@ class Scheduler {
     if (this.#usage.portsTaken(name, pod, coming, without)) problems.unshift(noFreePorts);
     const unsuited = others.refusal(node);
     if (unsuited !== undefined) return unsuited;
+    const placed = volumes.exclusive.length === 0 ? [] : this.#usage.podsOn(name).filter((one) => !without.has(objectKey(one)));
+    const inUse = this.#volumes.conflict(pod, volumes, placed);
+    if (inUse !== undefined) problems.push(inUse);
     return problems.length === 0 ? undefined : { problems, isCrowded: shortages(wanted, new Map(), allocatable).length === 0 };
   }
 

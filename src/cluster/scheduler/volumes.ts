@@ -19,6 +19,7 @@ import { isReachable, volumeFor } from '#cluster/persistent-volume/match.ts';
 
 const wrongNode = "node(s) didn't match PersistentVolume's node affinity";
 const nothingToBind = "node(s) didn't find available persistent volumes to bind";
+const inUse = 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode';
 const unbound = 'pod has unbound immediate PersistentVolumeClaims';
 
 /** What a pod's claims mean for its place. */
@@ -29,6 +30,8 @@ export interface PodVolumes {
   readonly bound: readonly PersistentVolume[];
   /** Claims whose volumes are chosen once the pod's node is. */
   readonly delayed: readonly PersistentVolumeClaim[];
+  /** Names of claims that no other pod may use at the same time. */
+  readonly exclusive: readonly string[];
 }
 
 /** Claims and volumes as the scheduler sees them. */
@@ -49,19 +52,28 @@ export class VolumeView {
   of(pod: Pod): PodVolumes {
     const bound: PersistentVolume[] = [];
     const delayed: PersistentVolumeClaim[] = [];
+    const exclusive: string[] = [];
     for (const use of claimsOfPod(pod)) {
       const found = this.#look(pod, use);
-      if (typeof found === 'string') return { problem: found, bound, delayed };
-      if ('volume' in found) bound.push(found.volume);
+      if (typeof found === 'string') return { problem: found, bound, delayed, exclusive };
+      if (found.claim.spec.accessModes?.includes('ReadWriteOncePod') === true) exclusive.push(use.claim);
+      if (found.volume !== undefined) bound.push(found.volume);
       else delayed.push(found.claim);
     }
-    return { bound, delayed };
+    return { bound, delayed, exclusive };
   }
 
   /** Why the volumes keep the pod from a node. */
   refusal({ bound, delayed }: PodVolumes, node: Node): string | undefined {
     if (bound.some((volume) => !isReachable(volume, node))) return wrongNode;
     return delayed.some((claim) => !this.#canBind(claim, node)) ? nothingToBind : undefined;
+  }
+
+  /** Why a pod that is there keeps it from a node: it has the volume to itself. */
+  conflict(pod: Pod, { exclusive }: PodVolumes, placed: readonly Pod[]): string | undefined {
+    const isUser = (other: Pod) =>
+      other.metadata.namespace === pod.metadata.namespace && claimsOfPod(other).some(({ claim }) => exclusive.includes(claim));
+    return exclusive.length > 0 && placed.some(isUser) ? inUse : undefined;
   }
 
   /** Tells the claims that wait for it where the pod will be. True when there are none: the pod has what it needs. */
@@ -75,7 +87,7 @@ export class VolumeView {
     return delayed.length === 0;
   }
 
-  #look(pod: Pod, { claim: name, isEphemeral }: PodClaim): string | { volume: PersistentVolume } | { claim: PersistentVolumeClaim } {
+  #look(pod: Pod, { claim: name, isEphemeral }: PodClaim): string | { claim: PersistentVolumeClaim; volume?: PersistentVolume } {
     const claim = this.#claims.get(pod.metadata.namespace, name);
     if (claim === undefined) {
       return isEphemeral
@@ -89,7 +101,7 @@ export class VolumeView {
     const isBound = volumeName !== '' && claim.metadata.annotations?.[bindCompletedAnnotation] !== undefined;
     if (isBound) {
       const volume = this.#volumes.get(undefined, volumeName);
-      if (volume !== undefined && isBoundTo(volume, claim)) return { volume };
+      if (volume !== undefined && isBoundTo(volume, claim)) return { claim, volume };
       return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volumeName}"`;
     }
     const storageClass = this.#classes.get(undefined, classOf(claim));

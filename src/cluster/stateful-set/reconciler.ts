@@ -1,6 +1,6 @@
 import { controllerRevisions } from '#apis/apps/v1/controller-revision.ts';
 import { statefulSets, type StatefulSet, type StatefulSetStatus } from '#apis/apps/v1/stateful-set.ts';
-import { persistentVolumeClaims } from '#apis/core/v1/persistent-volume-claim.ts';
+import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -8,7 +8,8 @@ import { done, requeue, type ControllerContext, type ControllerModule, type Outc
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { isAvailable, isTerminating, readySinceMs } from '#cluster/pod-state.ts';
 import { isHealthy, planStep, revisionOf, type Revisions } from '#cluster/stateful-set/plan.ts';
-import { claimsOf, podName, podOf } from '#cluster/stateful-set/pods.ts';
+import { ownersOfClaim } from '#cluster/stateful-set/claim-retention.ts';
+import { claimsOf, ordinalOf, podName, podOf } from '#cluster/stateful-set/pods.ts';
 import { History } from '#cluster/revision-history.ts';
 
 /** StatefulSet → pods with lasting names and claims, made, removed and updated in order. */
@@ -20,7 +21,12 @@ export const statefulSetController: ControllerModule<StatefulSet> = {
     indexByOwner(informer);
     indexByOwner(revisions);
     enqueueOwner(informer, statefulSets, enqueue);
-    const reconciler = new StatefulSetReconciler(context, informer, new History(statefulSets, context.client, revisions));
+    const reconciler = new StatefulSetReconciler(
+      context,
+      informer,
+      context.informers.of(persistentVolumeClaims),
+      new History(statefulSets, context.client, revisions),
+    );
     return {
       name: 'statefulset-controller',
       resource: statefulSets,
@@ -33,11 +39,13 @@ export const statefulSetController: ControllerModule<StatefulSet> = {
 class StatefulSetReconciler {
   readonly #context: ControllerContext;
   readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #history: History;
 
-  constructor(context: ControllerContext, informer: Informer<Pod>, history: History) {
+  constructor(context: ControllerContext, informer: Informer<Pod>, claims: Informer<PersistentVolumeClaim>, history: History) {
     this.#context = context;
     this.#pods = informer;
+    this.#claims = claims;
     this.#history = history;
   }
 
@@ -48,6 +56,7 @@ class StatefulSetReconciler {
     const nowMs = this.#context.clock.now();
     set.status = statusOf(set, own, revisions, nowMs);
     const { create, remove } = planStep(set, own, revisions, nowMs);
+    for (const pod of own) await this.#ownClaims(set, pod);
     for (const { ordinal, revision } of create) await this.#create(set, ordinal, revision);
     for (const pod of remove) await this.#remove(set, pod);
     await this.#history.trim(set, new Set([set.status.currentRevision ?? '', update, revisions.current, ...own.map(revisionOf)]));
@@ -82,6 +91,17 @@ class StatefulSetReconciler {
     }
     const text = `create Claim ${claim.metadata.name} Pod ${pod} in StatefulSet ${set.metadata.name} success`;
     this.#say(set, 'Normal', 'SuccessfulCreate', text);
+  }
+
+  /** Before a pod that is one too many goes: its claims may have to follow it. */
+  async #ownClaims(set: StatefulSet, pod: Pod): Promise<void> {
+    for (const { metadata } of claimsOf(set, ordinalOf(set, pod) ?? 0)) {
+      const claim = this.#claims.get(metadata.namespace, metadata.name ?? '');
+      const ownerReferences = claim === undefined ? undefined : ownersOfClaim(set, pod, claim);
+      if (claim === undefined || ownerReferences === undefined) continue;
+      const body = { metadata: { resourceVersion: claim.metadata.resourceVersion, ownerReferences } };
+      await this.#context.client.of(persistentVolumeClaims).patch(metadata.namespace, metadata.name ?? '', { type: 'merge', body });
+    }
   }
 
   async #remove(set: StatefulSet, { metadata }: Pod): Promise<void> {

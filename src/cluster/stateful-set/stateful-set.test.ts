@@ -37,6 +37,49 @@ const pod = (ordinal: number, { ready = true, going = false, phase = 'Running', 
     status: { phase, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: '2025-12-31T23:59:00Z' }] },
   }) as unknown as Pod;
 
+describe('what becomes of a stateful set’s claims', () => {
+  const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }];
+  const claim = (ordinal: number, ownerReferences: object[] = []): KubeObject =>
+    ({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { namespace: 'n', name: `data-web-${ordinal}`, ownerReferences },
+      spec: {},
+    }) as KubeObject;
+  const owned = async (policy: object, replicas: number, ordinal: number, before: object[] = []) => {
+    const objects = [
+      set({ replicas, volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: policy }),
+      pod(ordinal),
+      claim(ordinal, before),
+    ];
+    const { patches } = await reconcileOnce(module, { key: 'n/web', objects });
+    const { ownerReferences } =
+      (patches.find(({ kind }) => kind === 'PersistentVolumeClaim')?.body as KubeObject | undefined)?.metadata ?? {};
+    return ownerReferences?.map(({ kind, uid }) => `${kind} ${uid}`);
+  };
+  const cases: readonly [string, object, number, object[], string[] | undefined][] = [
+    ['they stay when nothing is said', {}, 1, [], undefined],
+    ['they go with the set', { whenDeleted: 'Delete' }, 1, [], ['StatefulSet u']],
+    ['they stay with a pod that is wanted', { whenScaled: 'Delete' }, 1, [], undefined],
+    ['they go with a pod that is one too many', { whenScaled: 'Delete' }, 0, [], ['Pod p0']],
+    ['they go with a pod that is one too many, or else with the set', { whenScaled: 'Delete', whenDeleted: 'Delete' }, 0, [], ['Pod p0']],
+    [
+      'they stay again when the policy says so',
+      {},
+      1,
+      [
+        { kind: 'StatefulSet', name: 'web', uid: 'u' },
+        { kind: 'X', name: 'x', uid: 'x' },
+      ],
+      ['X x'],
+    ],
+    ['nothing is written twice', { whenDeleted: 'Delete' }, 1, [{ kind: 'StatefulSet', name: 'web', uid: 'u' }], undefined],
+  ];
+  for (const [what, policy, replicas, before, expected] of cases) {
+    it(what, async () => assert.deepEqual(await owned(policy, replicas, 0, before), expected));
+  }
+});
+
 /** `+2` for a pod made, `-2` for one removed, with the revision of what is made. */
 function planned(spec: object, pods: readonly Pod[]): string {
   const { create, remove } = planStep(set(spec), pods, { current: 'old', update: 'new' }, Date.parse('2026-01-01T00:00:00Z'));

@@ -1,4 +1,5 @@
 import type { PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import type { ServerlessService } from '#apis/networking/v1alpha1/serverless-service.ts';
 import { conditionOf } from '#apis/knative/status.ts';
 import { ConditionSet, type ConditionManager } from '#controller/conditions.ts';
 import type { ScalingSpec } from '#autoscaler/spec.ts';
@@ -13,6 +14,15 @@ export function activityOf(autoscaler: PodAutoscaler): Activity {
   if (status === 'True') return 'active';
   if (status === 'False') return 'inactive';
   return status === 'Unknown' && conditionOf(autoscaler, 'Active')?.reason !== undefined ? 'activating' : 'unknown';
+}
+
+/**
+ * Notes the names of the revision's Services, public and private. Knative's definition of the kind requires both: until they are known
+ * they are empty.
+ */
+export function noteServices(status: NonNullable<PodAutoscaler['status']>, service: ServerlessService | undefined): void {
+  status.serviceName = service?.status?.serviceName ?? status.serviceName ?? '';
+  status.metricsServiceName = service?.status?.privateServiceName ?? status.metricsServiceName ?? '';
 }
 
 /** For how many milliseconds Active has been as it is. */

@@ -8,7 +8,7 @@ import { statsPath, type StatsFrame, type StatsPoke, type StatsReport } from '#a
 import { serverlessServices } from '#apis/networking/v1alpha1/serverless-service.ts';
 import { autoscalerController } from '#autoscaler/module.ts';
 import type { ControllerModule } from '#controller/controller.ts';
-import { startRig, type Rig } from '#controller/testing.ts';
+import { startRig, type Action, type Rig } from '#controller/testing.ts';
 import { FakeClock } from '#core/clock.ts';
 
 const labels = { 'serving.knative.dev/revision': 'r' };
@@ -231,6 +231,15 @@ describe('autoscaler', () => {
     await scene.clock.advance(3_700_000);
     await scene.rig.settle();
     assert.equal(scene.replicas, 0);
+  });
+
+  test('its status has what the kind requires from the first write on', async () => {
+    await using scene = await start();
+    const isStatus = ({ verb, kind, subresource }: Action) => verb === 'patch' && kind === 'PodAutoscaler' && subresource === 'status';
+    const [first] = scene.rig.cluster.actions.filter(isStatus);
+    assert.partialDeepStrictEqual(first?.body, { status: { serviceName: '', metricsServiceName: '' } });
+    const { serviceName, metricsServiceName } = scene.autoscaler.status ?? {};
+    assert.deepEqual([serviceName, metricsServiceName], ['r', 'r-private']);
   });
 
   test('what belongs to somebody else is said', async () => {

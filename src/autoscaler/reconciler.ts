@@ -12,7 +12,15 @@ import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/childre
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import type { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type Outcome } from '#controller/controller.ts';
-import { activeForMs, activityOf, autoscalerConditions, isInitialized, markActive, type Activity } from '#autoscaler/conditions.ts';
+import {
+  activeForMs,
+  activityOf,
+  autoscalerConditions,
+  isInitialized,
+  markActive,
+  noteServices,
+  type Activity,
+} from '#autoscaler/conditions.ts';
 import { activators, excessBurstCapacity } from '#autoscaler/kpa.ts';
 import { makeMetric, makeServerlessService } from '#autoscaler/resources.ts';
 import type { Scalers } from '#autoscaler/scaler.ts';
@@ -62,6 +70,7 @@ export class AutoscalerReconciler {
     const manager = autoscalerConditions.manage(status, timestamp(this.#context.clock));
     const before = activityOf(autoscaler);
     manager.initialize();
+    noteServices(status, undefined);
     if (autoscaler.metadata.generation !== undefined) status.observedGeneration = autoscaler.metadata.generation;
     const spec = scalingSpec(autoscaler, this.#config.get('config-autoscaler'));
     const key = objectKey(autoscaler);
@@ -172,8 +181,7 @@ export class AutoscalerReconciler {
         ensureChild(client, this.#informers.metrics, autoscaler, makeMetric(autoscaler, spec)),
       ]);
       const status = (autoscaler.status ??= {});
-      if (service.status?.serviceName !== undefined) status.serviceName = service.status.serviceName;
-      if (service.status?.privateServiceName !== undefined) status.metricsServiceName = service.status.privateServiceName;
+      noteServices(status, service);
       const populated = conditionOf(service, 'Ready');
       // A service is there as soon as the gateway knows its name: it holds requests while there are no pods.
       if (service.status?.serviceName !== undefined) manager.markTrue('SKSReady');
@@ -201,7 +209,7 @@ export class AutoscalerReconciler {
     const initialized = isInitialized(autoscaler);
     markActive(manager, spec, { want: plan.want, ready, initialized, before });
     const enough = initialized ? Math.max(spec.minScale, 1) : Math.max(spec.minScale, spec.initialScale);
-    if (!initialized && ready >= enough && status.serviceName !== undefined) manager.markTrue('ScaleTargetInitialized');
+    if (!initialized && ready >= enough && (status.serviceName ?? '') !== '') manager.markTrue('ScaleTargetInitialized');
     const frozen = this.#informers.pods
       .byIndex(podsOfRevision, key)
       .some(({ metadata }) => metadata.annotations?.[freezeAnnotation] === 'true');

@@ -9,7 +9,7 @@ import { timestamp } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { enqueueOwner } from '#controller/owner.ts';
-import { autoscalerConditions, isInitialized } from '#autoscaler/conditions.ts';
+import { autoscalerConditions, isInitialized, noteServices } from '#autoscaler/conditions.ts';
 import { makeHorizontalPodAutoscaler, scaleBounds } from '#autoscaler/hpa/resources.ts';
 import { makeServerlessService } from '#autoscaler/resources.ts';
 
@@ -61,6 +61,7 @@ class HpaReconciler {
     const status = (autoscaler.status ??= {});
     const manager = autoscalerConditions.manage(status, timestamp(clock));
     manager.initialize();
+    noteServices(status, undefined);
     if (autoscaler.metadata.generation !== undefined) status.observedGeneration = autoscaler.metadata.generation;
     try {
       const desired = makeHorizontalPodAutoscaler(autoscaler, this.#config.get('config-autoscaler'));
@@ -84,8 +85,7 @@ class HpaReconciler {
   ): void {
     const status = (autoscaler.status ??= {});
     const { currentReplicas = 0, desiredReplicas = 0 } = scaled.status ?? {};
-    if (service.status?.serviceName !== undefined) status.serviceName = service.status.serviceName;
-    if (service.status?.privateServiceName !== undefined) status.metricsServiceName = service.status.privateServiceName;
+    noteServices(status, service);
     if (conditionOf(service, 'Ready')?.status !== 'True') {
       manager.markUnknown('SKSReady', 'NotReady', 'SKS Services are not ready yet');
     } else {

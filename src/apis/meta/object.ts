@@ -112,7 +112,7 @@ export interface ObjectList<T extends KubeObject> {
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
-/** The name, namespace and uid of an object, in one comparable string: `namespace/name` (cluster-scoped: `name`). */
+/** Namespace and name of an object in one comparable string: `namespace/name` (cluster-scoped: `name`). */
 export function objectKey(object: KubeObject): string {
   const { namespace, name = '' } = object.metadata;
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;

@@ -6,6 +6,10 @@ import type { RouteConfig } from '#gateway/routes/route-config.ts';
 
 const version = 1;
 const delayMs = 500;
+/** Of thousands of services the file is large: making it takes at most so much of the time. */
+const timeShare = 0.05;
+/** Requests get their turn after so many rules or backends. */
+const itemsInATurn = 200;
 
 /**
  * The last known routes on disk, so that a gateway started while the API server is away serves at once. Written some time after a
@@ -17,6 +21,7 @@ export class RouteSnapshot {
   readonly #logger: Logger;
   #pending: (() => RouteConfig) | undefined;
   #writing: Promise<void> | undefined;
+  #tookMs = 0;
 
   constructor(path: string, clock: Clock, logger: Logger) {
     this.#path = path;
@@ -41,7 +46,7 @@ export class RouteSnapshot {
   save(config: () => RouteConfig): void {
     const waiting = this.#pending !== undefined;
     this.#pending = config;
-    if (!waiting) this.#clock.after(delayMs, () => void this.flush());
+    if (!waiting) this.#clock.after(Math.max(delayMs, this.#tookMs / timeShare), () => void this.flush());
   }
 
   /** Writes now what is waiting to be written. */
@@ -58,7 +63,9 @@ export class RouteSnapshot {
     const draft = `${this.#path}.${process.pid}`;
     try {
       await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(draft, encode(routes), { mode: 0o600 });
+      const began = this.#clock.monotonic();
+      await writeFile(draft, await encode(routes), { mode: 0o600 });
+      this.#tookMs = this.#clock.monotonic() - began;
       await rename(draft, this.#path);
     } catch (error) {
       this.#logger.warn('last known routes could not be saved', { path: this.#path, error });
@@ -66,19 +73,17 @@ export class RouteSnapshot {
   }
 }
 
-/** JSON of rules and backends, which never change once made: a change of one among a thousand must not hold up requests. */
-const encoded = new WeakMap<object, string>();
-
-function encode(routes: RouteConfig): string {
-  const list = (items: readonly object[]) => `[${items.map(encodeOnce).join(',')}]`;
-  const { rules, backends, certificates } = routes;
-  return `{"version":${version},"routes":{"rules":${list(rules)},"backends":${list(backends)},"certificates":${JSON.stringify(certificates)}}}`;
+/** JSON, made in pieces. Rules and backends never change once made, so what comes out is the state of one moment. */
+async function encode({ rules, backends, certificates }: RouteConfig): Promise<string> {
+  const head = `{"version":${version},"routes":{"rules":${await encodeList(rules)}`;
+  return `${head},"backends":${await encodeList(backends)},"certificates":${JSON.stringify(certificates)}}}`;
 }
 
-function encodeOnce(item: object): string {
-  const known = encoded.get(item);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(item);
-  encoded.set(item, text);
-  return text;
+async function encodeList(items: readonly object[]): Promise<string> {
+  const pieces: string[] = [];
+  for (let at = 0; at < items.length; at += itemsInATurn) {
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    pieces.push(JSON.stringify(items.slice(at, at + itemsInATurn)).slice(1, -1));
+  }
+  return `[${pieces.join(',')}]`;
 }

@@ -49,7 +49,7 @@ export class Backend implements Slots {
   readonly latency = new LatencyHistogram();
   readonly coldStarts = new LatencyHistogram();
   /** Responses by first digit of the status; 0 counts clients that hung up. */
-  readonly statuses = new Float64Array(6);
+  readonly statuses: number[] = [0, 0, 0, 0, 0, 0];
   pods: readonly Pod[] = [];
   running = 0;
   rejected = 0;

@@ -66,6 +66,12 @@ describe('serverless service controller', () => {
     assert.match(conditionsOf((await reconcile(object(), slice(false))).status)['Ready'] ?? '', /^Unknown NoHealthyBackends/);
   });
 
+  test('a slice of nothing, as Kubernetes writes it, has no pod', async () => {
+    const nothing = { ...slice(true), ports: null, endpoints: null } as unknown as EndpointSlice;
+    assert.match(conditionsOf((await reconcile(object(), nothing)).status)['Ready'] ?? '', /^Unknown NoHealthyBackends/);
+    assert.deepEqual(await published(object(), nothing, activator), ['10.0.0.254:80']);
+  });
+
   test('the public Service leads to the gateway, and to the pods where they are served directly', async () => {
     assert.deepEqual(await published(object(), slice(true), activator), ['10.0.0.254:80']);
     assert.deepEqual(await published(object('http1', 'Serve'), slice(true), activator), ['10.0.0.1:8080']);

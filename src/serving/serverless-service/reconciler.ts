@@ -102,7 +102,14 @@ class ServerlessServiceReconciler {
   #ready(service: string): SliceContent[] {
     return this.#slices
       .byIndex(byService, service)
-      .map(({ ports = [], endpoints }) => ({ ports, endpoints: endpoints.filter(({ conditions }) => conditions?.ready !== false) }))
+      .map(readyContent)
       .filter(({ endpoints }) => endpoints.length > 0);
   }
+}
+
+/** Kubernetes' own controller writes `null` for a slice without endpoints or ports. */
+type WrittenSlice = { readonly [K in 'ports' | 'endpoints']?: EndpointSlice[K] | null };
+
+function readyContent({ ports, endpoints }: WrittenSlice): SliceContent {
+  return { ports: ports ?? [], endpoints: (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false) };
 }

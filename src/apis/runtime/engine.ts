@@ -61,6 +61,8 @@ export interface SandboxSpec {
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly shareProcessNamespace: boolean;
+  /** Its containers live among the machine's processes. */
+  readonly hostProcesses?: boolean;
   /** TCP ports its containers declare: engines whose pods cannot be reached by address make these reachable (`SandboxState.dial`). */
   readonly ports?: readonly number[];
 }

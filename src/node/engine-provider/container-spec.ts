@@ -147,6 +147,7 @@ export function buildSandboxSpec(pod: Pod, node: NodeFacts, hostDns: DnsSettings
     hostAliases: (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
     sysctls: Object.fromEntries((pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     shareProcessNamespace: pod.spec?.shareProcessNamespace ?? false,
+    hostProcesses: pod.spec?.hostPID ?? false,
     ports: (pod.spec?.containers ?? []).flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort)),
   };
 }

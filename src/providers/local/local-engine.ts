@@ -24,7 +24,7 @@ import { ContainerRun } from '#providers/local/container/container-run.ts';
 import { containerFiles } from '#providers/local/container/files.ts';
 import { stdinHolderNote } from '#providers/local/container/monitor-steps.ts';
 import { containerState, storedPrivileges } from '#providers/local/container/record.ts';
-import { planStart } from '#providers/local/container/start-plan.ts';
+import { planStart, type ProcessNamespace } from '#providers/local/container/start-plan.ts';
 import { attachStreams } from '#providers/local/exec/attach.ts';
 import { dialPod } from '#providers/local/exec/dial.ts';
 import { execPrefix } from '#providers/local/exec/exec-program.ts';
@@ -137,6 +137,9 @@ export class LocalEngine implements LocalContainerEngine {
       const sandbox = this.#sandboxes.get(id);
       if (sandbox === undefined) return;
       for (const run of sandbox.runs) run.detach();
+      // What no namespace and no control group holds together is found while its inits live.
+      const rest = sandbox.spec.hostProcesses === true ? sandbox.runs.flatMap((run) => this.#restOf(sandbox, run)) : [];
+      for (const pid of rest) send(pid, 'SIGKILL');
       await this.#parts.factory.remove(sandbox.slot);
       for (const run of sandbox.runs) await this.#parts.runtime.forget(run.files);
       this.#sandboxes.delete(id);
@@ -260,8 +263,8 @@ export class LocalEngine implements LocalContainerEngine {
     rmSync(files.exit, { force: true });
     mkdirSync(files.directory, { mode: 0o700 });
     try {
-      const place = placeOf(sandbox, spec);
-      const plan = planStart(this.#host, place, sandbox.spec, spec, runtime);
+      const processes = processesOf(sandbox, spec);
+      const plan = planStart(this.#host, sandbox.slot, sandbox.spec, spec, runtime, processes);
       const program = runtime.program(plan, files);
       const startedAtMs = this.#host.clock.now();
       const { pid, notes } = await this.#host.launcher.run(program, files.program);
@@ -283,7 +286,7 @@ export class LocalEngine implements LocalContainerEngine {
         tty: spec.tty,
         stdin: spec.stdin,
         stdinOnce: spec.stdinOnce,
-        ...(place.podInitPid === undefined ? {} : { livesAmongOthers: true }),
+        ...(processes === 'own' ? {} : { livesAmongOthers: true }),
       };
       const run = new ContainerRun(this.#host, record, files);
       run.follow();
@@ -412,10 +415,10 @@ function unrecordedRuns(host: Host, slot: string, known: ReadonlySet<string>) {
   });
 }
 
-/** Where a container is started: in the pod's process namespace if it has one, or in that of the container it wants to see. */
-function placeOf(sandbox: Sandbox, { processesOf }: ContainerSpec): SlotRecord {
-  if (processesOf === undefined || sandbox.slot.podInitPid !== undefined) return sandbox.slot;
-  return { ...sandbox.slot, podInitPid: sandbox.running(processesOf).record.initPid };
+function processesOf(sandbox: Sandbox, spec: ContainerSpec): ProcessNamespace {
+  if (sandbox.spec.hostProcesses === true) return 'machine';
+  if (sandbox.slot.podInitPid !== undefined) return sandbox.slot.podInitPid;
+  return spec.processesOf === undefined ? 'own' : sandbox.running(spec.processesOf).record.initPid;
 }
 
 /** Long enough for the pod that took a sandbox to have started. */

@@ -8,6 +8,7 @@ import { makeDirectories, makeMountsPrivate } from '#providers/local/container/m
 import { privilegeSteps, type PrivilegeOptions } from '#providers/local/container/privileges.ts';
 import { executeSteps, initSteps, joinCgroups, unblockSignals } from '#providers/local/container/process-steps.ts';
 import { takeTerminal, terminalSteps } from '#providers/local/container/terminal-steps.ts';
+import type { ProcessNamespace } from '#providers/local/container/start-plan.ts';
 import { rootSteps, type RootOptions } from '#providers/local/container/root-steps.ts';
 
 export interface PlainOptions {
@@ -15,9 +16,9 @@ export interface PlainOptions {
   readonly files: ContainerFiles;
   readonly stdin: boolean;
   readonly tty: boolean;
-  /** Holder of the pod's namespaces, and of its shared process namespace. */
+  /** Holder of the pod's namespaces. */
   readonly holderPid: number;
-  readonly podInitPid: number | undefined;
+  readonly processes: ProcessNamespace;
   readonly hostNetwork: boolean;
   readonly hostname: string;
   readonly cgroupFiles: readonly string[];
@@ -35,9 +36,9 @@ export function plainProgram(options: PlainOptions): Program {
   const inside = program.label();
   monitorPrelude(program);
   standardStreams(program, options);
-  if (options.podInitPid !== undefined) enterNamespaces(program, options.podInitPid, namespaces.pid);
+  if (typeof options.processes === 'number') enterNamespaces(program, options.processes, namespaces.pid);
   const holder = openProcess(program, options.holderPid);
-  const flags = namespaces.mount | (options.podInitPid === undefined ? namespaces.pid : 0);
+  const flags = namespaces.mount | (options.processes === 'own' ? namespaces.pid : 0);
   program.call('clone', [flags | 17, 0, 0, 0, 0], { store: pid, what: 'make the namespaces of a container' });
   program.jumpIfEqual(pid, 0, inside);
   monitorSteps(program, options.files, pid);

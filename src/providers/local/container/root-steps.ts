@@ -50,6 +50,8 @@ export interface RootOptions {
   readonly mounts: readonly ResolvedMount[];
   readonly readOnlyRoot: boolean;
   readonly privileged: boolean;
+  /** The machine's /proc is shown, where another of its processes may not be mounted: in a user namespace. */
+  readonly hostProcesses: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
   /** Shown at /sys/fs/cgroup: the container's own limits. Only an OCI runtime does it by itself. */
   readonly cgroups: readonly CgroupView[];
@@ -92,7 +94,7 @@ export function rootSteps(program: Program, options: RootOptions): void {
     'mode=755,size=65536k',
   );
   makeDirectory(program, `${root}${old}`, 0o700);
-  kernelFileSteps(program, root, options);
+  kernelFileSteps(program, root, '', options);
   program.call('pivot_root', [program.text(root), program.text(`${root}${old}`)], { what: 'change the root directory' });
   program.call('chdir', [program.text('/')]);
   fillRoot(program, options);
@@ -103,10 +105,11 @@ export function oldRoot({ secret }: Pick<RootOptions, 'secret'>): string {
   return `/dev/.${secret}`;
 }
 
-/** Mounts what the kernel shows, /proc and /sys, in the root at `root`. */
-export function kernelFileSteps(program: Program, root: string, options: RootOptions): void {
+/** Mounts what the kernel shows, /proc and /sys, in the root at `root`; the machine's is at `machine` ('' while it is the root itself). */
+export function kernelFileSteps(program: Program, root: string, machine: string, options: RootOptions): void {
   const quiet = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
-  mountStep(program, 'proc', `${root}/proc`, 'proc', quiet);
+  if (options.hostProcesses) bindStep(program, `${machine}/proc`, `${root}/proc`);
+  else mountStep(program, 'proc', `${root}/proc`, 'proc', quiet);
   mountStep(program, 'sysfs', `${root}/sys`, 'sysfs', quiet | (options.privileged ? 0 : mountFlags.readOnly));
   cgroupSteps(program, `${root}/sys/fs/cgroup`, options);
 }

@@ -12,11 +12,15 @@ import { defaultFilter } from '#providers/local/seccomp/filter.ts';
 import type { Runtime } from '#providers/local/runtimes/runtime.ts';
 import type { SlotRecord } from '#providers/local/state.ts';
 
+/** Whose processes a container lives among: its own alone, the machine's, or those of the namespace that this process is in. */
+export type ProcessNamespace = 'own' | 'machine' | number;
+
 /** Everything decided about a container's run before its runtime is asked to start it. */
 export interface StartPlan {
   readonly spec: ContainerSpec;
   readonly sandbox: SandboxSpec;
   readonly slot: SlotRecord;
+  readonly processes: ProcessNamespace;
   readonly root: RootOptions;
   readonly privileges: PrivilegeOptions;
   readonly capabilityNames: readonly string[];
@@ -42,7 +46,14 @@ const mknodBit = 1n << 27n;
 /**
  * Decides and prepares: ids, capabilities, environment, mounts, the writable layer's directories. Without a device control group CAP_MKNOD is kept away.
  */
-export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, spec: ContainerSpec, runtime: RuntimeTraits): StartPlan {
+export function planStart(
+  host: Host,
+  slot: SlotRecord,
+  sandbox: SandboxSpec,
+  spec: ContainerSpec,
+  runtime: RuntimeTraits,
+  processes: ProcessNamespace,
+): StartPlan {
   const { security } = spec;
   const identity = mapped(host, resolveIdentity(spec.user, spec.image.layers));
   const available = !runtime.limitsDevices && !security.privileged ? host.capabilities & ~mknodBit : host.capabilities;
@@ -53,11 +64,13 @@ export function planStart(host: Host, slot: SlotRecord, sandbox: SandboxSpec, sp
     spec,
     sandbox,
     slot,
+    processes,
     root: {
       overlay: prepareOverlay(host, directory, spec, sandbox, slot.ip),
       mounts: resolveMounts(spec),
       readOnlyRoot: security.readOnlyRootFilesystem,
       privileged: security.privileged,
+      hostProcesses: processes === 'machine' && host.inUserNamespace,
       sysctls: sandbox.sysctls,
       cgroups: host.cgroups.views(),
       secret: randomBytes(16).toString('hex'),

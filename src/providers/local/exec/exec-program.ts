@@ -9,6 +9,8 @@ import { takeTerminal, terminalSteps, type Terminal } from '#providers/local/con
 export interface ExecOptions {
   readonly architecture: Architecture;
   readonly initPid: number;
+  /** The container lives among the machine's processes, as the launcher does. */
+  readonly hostProcesses: boolean;
   readonly cgroupFiles: readonly string[];
   readonly privileges: PrivilegeOptions;
   readonly arguments: readonly string[];
@@ -44,7 +46,7 @@ export function execProgram(options: ExecOptions): Program {
   const kinds = namespaces.mount | namespaces.ipc | namespaces.uts | namespaces.network | (groups.length > 0 ? namespaces.cgroup : 0);
   program.call('setns', [load(holder), kinds], { what: 'enter the container' });
   const terminal = options.tty ? terminalSteps(program) : undefined;
-  program.call('setns', [load(holder), namespaces.pid], { what: 'enter the container' });
+  if (!options.hostProcesses) program.call('setns', [load(holder), namespaces.pid], { what: 'enter the container' });
   program.call('clone', [17, 0, 0, 0, 0], { store: child, what: 'fork' });
   program.jumpIfEqual(child, 0, inside);
   waitSteps(program, child, terminal);

@@ -21,6 +21,7 @@ export async function runInContainer(host: Host, sandbox: Sandbox, run: Containe
   const program = execProgram({
     architecture: host.launcher.architecture,
     initPid: record.initPid,
+    hostProcesses: sandbox.spec.hostProcesses === true,
     cgroupFiles: host.cgroups.joinFiles(`${sandbox.slot.slot}/${record.name}.${record.attempt}`),
     privileges: restoredPrivileges(host, record),
     arguments: spec.command,

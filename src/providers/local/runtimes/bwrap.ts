@@ -42,7 +42,7 @@ export function bwrapRuntime(host: Host, binary: string): Runtime {
 }
 
 function bwrapProgram(host: Host, binary: string, plan: StartPlan, files: ContainerFiles): Program {
-  const { spec, slot, sandbox, root } = plan;
+  const { spec, slot, sandbox, root, processes } = plan;
   host.cgroups.create(plan.cgroup);
   host.cgroups.setLimits(plan.cgroup, spec.resources);
   const program = new Program(host.launcher.architecture);
@@ -63,7 +63,7 @@ function bwrapProgram(host: Host, binary: string, plan: StartPlan, files: Contai
   makeMountsPrivate(program);
   overlaySteps(program, root.overlay);
   openAs(program, files.pid, writeOnly, descriptors.information);
-  if (slot.podInitPid !== undefined) openAs(program, `/proc/${slot.podInitPid}/ns/pid`, 0, descriptors.processNamespace);
+  if (typeof processes === 'number') openAs(program, `/proc/${processes}/ns/pid`, 0, descriptors.processNamespace);
   program.call('dup3', [2, descriptors.stderr, 0], { what: 'keep stderr' });
   openAs(program, logOf(files), writeOnly, 2);
   program.call('fcntl', [reportFd, setDescriptorFlags, 0], { onError: 'ignore' });
@@ -75,11 +75,11 @@ function bwrapProgram(host: Host, binary: string, plan: StartPlan, files: Contai
 }
 
 /** Nothing that an image decides is named here: bwrap would resolve links in it against the host. */
-function bwrapArguments(host: Host, binary: string, { root, slot }: StartPlan, files: ContainerFiles): readonly string[] {
-  const ownNamespace = slot.podInitPid === undefined;
+function bwrapArguments(host: Host, binary: string, { root, processes }: StartPlan, files: ContainerFiles): readonly string[] {
   return [
     binary,
-    ...(ownNamespace ? ['--unshare-pid', '--as-pid-1'] : ['--pidns', `${descriptors.processNamespace}`]),
+    ...(processes === 'own' ? ['--unshare-pid', '--as-pid-1'] : []),
+    ...(typeof processes === 'number' ? ['--pidns', `${descriptors.processNamespace}`] : []),
     ...[
       ['--info-fd', `${descriptors.information}`],
       ['--bind', root.overlay.target, '/'],
@@ -106,7 +106,7 @@ function initProgram(host: Host, plan: StartPlan): Program {
     host.cgroups.joinFiles(plan.cgroup).map((file) => `${oldRoot(root)}${file}`),
   );
   program.call('umask', [0], { onError: 'ignore' });
-  kernelFileSteps(program, '', root);
+  kernelFileSteps(program, '', oldRoot(root), root);
   fillRoot(program, root);
   becomeContainer(program, { tty: spec.tty, arguments: spec.arguments, environment, workingDirectory, privileges });
   program.failureBlock(reportFd, true);

@@ -29,7 +29,7 @@ function programOf(host: Host, plan: StartPlan, files: ContainerFiles): Program 
     stdin: spec.stdin,
     tty: spec.tty,
     holderPid: slot.holderPid,
-    podInitPid: slot.podInitPid,
+    processes: plan.processes,
     hostNetwork: slot.hostNetwork,
     hostname: sandbox.hostname,
     cgroupFiles: host.cgroups.joinFiles(plan.cgroup),

@@ -45,11 +45,11 @@ export function ociConfig(options: OciConfigOptions): object {
   };
 }
 
-function ociNamespaces({ slot }: StartPlan): readonly object[] {
+function ociNamespaces({ slot, processes }: StartPlan): readonly object[] {
   const of = (type: string, file: string, pid = slot.holderPid) => ({ type, path: `/proc/${pid}/ns/${file}` });
   return [
     { type: 'mount' },
-    slot.podInitPid === undefined ? { type: 'pid' } : of('pid', 'pid', slot.podInitPid),
+    ...(processes === 'machine' ? [] : [processes === 'own' ? { type: 'pid' } : of('pid', 'pid', processes)]),
     { type: 'cgroup' },
     of('ipc', 'ipc'),
     of('uts', 'uts'),

@@ -21,7 +21,7 @@ export async function probeRuntime(host: Host, factory: SlotFactory, runtime: Ru
   const files = containerFiles(host.slots.directoryOf(slot.slot), host.exitsDirectory, slot.slot, 'probe', 0);
   try {
     mkdirSync(files.directory);
-    const plan = planStart(host, slot, sandbox, container(layer), runtime);
+    const plan = planStart(host, slot, sandbox, container(layer), runtime, 'own');
     await host.launcher.run(runtime.program(plan, files), files.program);
     const code = await exitCode(files.exit);
     return code === expectedCode ? undefined : `a container that should exit with ${expectedCode} exited with ${code ?? 'nothing'}`;

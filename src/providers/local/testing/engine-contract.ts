@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import type { ContainerSpec, ContainerState, Engine } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
+import { processesWith } from '#providers/local/processes.ts';
 import { busyboxImage } from '#providers/local/testing/images.ts';
 import { containerSpec, sandboxSpec } from '#providers/local/testing/specs.ts';
 
@@ -269,6 +270,19 @@ function describeRunning(world: World): void {
     await Promise.all([world.ended(id, 'target'), world.ended(id, 'debugger', 1)]);
     await assert.rejects(world.start(id, ['true'], { name: 'late', processesOf: 'target' }), /running container target/);
     await world.engine.removeSandbox(id);
+  });
+
+  test('a pod among the machine’s processes sees them; what it has started goes with it', async () => {
+    const id = await world.sandbox({ hostProcesses: true });
+    const mark = `${process.pid}4713`;
+    await world.start(id, ['sh', '-c', `sleep ${mark} & tail -n 1 /proc/${process.pid}/comm; wait`]);
+    await until(() => (world.output(id).includes('\n') ? true : undefined));
+    assert.equal(world.output(id), readFileSync(`/proc/${process.pid}/comm`, 'utf8'));
+    const sleepers = () => processesWith((words) => words[0] === 'sleep' && words[1] === mark);
+    await until(() => (sleepers().length === 1 ? true : undefined));
+    assert.match((await world.exec(id, ['cat', '/proc/sys/kernel/hostname'])).stdout, /^pod-sandbox-/);
+    await world.engine.removeSandbox(id);
+    await until(() => (sleepers().length === 0 ? true : undefined));
   });
 
   test('sysctls, host aliases, DNS settings and the missing resolv.conf target are honoured', async () => {

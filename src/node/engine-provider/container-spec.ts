@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Container, EphemeralContainer } from '#apis/core/v1/container.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '#apis/meta/quantity.ts';
@@ -128,8 +129,9 @@ export function containerResources({ resources }: Container): ContainerResources
   };
 }
 
-/** The pod's host name: its spec's, else its name, at most 63 characters. */
+/** The pod's host name: its spec's, else its name, at most 63 characters; in the host's network the host's. */
 export function hostnameOf(pod: Pod): string {
+  if (pod.spec?.hostNetwork === true) return hostname();
   const name = firstNonEmpty(pod.spec?.hostname) ?? pod.metadata.name ?? '';
   return name.slice(0, 63).replace(/[-.]+$/, '');
 }

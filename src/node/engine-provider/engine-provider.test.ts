@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { ProviderFixture, testPod } from '#node/testing/fixture.ts';
+import { buildSandboxSpec } from '#node/engine-provider/container-spec.ts';
+import { fakeNode, ProviderFixture, testPod } from '#node/testing/fixture.ts';
 
 function condition(fixture: ProviderFixture, pod: Pod, type: string) {
   return fixture.status(pod.metadata.uid ?? '')?.conditions?.find((one) => one.type === type);
@@ -376,5 +378,11 @@ describe('an agent that comes back', () => {
     await fixture.provider.createPod({ ...debugged, status: fixture.status(uidOf(pod)) ?? {} });
     await fixture.until(() => found()?.state?.terminated?.exitCode === 4);
     assert.equal(fixture.engine.journal.filter((entry) => entry === 'start debug#0').length, 1);
+  });
+
+  it('has a host name of its own, and the host’s in the host’s network', () => {
+    const dns = { nameservers: [], searches: [], options: [] };
+    const nameOf = (spec: object) => buildSandboxSpec(testPod(spec), fakeNode, dns).hostname;
+    assert.deepEqual([nameOf({}), nameOf({ hostname: 'other' }), nameOf({ hostNetwork: true })], ['web', 'other', hostname()]);
   });
 });

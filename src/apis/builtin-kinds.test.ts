@@ -285,6 +285,12 @@ describe('other kinds', () => {
       ['spec: Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set'],
     ],
     [
+      'a disruption budget of more than all',
+      podDisruptionBudgetDefinition,
+      { spec: { minAvailable: '150%' } },
+      ['spec.minAvailable: Invalid value: "150%": must not be greater than 100%'],
+    ],
+    [
       'an ingress of nothing',
       ingressDefinition,
       { spec: {} },

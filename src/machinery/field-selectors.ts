@@ -37,9 +37,17 @@ export function requireExactField(selector: FieldSelector, field: string): strin
   return selector.find((term) => term.field === field && term.operator === '=')?.value;
 }
 
-/** Throws BadRequest unless every field of the selector is selectable. */
-export function checkSelectable(selector: FieldSelector, isSelectable: (field: string) => boolean): void {
-  for (const { field } of selector) if (!isSelectable(field)) throw badRequest(`field label not supported: ${field}`);
+/**
+ * Throws BadRequest unless every field of the selector is selectable. `all` are the fields of a kind that offers no more than every
+ * kind does: Kubernetes then names them.
+ */
+export function checkSelectable(selector: FieldSelector, isSelectable: (field: string) => boolean, all?: readonly string[]): void {
+  for (const { field } of selector) {
+    if (isSelectable(field)) continue;
+    if (all === undefined) throw badRequest(`field label not supported: ${field}`);
+    const names = all.map((name) => JSON.stringify(name)).join(', ');
+    throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${names}`);
+  }
 }
 
 function splitTerms(text: string): string[] {

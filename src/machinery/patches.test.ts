@@ -66,7 +66,8 @@ describe('JSON patch', () => {
     const doubling = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/x${index}` }));
     assert.equal(codeOf([{ op: 'add', path: '/big', value: 'x'.repeat(1000) }, ...doubling]), 413);
     assert.throws(() => applyJsonPatch({ a: 1 }, [{ op: 'test', path: '/a', value: 2 }]), {
-      message: 'the server rejected our request due to an error in our request: testing value /a failed: test failed',
+      message: 'the server rejected our request due to an error in our request',
+      cause: new Error('testing value /a failed: test failed'),
     });
   });
 

@@ -1,6 +1,6 @@
 import type { Schema } from '#apis/schema.ts';
 import { isObject, jsonEqual, own, setOwn, type JsonObject, type JsonValue } from './deep.ts';
-import { malformedPatch, patchDoesNotApply } from './patch-errors.ts';
+import { malformedPatch, mergeDoesNotApply } from './patch-errors.ts';
 
 const directive = '$patch';
 const retainKeys = '$retainKeys';
@@ -139,7 +139,7 @@ function mergeListOrReplace(original: readonly JsonValue[], patch: readonly Json
 function mergeLists(original: readonly JsonValue[], patch: readonly JsonValue[], strategy: ListStrategy): JsonValue[] {
   const { mergeKey } = strategy;
   if (mergeKey === '') {
-    if (patch.some((item) => typeof item === 'object')) throw patchDoesNotApply('cannot merge lists without merge key');
+    if (patch.some((item) => typeof item === 'object')) throw mergeDoesNotApply('cannot merge lists without merge key');
     const merged = distinct([...original, ...patch]);
     return inOrder(merged, patch, original, '');
   }
@@ -148,7 +148,7 @@ function mergeLists(original: readonly JsonValue[], patch: readonly JsonValue[],
   const merged = [...kept];
   for (const element of elements) {
     const key = own(element, mergeKey);
-    if (key === undefined) throw patchDoesNotApply(`map: ${JSON.stringify(element)} does not contain declared merge key: ${mergeKey}`);
+    if (key === undefined) throw mergeDoesNotApply(`map: ${JSON.stringify(element)} does not contain declared merge key: ${mergeKey}`);
     const at = merged.findIndex((item) => isObject(item) && jsonEqual(own(item, mergeKey), key));
     if (at === -1) merged.push(mergeMaps({}, element, strategy.items));
     else merged[at] = mergeMaps(merged[at] as JsonObject, element, strategy.items);
@@ -165,13 +165,13 @@ function applyElementDirectives(
   let replaces = false;
   const elements: JsonObject[] = [];
   for (const element of patch) {
-    if (!isObject(element)) throw patchDoesNotApply('the elements of a list merged by key must be objects');
+    if (!isObject(element)) throw mergeDoesNotApply('the elements of a list merged by key must be objects');
     const kind = own(element, directive);
     if (kind === undefined) elements.push(element);
     else if (kind === 'replace') replaces = true;
     else if (kind === 'delete') {
       const key = own(element, mergeKey);
-      if (key === undefined) throw patchDoesNotApply(`map: ${JSON.stringify(element)} does not contain declared merge key: ${mergeKey}`);
+      if (key === undefined) throw mergeDoesNotApply(`map: ${JSON.stringify(element)} does not contain declared merge key: ${mergeKey}`);
       kept = kept.filter((item) => !isObject(item) || !jsonEqual(own(item, mergeKey), key));
     } else if (kind === 'merge') elements.push(without(element, [directive]));
     else throw malformedPatch(`unknown patch type found: ${JSON.stringify(kind)}`);

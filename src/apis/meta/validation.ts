@@ -48,6 +48,13 @@ export function countOrPercent(field: string, value: number | string | undefined
   return typeof value === 'number' ? nonNegative(field, value) : invalidFor(field, value, checkPercent(value));
 }
 
+/** The same, of no more than all. */
+export function countOrShare(field: string, value: number | string | undefined): Errors {
+  const errors = countOrPercent(field, value);
+  const tooMuch = errors.length === 0 && (percentOf(value) ?? 0) > 100;
+  return tooMuch ? [fieldInvalid(field, value, 'must not be greater than 100%')] : errors;
+}
+
 /** The number in `25%`; undefined for a plain count. */
 export function percentOf(value: number | string | undefined): number | undefined {
   return typeof value === 'string' && value.endsWith('%') ? Number(value.slice(0, -1)) : undefined;

@@ -1,5 +1,6 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
+import { systemPriorityClasses } from '#apis/scheduling/v1/priority-class.ts';
 import { forbidden } from '#apis/meta/status.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '#apiserver/admission/admission.ts';
@@ -14,10 +15,9 @@ interface PriorityClass extends KubeObject {
 const tolerationSeconds = 300;
 const nodeConditionTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const schedulingGroup = 'scheduling.k8s.io';
-const systemPriorities: Readonly<Record<string, number>> = {
-  'system-cluster-critical': 2_000_000_000,
-  'system-node-critical': 2_000_001_000,
-};
+const systemPriorities: Readonly<Record<string, number>> = Object.fromEntries(
+  systemPriorityClasses.map(({ metadata, value }) => [metadata.name ?? '', value ?? 0]),
+);
 
 function isPodCreation({ served, operation, subresource }: AdmissionRequest): boolean {
   return served.definition.group === '' && served.definition.plural === 'pods' && operation === 'create' && subresource === '';

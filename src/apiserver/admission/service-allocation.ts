@@ -58,6 +58,9 @@ class Allocator {
   #completeAddress(request: AdmissionRequest, { spec }: Service, used: Used): void {
     if (spec.type === 'ExternalName') return;
     const given = spec.clusterIP ?? spec.clusterIPs?.[0] ?? '';
+    const before = (request.old as Service | undefined)?.spec.clusterIP ?? '';
+    // Another one than it has is for validation to refuse.
+    if (before !== '' && given !== '' && given !== before) return;
     if (given !== 'None') {
       const address = given === '' ? this.#freeAddress(request, used) : this.#checkAddress(request, given, used);
       this.#reserve(request, address);

@@ -111,7 +111,7 @@ const rows: Readonly<Record<string, Row>> = {
     '',
     400,
     'BadRequest',
-    /field label not supported: spec\.x/,
+    /"spec\.x" is not a known field selector: only "metadata\.name", "metadata\.namespace"/,
   ],
   'a selector in an object': [
     'POST',

@@ -45,7 +45,7 @@ describe('list', () => {
     assert.deepEqual(failureOf(await call(server, 'GET', `${configMaps}?fieldSelector=data.x%3Db`)), [
       400,
       'BadRequest',
-      'field label not supported: data.x',
+      '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
     ]);
     for (const query of [
       'labelSelector=a%3D%3D%3Db',

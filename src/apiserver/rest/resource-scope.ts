@@ -60,7 +60,7 @@ export class Selection {
     this.prefix = resourcePrefix(group, plural) + (namespace === '' ? '' : `${namespace}/`);
     this.#labels = parsed(query.get('labelSelector'), parseLabelSelector);
     this.#fields = parsed(query.get('fieldSelector'), (text) => parseFieldSelector(text));
-    if (this.#fields !== undefined) checkSelectable(this.#fields, (field) => isSelectable(served, field));
+    if (this.#fields !== undefined) checkSelectable(this.#fields, (field) => isSelectable(served, field), commonFields(served));
     const byField = this.#fields === undefined ? undefined : requireExactField(this.#fields, 'metadata.name');
     this.name = info.name === '' ? byField : info.name;
   }
@@ -93,6 +93,12 @@ function isSelectable({ definition, version }: ServedKind, field: string): boole
   if (definition.selectableFields === undefined) return false;
   const hollow = decode({ metadata: {}, spec: {}, status: {} }, version.schema, { custom: true }).value;
   return field in definition.selectableFields(hollow as unknown as KubeObject);
+}
+
+/** The fields of a built-in kind without selectable fields of its own; undefined for others. */
+function commonFields({ definition }: ServedKind): readonly string[] | undefined {
+  const isBuiltin = !definition.group.includes('.') || definition.group.endsWith('.k8s.io');
+  return isBuiltin && definition.selectableFields === undefined ? ['metadata.name', 'metadata.namespace'] : undefined;
 }
 
 function parsed<T>(text: string | null, parse: (text: string) => T): T | undefined {

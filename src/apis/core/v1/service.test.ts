@@ -73,7 +73,7 @@ describe('services', () => {
     assert.deepEqual(errors, []);
     assert.deepEqual([spec.clusterIP, spec.clusterIPs, spec.ports?.[0]?.nodePort], ['10.0.0.5', ['10.0.0.5'], 30001]);
     assert.deepEqual(refine(serviceDefinition, service({ type: 'NodePort', clusterIP: '10.0.0.6' }), { old }).errors, [
-      'spec.clusterIPs[0]: Invalid value: "10.0.0.6": may not change once set',
+      'spec.clusterIPs[0]: Invalid value: ["10.0.0.6"]: may not change once set',
     ]);
   });
 

@@ -107,5 +107,5 @@ export function validateServiceUpdate({ spec }: Service, { spec: old }: Service)
   if (spec.type === 'ExternalName' || old.type === 'ExternalName') return [];
   const before = old.clusterIP ?? '';
   if (before === '' || spec.clusterIP === before) return [];
-  return [fieldInvalid('spec.clusterIPs[0]', spec.clusterIP ?? '', 'may not change once set')];
+  return [fieldInvalid('spec.clusterIPs[0]', [spec.clusterIP ?? ''], 'may not change once set')];
 }

@@ -118,6 +118,9 @@ export const ingressDefinition = defineBuiltin<Ingress>({
       ],
     },
   ],
+  default(ingress) {
+    ingress.status ??= { loadBalancer: {} };
+  },
   validate: ({ metadata, spec }, { operation }) => [
     ...validateIngressSpec(spec),
     ...(operation === 'create' ? classAnnotationErrors(metadata.annotations, spec.ingressClassName) : []),

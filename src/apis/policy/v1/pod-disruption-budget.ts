@@ -3,7 +3,7 @@ import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
 import { fieldInvalid } from '#apis/meta/field-error.ts';
 import { conditionSchema, labelSelectorSchema } from '#apis/meta/object.ts';
-import { countOrPercent, labelSelectorErrors } from '#apis/meta/validation.ts';
+import { countOrShare, labelSelectorErrors } from '#apis/meta/validation.ts';
 import { enumeration, int32, int64, intOrString, listMap, map, object, time, type Infer } from '#apis/schema.ts';
 
 const policy = 'io.k8s.api.policy.v1';
@@ -55,8 +55,8 @@ export const podDisruptionBudgetDefinition = defineBuiltin<PodDisruptionBudget>(
     ...(spec.minAvailable !== undefined && spec.maxUnavailable !== undefined
       ? [fieldInvalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
       : []),
-    ...countOrPercent('spec.minAvailable', spec.minAvailable),
-    ...countOrPercent('spec.maxUnavailable', spec.maxUnavailable),
+    ...countOrShare('spec.minAvailable', spec.minAvailable),
+    ...countOrShare('spec.maxUnavailable', spec.maxUnavailable),
     ...labelSelectorErrors('spec.selector', spec.selector),
   ],
 });

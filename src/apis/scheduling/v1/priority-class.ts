@@ -15,7 +15,20 @@ export const priorityClassSchema = kindSchema(`${scheduling}.PriorityClass`, {
 export interface PriorityClass extends Infer<typeof priorityClassSchema> {}
 
 const maxUserPriority = 1_000_000_000;
-const systemClasses = new Set(['system-node-critical', 'system-cluster-critical']);
+/** What every cluster has. Pods may name them whether the objects are there or not. */
+export const systemPriorityClasses: readonly PriorityClass[] = [
+  {
+    metadata: { name: 'system-node-critical' },
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    metadata: { name: 'system-cluster-critical' },
+    value: 2_000_000_000,
+    description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
+];
+const systemClasses = new Set(systemPriorityClasses.map(({ metadata }) => metadata.name));
 
 export const priorityClassDefinition = defineBuiltin<PriorityClass>({
   group: 'scheduling.k8s.io',

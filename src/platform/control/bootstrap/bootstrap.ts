@@ -11,6 +11,7 @@ import { clusterRoles } from '#apis/rbac/v1/cluster-role.ts';
 import { roleBindings } from '#apis/rbac/v1/role-binding.ts';
 import { roles } from '#apis/rbac/v1/role.ts';
 import { directoryProvisioner, standardStorageClass, systemNamespace } from '#apis/dormouse/names.ts';
+import { priorityClasses, systemPriorityClasses } from '#apis/scheduling/v1/priority-class.ts';
 import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
 import type { Client } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
@@ -57,6 +58,7 @@ export async function bootstrapPlatform(client: Client, settings: PlatformSettin
     ...wellKnownRoles.map((role) => follow(client, clusterRoles, role)),
     follow(client, clusterRoleBindings, kubeletApiBinding),
     ensure(client, storageClasses, standardClass),
+    ...systemPriorityClasses.map((one) => ensure(client, priorityClasses, one)),
     ...initialConfigMaps(settings.domain).map((map) => ensureConfigMap(client, map)),
   ]);
   await ensureGatewayServices(client, settings, ports);

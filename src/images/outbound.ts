@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { connectThrough, proxyFor } from './proxy.ts';
 
 const maxRequestBytes = 1024;
 const connectMs = 15_000;
@@ -7,6 +8,8 @@ const maxConnections = 64;
 interface Target {
   readonly host: string;
   readonly port: number;
+  /** What will be spoken: goes through the proxy of whoever serves, if there is one for that. Absent: to the target itself. */
+  readonly scheme?: 'http' | 'https';
 }
 
 /** What a connection attempt failed with, as Node's own errors carry it. */
@@ -14,15 +17,15 @@ type Failure = Pick<NodeJS.ErrnoException, 'code' | 'message'> & { readonly addr
 
 /**
  * Connections to other machines on behalf of a process in a network namespace of its own: it connects to the unix socket `path`, which knows
- * no network namespaces, and names a host and a port in a line of JSON. The answer is a line too, `{}` or why not; after it, bytes both ways.
+ * no network namespaces, and names a host and a port in a line of JSON; `environment` names proxies. The answer is a line too, `{}` or why not; after it, bytes both ways.
  */
-export async function serveOutbound(path: string): Promise<AsyncDisposable> {
+export async function serveOutbound(path: string, environment: NodeJS.ProcessEnv = process.env): Promise<AsyncDisposable> {
   const open = new Set<Socket>();
   const server = createServer((client) => {
     open.add(client);
     client.on('error', () => client.destroy()).on('close', () => open.delete(client));
     readLine(client).then(
-      (line) => join(client, JSON.parse(line) as Target),
+      (line) => join(client, JSON.parse(line) as Target, environment),
       () => client.destroy(),
     );
   });
@@ -51,18 +54,33 @@ export async function connectOutbound(path: string, target: Target): Promise<Soc
   }
 }
 
-function join(client: Socket, { host, port }: Target): void {
-  const upstream = connect({ host, port });
-  const late = () => upstream.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' }));
-  upstream.setTimeout(connectMs, late);
-  const refuse = (error: Error) => client.end(`${JSON.stringify(failureOf(error))}\n`);
-  upstream.once('error', refuse);
-  client.once('close', () => upstream.destroy());
-  upstream.once('connect', () => {
-    upstream.setTimeout(0);
-    upstream.off('error', refuse).on('error', () => client.destroy());
-    client.write('{}\n');
-    client.pipe(upstream).pipe(client);
+function join(client: Socket, target: Target, environment: NodeJS.ProcessEnv): void {
+  const proxy = target.scheme === undefined ? undefined : proxyFor(target.scheme, target, environment);
+  const connected = proxy === undefined ? connectTo(target, client) : connectThrough(proxy, target, connectMs);
+  connected.then(
+    (upstream) => {
+      client.once('close', () => upstream.destroy());
+      upstream.on('error', () => client.destroy());
+      if (client.destroyed) return void upstream.destroy();
+      client.write('{}\n');
+      client.pipe(upstream).pipe(client);
+    },
+    (error: Error) => client.end(`${JSON.stringify(failureOf(error))}\n`),
+  );
+}
+
+/** Given up with the client. */
+function connectTo({ host, port }: Target, client: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const upstream = connect({ host, port });
+    const late = () => upstream.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' }));
+    upstream.setTimeout(connectMs, late);
+    client.once('close', () => upstream.destroy());
+    upstream.once('error', reject);
+    upstream.once('connect', () => {
+      upstream.setTimeout(0).off('timeout', late).off('error', reject);
+      resolve(upstream);
+    });
   });
 }
 

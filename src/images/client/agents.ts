@@ -19,21 +19,24 @@ interface Address {
 
 /**
  * How registries are reached: directly or by the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, registries on loopback without; with
- * `outbound` through the unix socket of a process that can, which knows no proxies.
+ * `outbound` through the unix socket of a process that can, and by the proxies of that process.
  */
 export function createAgents(outbound: string | undefined, environment: NodeJS.ProcessEnv = process.env): Agents {
-  const direct = agentPair({}, outbound);
-  const proxied = outbound === undefined ? agentPair({ proxyEnv: environment }, undefined) : direct;
+  const direct = agentPair({}, outbound, false);
+  const proxied = outbound === undefined ? agentPair({ proxyEnv: environment }, undefined, false) : agentPair({}, outbound, true);
   return { of: (url) => (isLoopbackRegistry(new URL(url).host) ? direct : proxied)(url.startsWith('https:')) };
 }
 
-function agentPair(options: AgentOptions, outbound: string | undefined): (secure: boolean) => Promise<Agent> {
-  const dial =
-    outbound === undefined ? undefined : ({ host, port }: Address) => connectOutbound(outbound, { host: host ?? '', port: Number(port) });
+function agentPair(options: AgentOptions, outbound: string | undefined, byProxy: boolean): (secure: boolean) => Promise<Agent> {
+  const dialAs = (scheme: 'http' | 'https') =>
+    outbound === undefined
+      ? undefined
+      : ({ host, port }: Address) => connectOutbound(outbound, { host: host ?? '', port: Number(port), ...(byProxy ? { scheme } : {}) });
+  const dial = dialAs('http');
   const settings = { ...options, keepAlive: true };
   const plain = dial === undefined ? new Agent(settings) : dialing(new Agent(settings), dial);
   let secure: Promise<HttpsAgent> | undefined;
-  return async (isSecure) => (isSecure ? (secure ??= secureAgent(settings, dial)) : plain);
+  return async (isSecure) => (isSecure ? (secure ??= secureAgent(settings, dialAs('https'))) : plain);
 }
 
 async function secureAgent(options: AgentOptions, dial: ((address: Address) => Promise<Socket>) | undefined): Promise<HttpsAgent> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -196,5 +196,35 @@ describe('a registry with faults', () => {
     await assert.rejects(store.pull('registry.invalid/x', [], signal), /lookup registry.invalid: (no such host|temporary failure)/);
     const gone = await open(root, { outbound: join(root, 'nobody.sock') });
     await assert.rejects(gone.store.pull(`${host}/team/app:1`, [], signal), /ENOENT.*nobody.sock/);
+  });
+
+  it('is reached through another process by the proxy of that process, which may want a password and may refuse', async () => {
+    const { host, digest } = await origin();
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', (request, client) => {
+      const { 'proxy-authorization': authorization = '' } = request.headers;
+      asked.push(`${request.url} ${Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()}`);
+      if (request.url !== 'registry.invalid:80') return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+      const upstream = connect(Number(host.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        client.pipe(upstream).pipe(client);
+      });
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    closing.unshift({ [Symbol.asyncDispose]: async () => void proxy.close() });
+    const outbound = join(root, 'proxied.sock');
+    const address = `user:p%40ss@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    closing.unshift(await serveOutbound(outbound, { HTTP_PROXY: `http://${address}`, NO_PROXY: 'direct.invalid' }));
+    const mirrors = Object.fromEntries(['registry', 'refused', 'direct'].map((name) => [`${name}.invalid`, [`http://${name}.invalid`]]));
+    const { store } = await open(root, { outbound, mirrors });
+    assert.equal(await store.pull('registry.invalid/team/app:1', [], signal), digest);
+    assert.ok(
+      asked.every((line) => line === 'registry.invalid:80 user:p@ss'),
+      asked.join(),
+    );
+    await assert.rejects(store.pull('refused.invalid/x', [], signal), /the proxy 127\.0\.0\.1:\d+ refuses the connection: 403 Forbidden/);
+    await assert.rejects(store.pull('direct.invalid/x', [], signal), /lookup direct.invalid: (no such host|temporary failure)/);
+    assert.equal(await store.pull(`${host}/team/app:1`, [], signal), digest);
   });
 });

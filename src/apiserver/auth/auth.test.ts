@@ -49,6 +49,16 @@ describe('authorization', () => {
     assert.equal((await call(server, 'GET', '/apis', { user: jane })).status, 200);
   });
 
+  test('a binding whose role is missing is named in the refusal', async () => {
+    await using server = await startTestServer();
+    await bind(server, 'gone', { kind: 'User', name: 'jane' });
+    const refusal = 'pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "default"';
+    const list = async () => failureOf(await call(server, 'GET', '/api/v1/namespaces/default/pods', { user: jane }))[2];
+    assert.equal(await list(), `${refusal}: RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found`);
+    await bind(server, 'gone-too', { kind: 'User', name: 'jane' });
+    assert.match((await list()) ?? '', /: RBAC: \[clusterrole\S+ "gone\S* not found, clusterrole\S+ "gone\S* not found\]$/);
+  });
+
   test('roles bound in a namespace work there, aggregates included', async () => {
     await using server = await startTestServer();
     await bind(server, 'edit', { kind: 'User', name: 'jane' });

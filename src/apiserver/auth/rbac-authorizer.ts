@@ -30,6 +30,8 @@ interface Grant {
   readonly namespace: string;
   readonly rules: readonly PolicyRule[];
   readonly source: string;
+  /** What is wrong with the binding: its role is not there. */
+  readonly fault?: string;
 }
 
 const everythingRule: PolicyRule[] = [
@@ -52,11 +54,15 @@ export class RbacAuthorizer implements Authorizer {
 
   authorize(attributes: Attributes): Decision {
     if (attributes.user.groups.includes(systemMasters)) return { allowed: true, reason: '' };
+    const faults = new Set<string>();
     for (const grant of this.#grantsOf(attributes.user)) {
       if (grant.namespace !== '' && (grant.namespace !== attributes.namespace || attributes.path !== undefined)) continue;
+      if (grant.fault !== undefined) faults.add(grant.fault);
       if (grant.rules.some((rule) => ruleAllows(rule, attributes))) return { allowed: true, reason: `RBAC: allowed by ${grant.source}` };
     }
-    return { allowed: false, reason: '' };
+    if (faults.size === 0) return { allowed: false, reason: '' };
+    const [only] = faults;
+    return { allowed: false, reason: `RBAC: ${faults.size === 1 ? only : `[${[...faults].join(', ')}]`}` };
   }
 
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[] {
@@ -95,15 +101,17 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   #addBinding(binding: Binding, namespace: string): void {
-    const rules = this.resolve(binding.roleRef, namespace);
-    if (rules === undefined) return;
+    const resolved = this.resolve(binding.roleRef, namespace);
+    const rules = resolved ?? [];
+    const { kind: roleKind, name: roleName } = binding.roleRef;
+    const missing = resolved === undefined ? { fault: `${roleKind.toLowerCase()}.${rbacGroup} ${JSON.stringify(roleName)} not found` } : {};
     const kind = namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding';
     const where = namespace === '' ? '' : `/${namespace}`;
     for (const subject of binding.subjects ?? []) {
       const key = subjectKey(subject, namespace);
       const source = `${kind} "${binding.metadata.name ?? ''}${where}" of ${binding.roleRef.kind} "${binding.roleRef.name}" to ${subject.kind} "${subject.name}"`;
       const grants = this.#grants.get(key) ?? [];
-      grants.push({ namespace, rules, source });
+      grants.push({ namespace, rules, source, ...missing });
       this.#grants.set(key, grants);
     }
   }

@@ -42,6 +42,26 @@ describe('create, update and patch', () => {
     ]);
   });
 
+  test('a value that is not supported, or a second of one name, hides nothing else that is wrong', async () => {
+    await using server = await startTestServer();
+    const containers = [
+      { name: 'a', image: 'b', ports: [{ containerPort: 70_000 }] },
+      { name: 'a', image: '' },
+    ];
+    const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { restartPolicy: 'Sometimes', containers } };
+    const response = await call(server, 'POST', '/api/v1/namespaces/default/pods', { body });
+    const causes =
+      response.body.kind === 'object'
+        ? (response.body.object as { details: { causes: { field: string; message: string }[] } }).details.causes
+        : [];
+    assert.deepEqual(causes.map(({ field, message }) => `${field}: ${message}`).toSorted(), [
+      'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+      'spec.containers[1].image: Required value',
+      'spec.containers[1].name: Duplicate value: "a"',
+      'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+    ]);
+  });
+
   test('what is not served is a 404 with details, empty as they are', async () => {
     await using server = await startTestServer();
     await call(server, 'POST', configMaps, { body: configMap('a') });

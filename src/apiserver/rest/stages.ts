@@ -1,5 +1,5 @@
-import type { AdmissionContext } from '#apis/definition.ts';
-import { invalid, type FieldError } from '#apis/meta/field-error.ts';
+import type { AdmissionContext, KindDefinition } from '#apis/definition.ts';
+import { fieldDuplicate, invalid, type FieldError } from '#apis/meta/field-error.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { Schema } from '#apis/schema.ts';
 import { compileRules, evaluateRules } from '#machinery/cel.ts';
@@ -103,12 +103,29 @@ function validate({ call, object, old }: Draft, context: AdmissionContext): void
   const errors: FieldError[] = [...validateMetadata(object, definition)];
   if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
   const structural = validateSchema(object, version.schema);
-  errors.push(...structural);
-  if (structural.length === 0) {
-    errors.push(...(definition.validate?.(object, context) ?? []));
-    errors.push(...ruleErrors(version.schema, object, old));
-  }
+  const own = isKubernetesKind(definition) && structural.every(isHarmless) ? (definition.validate?.(object, context) ?? []) : undefined;
+  if (own !== undefined) errors.push(...own, ...unsaid(structural, own));
+  else if (structural.length > 0) errors.push(...structural);
+  else errors.push(...(definition.validate?.(object, context) ?? []));
+  if (structural.length === 0) errors.push(...ruleErrors(version.schema, object, old));
   if (errors.length > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? '', errors);
+}
+
+const isKubernetesKind = ({ group }: KindDefinition): boolean => !group.includes('.') || group.endsWith('.k8s.io');
+
+/** Says nothing about types or what is missing: the kind's own rules can be asked too, and Kubernetes answers with all of them. */
+const isHarmless = ({ type }: FieldError): boolean => type === 'FieldValueNotSupported' || type === 'FieldValueDuplicate';
+
+/** Findings of the schema that the kind's own rules did not bring; a second element of the same name as Kubernetes puts it. */
+function unsaid(structural: readonly FieldError[], own: readonly FieldError[]): FieldError[] {
+  const said = new Set(own.map(({ field, type }) => `${type} ${field}`));
+  return structural.map(asKubernetes).filter(({ field, type }) => !said.has(`${type} ${field}`));
+}
+
+function asKubernetes(error: FieldError): FieldError {
+  const [, key, value] = /^Duplicate value: \{"(\w+)":("(?:[^"\\]|\\.)*"|\d+)\}$/.exec(error.message) ?? [];
+  if (key === undefined || value === undefined) return error;
+  return fieldDuplicate(`${error.field}.${key}`, JSON.parse(value));
 }
 
 const compiled = new WeakMap<Schema, { readonly rules: ReturnType<typeof compileRules>['rules'] }>();

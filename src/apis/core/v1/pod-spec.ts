@@ -57,7 +57,7 @@ export interface PodSchedulingGroup extends Infer<typeof podSchedulingGroupSchem
 export const podSpecSchema = object(`${core}.PodSpec`, {
   volumes: [1, listMap(volumeSchema, ['name'], { 'x-kubernetes-patch-strategy': 'merge,retainKeys' })],
   containers: [2, required(listMap(containerSchema, ['name']))],
-  restartPolicy: [3, enumeration(['Always', 'Never', 'OnFailure'], { default: 'Always' })],
+  restartPolicy: [3, enumeration(['Always', 'OnFailure', 'Never'], { default: 'Always' })],
   terminationGracePeriodSeconds: [4, int64({ default: 30 })],
   activeDeadlineSeconds: [5, int64()],
   dnsPolicy: [6, enumeration(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'], { default: 'ClusterFirst' })],

@@ -10,10 +10,12 @@ export class UserError extends Error {
   }
 }
 
-/** The text of an unknown thrown value, causes included, for messages shown to people. */
+/** The text of an unknown thrown value, for messages shown to people: causes included, those that the message tells already once. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${errorText(error.cause)}`;
+  if (error.cause === undefined) return error.message;
+  const cause = errorText(error.cause);
+  return error.message.endsWith(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 const fileErrors: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '#core/errors.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
@@ -21,7 +21,9 @@ export async function installService(invocation: Invocation): Promise<number> {
     const value = name === 'data-dir' ? values.dataDir : textOption(invocation, name);
     return value === undefined ? [] : [`--${name}=${value}`];
   });
-  const unit = systemdUnit([process.execPath, resolve(process.argv[1] ?? ''), 'up', ...flags], scope);
+  // Not the link it was called by: npx makes one in its cache, which is gone when the cache is cleaned.
+  const launcher = realpathSync(process.argv[1] ?? '');
+  const unit = systemdUnit([process.execPath, launcher, 'up', ...flags], scope);
   if (flagOption(invocation, 'print')) {
     invocation.stdout.write(unit);
     return 0;

@@ -81,7 +81,7 @@ describe('the command line', () => {
     const table = await platform.dormouse(['traffic', 'hello', 'hello-00001=75', 'hello-00002=25']);
     assert.match(table, /hello-00001 +75%\nhello-00002 +25%/);
     await refused(
-      /Revision "hello-00009" referenced in traffic not found\.\n {2}Requests go where they went before/,
+      /revisions\.serving\.knative\.dev "hello-00009" not found\n {2}See which there are: dormouse revisions\n/,
       'traffic',
       'hello',
       'hello-00009=100',
@@ -138,6 +138,7 @@ describe('the command line', () => {
       'deploy',
       '--image=localhost:1/none',
     );
+    await refused(/service none failed: Unable to fetch image "localhost:1\/none": [^]*Next: see which images/, 'logs', 'none');
   });
 
   test('a program that listens elsewhere is told where it should', async () => {
@@ -163,7 +164,8 @@ describe('the command line', () => {
     await refused(/--name: "A_b" cannot be part of a URL/, ...source, '--name=A_b');
     await refused(/\/nowhere: there is no such file or directory/, 'deploy', '--source=/nowhere');
     await refused(/unknown command "servces"\n {2}Did you mean "dormouse services"/, 'servces');
-    await refused(/namespaces "nowhere" not found/, 'deploy', '--image=x', '-n', 'nowhere');
+    await refused(/namespaces "nowhere" not found\n {2}Make it first: kubectl create namespace nowhere/, ...source, '-n', 'nowhere');
+    await refused(/no image "nosuch" in the store\n {2}See which there are: dormouse image ls/, 'image', 'rm', 'nosuch');
     await refused(/Unknown option '--cpus'\n {2}See "dormouse deploy --help"/, ...source, '--cpus=1');
     for (const command of ['logs', 'open', 'revisions', 'traffic', 'delete'])
       await refused(/services\.serving\.knative\.dev "nosuch" not found/, command, 'nosuch');
@@ -182,7 +184,9 @@ describe('the command line', () => {
   });
 
   test('delete takes several, and with them what belonged to them', async () => {
-    assert.equal(await platform.dormouse(['delete', 'filed', 'broken', 'none']), 'Deleted filed.\nDeleted broken.\nDeleted none.\n');
+    const { code, stdout, stderr } = await platform.tryDormouse(['delete', 'filed', 'nosuch', 'broken', 'none']);
+    assert.deepEqual([code, stdout], [1, 'Deleted filed.\nDeleted broken.\nDeleted none.\n']);
+    assert.match(stderr, /"nosuch" not found\n {2}See which there are: dormouse services/);
     await until('only the revisions of hello', async () => {
       const names = (await data<{ metadata: { name: string } }[]>('revisions')).map(({ metadata }) => metadata.name);
       return names.every((name) => name.startsWith('hello-')) ? true : undefined;

@@ -42,7 +42,7 @@ function tableOf(header: readonly string[], rows: readonly (readonly string[])[]
 export function cliPage(root: Command): string {
   return page(
     'Command line',
-    'Exit codes: 0 done; 1 a mistake in what was typed or a refusal, with the reason and what to do; 2 a group of commands without one; 70 a fault of the program; 130 interrupted.',
+    'Exit codes: 0 done; 1 a mistake in what was typed or a refusal, with the reason and what to do; 70 a fault of the program; 130 interrupted.',
     ...commandsBelow(root, []).map(([path, command]) => commandSection(path, command)),
   );
 }

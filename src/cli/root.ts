@@ -138,6 +138,7 @@ export const rootCommand: Command = {
     },
     {
       name: 'version',
+      aliases: ['--version', '-V'],
       summary: 'Print the version',
       run: lazy(async () => (await import('#cli/commands/version.ts')).printVersion),
     },

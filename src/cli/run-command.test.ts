@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { StatusError } from '#apis/meta/status.ts';
+import { notFound, StatusError } from '#apis/meta/status.ts';
+import { ImageError } from '#apis/runtime/image-service.ts';
 import { UserError } from '#core/errors.ts';
 import type { Command, Invocation } from '#cli/command.ts';
 import { rootCommand } from '#cli/root.ts';
@@ -58,10 +59,12 @@ describe('a command line', () => {
     [['mak'], 'prog: unknown command "mak"\n  Did you mean "prog make"?\n'],
     [['amke'], 'prog: unknown command "amke"\n  Did you mean "prog make"?\n'],
     [['roast'], 'prog: unknown command "roast"\n  Commands: make\n'],
-    [['make'], 'prog make: missing argument THING: What to make\n'],
+    [['make'], 'prog make: missing argument THING: What to make\n  Usage: prog make THING [MORE…] [options]\n'],
+    [['help', 'mak'], 'prog: unknown command "mak"\n  Did you mean "prog make"?\n'],
+    [['--colour'], `prog: Unknown option '--colour'\n  See "prog --help".\n`],
     [['make', 'cake', '-f', 'flat'], 'prog make: --form: "flat" is not one of round, square\n'],
     [['make', 'cake', '--colour'], `prog make: Unknown option '--colour'\n  See "prog make --help".\n`],
-    [['secret', 'word'], 'prog secret: unexpected argument "word"\n'],
+    [['secret', 'word'], 'prog secret: unexpected argument "word"\n  Usage: prog secret\n'],
     [['make', 'cake'], 'prog make: no flour\n  Buy some.\n'],
   ] as const) {
     test(`"${words.join(' ')}" exits 1 and says why`, async () => {
@@ -69,10 +72,20 @@ describe('a command line', () => {
     });
   }
 
-  test('a refusal of the API exits 1 with its message alone', async () => {
-    const refused = tableWith(() => Promise.reject(new StatusError('NotFound', 'things "cake" not found')));
-    assert.deepEqual(await runWords(refused, ['make', 'cake']), { code: 1, stdout: '', stderr: 'prog make: things "cake" not found\n' });
-  });
+  for (const [error, text] of [
+    [new StatusError('NotFound', 'things "cake" not found'), 'things "cake" not found\n'],
+    [
+      notFound('serving.knative.dev', 'services', 'cake'),
+      'services.serving.knative.dev "cake" not found\n  See which there are: dormouse services --all-namespaces\n',
+    ],
+    [notFound('', 'namespaces', 'oven'), 'namespaces "oven" not found\n  Make it first: kubectl create namespace oven\n'],
+    [new ImageError('ErrImagePull', 'no such host', new Error('dns')), 'no such host\n'],
+  ] as const) {
+    test(`a refusal (${error.message}) exits 1 with its message and what to do`, async () => {
+      const refused = tableWith(() => Promise.reject(error));
+      assert.deepEqual(await runWords(refused, ['make', 'cake']), { code: 1, stdout: '', stderr: `prog make: ${text}` });
+    });
+  }
 
   test('a file that cannot be used is the mistake of who named it', async () => {
     const error = Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT', path: '/flour' });
@@ -98,6 +111,11 @@ describe('a command line', () => {
 });
 
 describe('help', () => {
+  test('is given for "help make" as for "make --help"', async () => {
+    assert.deepEqual(await runWords(fails, ['help', 'make']), await runWords(fails, ['make', '--help']));
+    assert.deepEqual(await runWords(fails, ['help']), await runWords(fails, ['--help']));
+  });
+
   test('says usage, arguments, options with their defaults, and examples', async () => {
     const { code, stdout } = await runWords(fails, ['make', '--help']);
     assert.equal(code, 0);

@@ -1,9 +1,8 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { StatusError } from '#apis/meta/status.ts';
-import { ImageError } from '#apis/runtime/image-service.ts';
 import { fileError, UserError } from '#core/errors.ts';
 import type { Command, Invocation, Option } from '#cli/command.ts';
-import { helpText } from '#cli/help.ts';
+import { helpText, usage } from '#cli/help.ts';
+import { refusal } from '#cli/refusal.ts';
 
 type Surroundings = Pick<Invocation, 'environment' | 'stdout' | 'stderr' | 'signal'>;
 
@@ -12,21 +11,23 @@ export const globalOptions: readonly Option[] = [{ name: 'help', short: 'h', typ
 
 /** Finds the command, reads its arguments and runs it. UserErrors are printed without a stack; the exit code comes back. */
 export async function runCommand(root: Command, words: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { path, rest } = findCommand(root, words);
+  // "help deploy" is typed as often as "deploy --help".
+  const { path, rest } = findCommand(root, words[0] === 'help' ? [...words.slice(1), '--help'] : words);
   const command = path.at(-1) ?? root;
   try {
     if (command.run === undefined) {
       const unknown = rest.find((word) => !word.startsWith('-'));
       if (unknown !== undefined) throw unknownCommand(path, unknown);
+      parse(path, rest, surroundings);
       surroundings.stdout.write(helpText(path));
-      return rest.length === 0 || rest.some((word) => word === '--help' || word === '-h') ? 0 : 2;
+      return 0;
     }
     const invocation = parse(path, rest, surroundings);
     if (invocation.options['help'] === true) {
       surroundings.stdout.write(helpText(path));
       return 0;
     }
-    checkPositionals(command, invocation);
+    checkPositionals(path, invocation);
     return (await command.run(invocation)) ?? 0;
   } catch (error) {
     return report(error, path, surroundings);
@@ -74,12 +75,14 @@ function read(path: readonly Command[], words: readonly string[], options: NonNu
   }
 }
 
-function checkPositionals(command: Command, { positionals }: Invocation): void {
-  const expected = command.positionals ?? [];
+function checkPositionals(path: readonly Command[], { positionals }: Invocation): void {
+  const command = path.at(-1);
+  const expected = command?.positionals ?? [];
+  const hint = command === undefined ? '' : `Usage: ${usage(pathName(path), command)}`;
   const missing = expected.filter(({ optional, rest }) => optional !== true && rest !== true)[positionals.length];
-  if (missing !== undefined) throw new UserError(`missing argument ${missing.name.toUpperCase()}: ${missing.summary}`);
+  if (missing !== undefined) throw new UserError(`missing argument ${missing.name.toUpperCase()}: ${missing.summary}`, { hint });
   if (positionals.length > expected.length && expected.at(-1)?.rest !== true) {
-    throw new UserError(`unexpected argument ${JSON.stringify(positionals[expected.length])}`);
+    throw new UserError(`unexpected argument ${JSON.stringify(positionals[expected.length])}`, { hint });
   }
 }
 
@@ -109,14 +112,9 @@ function report(thrown: unknown, path: readonly Command[], { stderr, signal }: S
   // Interrupted: whoever pressed Ctrl-C knows.
   if (signal.aborted) return 130;
   const name = pathName(path);
-  const error = fileError(thrown) ?? thrown;
+  const error = fileError(thrown) ?? refusal(thrown) ?? thrown;
   if (error instanceof UserError) {
     stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
-    return 1;
-  }
-  // What the API or a registry refuses, or cannot do now, it says in words for people; only a 500 is a fault.
-  if ((error instanceof StatusError && error.code !== 500) || error instanceof ImageError) {
-    stderr.write(`${name}: ${error.message}\n`);
     return 1;
   }
   stderr.write(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

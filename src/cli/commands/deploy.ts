@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { parseAllDocuments } from 'yaml';
+import { namespaces } from '#apis/core/v1/namespace.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { Service } from '#apis/serving/v1/schemas.ts';
@@ -14,6 +15,7 @@ import { deployOptions } from '#cli/serving-commands.ts';
 import { checkName, readDeployOptions } from '#cli/serving/deploy-options.ts';
 import { waitReady } from '#cli/serving/progress.ts';
 import { deployService } from '#cli/serving/spec.ts';
+import { inNamespace } from '#cli/serving/trouble.ts';
 
 const timeoutMs = 300_000;
 
@@ -34,6 +36,8 @@ export async function deploy(invocation: Invocation): Promise<number> {
   const name = serviceName(invocation);
   const target = await connect(invocation);
   const progress = progressOf(invocation);
+  // Said before anything is built.
+  await target.client.of(namespaces).get(undefined, target.namespace);
   const image = textOption(invocation, 'image') ?? (await build(invocation, name));
   const { service, created } = await deployService(target.client, { namespace: target.namespace, name, image }, options);
   progress.write(`${created ? 'Creating' : 'Updating'} service ${name} in namespace ${target.namespace}\n`);
@@ -134,7 +138,7 @@ function newRevisionLines({ metadata, status }: Service): readonly string[] {
   const percent = own.reduce((sum, target) => sum + (target.percent ?? 0), 0);
   if (percent === 100) return [];
   const urls = own.flatMap(({ tag, url }) => (tag === undefined ? [] : [`${revision} alone: ${url}`]));
-  const more = `dormouse traffic ${metadata.name} @latest=100${metadata.namespace === 'default' ? '' : ` -n ${metadata.namespace}`}`;
+  const more = `dormouse traffic ${metadata.name} @latest=100${inNamespace(metadata.namespace)}`;
   return [...urls, `${revision} gets ${percent} % of its traffic; to give it all: ${more}`];
 }
 

@@ -1,5 +1,6 @@
 import { conditionOf } from '#apis/knative/status.ts';
 import { humanDuration } from '#apis/meta/human-duration.ts';
+import { isReason, StatusError } from '#apis/meta/status.ts';
 import { revisions, services } from '#apis/serving/v1/kinds.ts';
 import type { Service } from '#apis/serving/v1/schemas.ts';
 import { labels } from '#apis/serving/names.ts';
@@ -55,11 +56,20 @@ export async function listRevisions(invocation: Invocation): Promise<number> {
 /** `dormouse delete SERVICE…`. */
 export async function deleteServices(invocation: Invocation): Promise<number> {
   const { client, namespace } = await connect(invocation);
+  const missing: StatusError[] = [];
   for (const name of invocation.positionals) {
-    await client.of(services).delete(namespace, name);
-    invocation.stdout.write(`Deleted ${name}.\n`);
+    try {
+      await client.of(services).delete(namespace, name);
+      invocation.stdout.write(`Deleted ${name}.\n`);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+      missing.push(error);
+    }
   }
-  return 0;
+  // Names that are not there do not keep those that are.
+  const [first] = missing;
+  if (first === undefined) return 0;
+  throw new StatusError('NotFound', missing.map(({ message }) => message).join('; '), { details: first.details ?? {} });
 }
 
 /** `dormouse traffic SERVICE REVISION=PERCENT…` (`@latest` follows the newest ready revision). */
@@ -79,6 +89,8 @@ export async function setTraffic(invocation: Invocation): Promise<number> {
       ? { latestRevision: true, percent: Number(percent) }
       : { revisionName, latestRevision: false, percent: Number(percent) };
   });
+  // A target that is not there would be taken into the spec, and fail every later deploy.
+  for (const { revisionName } of traffic) if (revisionName !== undefined) await client.of(revisions).get(namespace, revisionName);
   const tagged = (service.spec?.traffic ?? []).filter(({ tag = '', percent = 0 }) => tag !== '' && percent === 0);
   await client.of(services).patch(namespace, name, { type: 'merge', body: { spec: { traffic: [...traffic, ...tagged] } } });
   return printTraffic(invocation, await waitRouted(client, { namespace, name, timeoutMs: 60_000, signal: invocation.signal }));

@@ -59,7 +59,7 @@ export function checkName(option: string, name: string): void {
 
 function variable(text: string): readonly [name: string, value: string] {
   const at = text.indexOf('=');
-  if (at <= 0) throw new UserError(`--env: ${JSON.stringify(text)} is not KEY=VALUE`);
+  if (at <= 0) throw new UserError(`--env: ${JSON.stringify(text)} is not KEY=VALUE`, { hint: 'For example --env GREETING=hello.' });
   return [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -41,8 +41,7 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, be
     const service = await client.of(services).get(namespace, name);
     const current = service.status?.observedGeneration === service.metadata.generation;
     const revisionName = service.status?.latestCreatedRevisionName;
-    const revision =
-      revisionName === undefined || revisionName === before || !current ? undefined : await find(client, namespace, revisionName);
+    const revision = revisionName === before || !current ? undefined : await findRevision(client, namespace, revisionName);
     newest = revision;
     if (revision !== undefined) await describeRevision(client, revision, say);
     const ready = conditionOf(service, 'Ready');
@@ -91,7 +90,9 @@ async function describeRevision(client: Client, revision: Revision, say: (step: 
   }
 }
 
-async function find(client: Client, namespace: string, name: string): Promise<Revision | undefined> {
+/** The revision, or undefined when it is not there (or there is no name yet). */
+export async function findRevision(client: Client, namespace: string, name: string | undefined): Promise<Revision | undefined> {
+  if (name === undefined) return undefined;
   try {
     return await client.of(revisions).get(namespace, name);
   } catch (error) {

@@ -69,9 +69,15 @@ function nextStep(reason: string, { name, namespace, revision }: Failed): string
     return 'give the cluster a login for that registry: see docs/guides/private-registries.md';
   if (reason.startsWith('Unable to fetch image'))
     return 'see which images are here with "dormouse image ls"; build one (deploy --source DIR), load it (dormouse image load), or name a registry this machine reaches';
-  const where = namespace === 'default' ? '' : ` -n ${namespace}`;
+  if (/^Revision "[^"]*" referenced in traffic not found/.test(reason))
+    return `give the traffic to revisions that are there: dormouse traffic ${name} @latest=100${inNamespace(namespace)}`;
   const details = `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;
-  return `mend it and deploy again; all it printed: dormouse logs ${name}${where}; details: ${details}`;
+  return `mend it and deploy again; all it printed: dormouse logs ${name}${inNamespace(namespace)}; details: ${details}`;
+}
+
+/** How a command is told another namespace than the default one. */
+export function inNamespace(namespace = 'default'): string {
+  return namespace === 'default' ? '' : ` -n ${namespace}`;
 }
 
 /** The newest revision knows best (`Unable to fetch image …`); the Service only says that its Configuration failed. */

@@ -30,7 +30,8 @@ export function errorDocument(error: unknown): { message: string; hint?: string;
   if (error instanceof ImageError) return { message, kind: 'image', reason: error.reason };
   if (error instanceof UserError)
     return { message: error.message, kind: 'user', ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  if (error instanceof ImageFault) return { message, kind: 'user' };
+  if (error instanceof ImageFault)
+    return { message, kind: 'user', ...(error.code === 'MANIFEST_UNKNOWN' ? { hint: 'See which there are: dormouse image ls' } : {}) };
   if (isDiskFull(error)) return { message: `no space left on the disk: ${message}`, kind: 'user', hint: diskFullHint };
   return { message };
 }

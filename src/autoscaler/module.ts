@@ -43,6 +43,7 @@ export const autoscalerController: ControllerModule<PodAutoscaler> = {
       resource: podAutoscalers,
       skipsTerminating: true,
       workers: 8,
+      isUrgent: true,
       // Other classes are other autoscalers' business.
       reconcile: (autoscaler) => (isOurs(autoscaler) ? reconciler.reconcile(autoscaler) : Promise.resolve(done)),
       deleted: (key) => scalers.forget(key),

@@ -52,6 +52,8 @@ export interface Controller<T extends KubeObject> {
    * until its children are gone, so one that made them again would keep it for ever.
    */
   readonly skipsTerminating?: boolean;
+  /** Somebody's request may be waiting for what it does (pods are scaled, made, bound): it works before those that report or tidy up. */
+  readonly isUrgent?: boolean;
   reconcile(object: T, signal: AbortSignal): Promise<Outcome>;
   /** The object is gone from the cache. `key` is `namespace/name`. */
   deleted?(key: string): void | Promise<void>;

@@ -54,6 +54,29 @@ describe('event recorder', () => {
     assert.notEqual(all[0]?.firstTimestamp, all[0]?.lastTimestamp);
   });
 
+  it('waits until nothing more is said, or for three seconds; what went wrong does not wait for that', async () => {
+    const { cluster, recorder, clock } = recorderOf();
+    const say = (type: 'Normal' | 'Warning', name: string) =>
+      recorder.event({ ...pod, metadata: { ...pod.metadata, name, uid: name } }, type, 'Said', 'something');
+    for (let index = 0; index < 29; index += 1) {
+      say('Normal', `p${index}`);
+      await clock.advance(100);
+    }
+    assert.equal(cluster.all(events).length, 0);
+    await clock.advance(200);
+    await recorder.flush();
+    assert.equal(cluster.all(events).length, 29);
+    say('Warning', 'failed');
+    for (let index = 0; index < 3; index += 1) {
+      await clock.advance(100);
+      say('Normal', `q${index}`);
+    }
+    assert.equal(
+      cluster.all(events).some(({ type }) => type === 'Warning'),
+      true,
+    );
+  });
+
   it('combines many similar events and cuts off an object that talks too much', async () => {
     const { cluster, recorder } = recorderOf();
     for (let index = 0; index < 100; index += 1) recorder.event(pod, 'Normal', 'Tick', `tick ${index}`);

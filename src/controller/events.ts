@@ -64,8 +64,10 @@ const maxRemembered = 4096;
 const maxWaiting = 1000;
 const maxMessage = 1024;
 const attempts = 4;
-/** Events come after what they tell of: written at once they would compete with it for the machine. */
+/** Events come after what they tell of: written at once they would compete with it for the machine. So they wait until nothing more is said. */
 const settleMs = 200;
+/** But not longer than this; what went wrong waits no longer than `settleMs`. */
+const longestSettleMs = 3000;
 
 /**
  * Writes core/v1 Events, best effort: repeated ones are counted up, many similar ones are combined into one, an object that
@@ -85,6 +87,9 @@ class Recorder implements FlushableEventRecorder {
   readonly #waiting = new Set<Occurrence>();
   #sending: Promise<void> | undefined;
   #hurry = deferred<void>();
+  /** When something was said last. Monotonic. */
+  #saidMs = 0;
+  #urgent = false;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -122,6 +127,8 @@ class Recorder implements FlushableEventRecorder {
       return;
     }
     this.#waiting.add(occurrence);
+    this.#saidMs = this.#options.clock.monotonic();
+    this.#urgent ||= type === 'Warning';
     this.#sending ??= this.#send();
   }
 
@@ -169,14 +176,29 @@ class Recorder implements FlushableEventRecorder {
 
   async #send(): Promise<void> {
     this.#hurry = deferred();
-    const cancel = this.#options.clock.after(settleMs, () => this.#hurry.resolve());
+    const cancel = this.#settle(this.#options.clock.monotonic());
     await this.#hurry.promise;
     cancel();
+    this.#urgent = false;
     for (const occurrence of this.#waiting) {
       this.#waiting.delete(occurrence);
       await this.#write(occurrence);
     }
     this.#sending = undefined;
+  }
+
+  /** Ends the wait once nothing has been said for a while. Returns its cancellation. */
+  #settle(beganMs: number): () => void {
+    const { clock } = this.#options;
+    let cancel = () => {};
+    const look = () => {
+      const nowMs = clock.monotonic();
+      const quietMs = nowMs - this.#saidMs;
+      if (this.#urgent || quietMs >= settleMs || nowMs - beganMs >= longestSettleMs) return this.#hurry.resolve();
+      cancel = clock.after(settleMs - quietMs, look);
+    };
+    cancel = clock.after(settleMs, look);
+    return () => cancel();
   }
 
   async #write(occurrence: Occurrence): Promise<void> {

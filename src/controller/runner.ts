@@ -70,7 +70,8 @@ export class ControllerRun {
     this.#labels = { controller: module.name };
     this.#logger = context.logger.child({ component: module.name });
     this.#context = { ...context, events: context.events.as(module.name), logger: this.#logger };
-    this.queue = new WorkQueue({ clock: context.clock, onOverflow: () => this.#all() });
+    const isUrgent = () => this.controller.isUrgent === true;
+    this.queue = new WorkQueue({ clock: context.clock, onOverflow: () => this.#all(), isUrgent });
     this.controller = module.setup(this.#context, {
       key: (key) => this.#add(key),
       keyAfter: (key, delayMs) => this.queue.addAfter(key, delayMs),

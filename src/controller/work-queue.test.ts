@@ -36,6 +36,18 @@ describe('WorkQueue', () => {
     assert.equal(second, 'a');
   });
 
+  it('lets urgent queues go first', async () => {
+    const clock = new FakeClock();
+    const taken: string[] = [];
+    const other = new WorkQueue({ clock });
+    const urgent = new WorkQueue({ clock, isUrgent: () => true });
+    const both = [other, urgent].map((queue) => queue.take().then((key = '') => taken.push(key)));
+    other.add('report');
+    urgent.add('pod');
+    await Promise.all(both);
+    assert.deepEqual(taken, ['pod', 'report']);
+  });
+
   it('doubles the delay of a failing key up to about 16 minutes and starts over after a success', () => {
     const { queue } = queueOf();
     const delays = Array.from({ length: 20 }, () => queue.retry('a'));

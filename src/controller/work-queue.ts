@@ -6,6 +6,8 @@ export interface WorkQueueOptions {
   /** Waiting keys beyond this many are dropped; `onOverflow` runs once there is room again, to enqueue everything anew. */
   readonly maxKeys?: number;
   readonly onOverflow?: () => void;
+  /** Asked each time: its keys are handed out a turn before those of other queues. */
+  readonly isUrgent?: () => boolean;
 }
 
 const firstRetryMs = 5;
@@ -20,6 +22,7 @@ export class WorkQueue {
   readonly #clock: Clock;
   readonly #maxKeys: number;
   readonly #onOverflow: () => void;
+  readonly #isUrgent: () => boolean;
   readonly #fast = new Set<string>();
   readonly #slow = new Set<string>();
   readonly #working = new Set<string>();
@@ -35,6 +38,7 @@ export class WorkQueue {
     this.#clock = options.clock;
     this.#maxKeys = options.maxKeys ?? 100_000;
     this.#onOverflow = options.onOverflow ?? (() => {});
+    this.#isUrgent = options.isUrgent ?? (() => false);
   }
 
   /** Keys waiting to be handed out now. */
@@ -145,14 +149,17 @@ export class WorkQueue {
   #hand(): void {
     if (this.#isHanding || this.#waiting.length === 0 || this.#fast.size + this.#slow.size === 0) return;
     this.#isHanding = true;
-    setImmediate(() => {
-      this.#isHanding = false;
-      while (this.#waiting.length > 0) {
-        const key = this.#next();
-        if (key === undefined) return;
-        this.#waiting.shift()?.resolve(key);
-      }
-    });
+    if (this.#isUrgent()) setImmediate(() => this.#handNow());
+    else setImmediate(() => setImmediate(() => this.#handNow()));
+  }
+
+  #handNow(): void {
+    this.#isHanding = false;
+    while (this.#waiting.length > 0) {
+      const key = this.#next();
+      if (key === undefined) return;
+      this.#waiting.shift()?.resolve(key);
+    }
   }
 
   #next(): string | undefined {

@@ -46,6 +46,7 @@ export const deploymentController: ControllerModule<Deployment> = {
       name: 'deployment-controller',
       resource: deployments,
       workers: 8,
+      isUrgent: true,
       reconcile: (deployment) => reconciler.reconcile(deployment),
     };
   },

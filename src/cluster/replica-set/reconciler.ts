@@ -35,6 +35,7 @@ export const replicaSetController: ControllerModule<ReplicaSet> = {
       name: 'replicaset-controller',
       resource: replicaSets,
       workers: 8,
+      isUrgent: true,
       reconcile: (replicaSet) => reconciler.reconcile(replicaSet),
       deleted: (key) => expectations.forget(key),
     };

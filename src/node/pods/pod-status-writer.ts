@@ -27,8 +27,13 @@ const ownConditions: ReadonlySet<string> = new Set([
   'PodScheduled',
 ]);
 
-/** How long a pod's steps on its way to ready wait for the next one, which most often comes within that time. */
-const settleMs = 100;
+/**
+ * How long a pod's steps on its way to ready wait for the next one: most programs listen within that time, and the pod is ready then. The
+ * more pods are on their way, the longer each takes, and the dearer it is to tell of every step.
+ */
+const settleMs = 500;
+const settleMsPerPod = 25;
+const longestSettleMs = 3000;
 
 interface Entry {
   pending: PodReport | undefined;
@@ -48,6 +53,8 @@ interface Entry {
 export class PodStatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Pods whose next step is waited for. */
+  #settling = 0;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -80,8 +87,13 @@ export class PodStatusWriter {
   /** Settles by itself after a while. */
   #settled(): Deferred<void> {
     const hurry = deferred<void>();
-    const cancel = this.#options.clock.after(settleMs, () => hurry.resolve());
-    void hurry.promise.then(cancel);
+    this.#settling += 1;
+    const afterMs = Math.min(longestSettleMs, settleMs + this.#settling * settleMsPerPod);
+    const cancel = this.#options.clock.after(afterMs, () => hurry.resolve());
+    void hurry.promise.then(() => {
+      this.#settling -= 1;
+      cancel();
+    });
     return hurry;
   }
 

@@ -83,10 +83,8 @@ function describeVolumes(options: PlatformOptions): void {
     await platform.apply(pod('short', { ephemeral: { volumeClaimTemplate: { spec: request } } }, script));
     await platform.waitForPod('short');
     assert.match((await table('persistentvolumeclaims')).join('\n'), /^later +Pending +standard .*\nshort-data +Bound/);
-    assert.match(
-      await platform.kubectl(['describe', 'pvc', 'later']),
-      /WaitForFirstConsumer .*waiting for first consumer to be created before binding/,
-    );
+    const event = /WaitForFirstConsumer .*waiting for first consumer to be created before binding/;
+    await until('its event', async () => (event.test(await platform.kubectl(['describe', 'pvc', 'later'])) ? true : undefined));
     await platform.apply(pod('user', { persistentVolumeClaim: { claimName: 'later' } }, script));
     await platform.waitForPod('user');
     await platform.kubectl(['delete', 'pvc', 'later', '--wait=false']);

@@ -115,7 +115,8 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
     await platform.kubectl(['create', 'cronjob', 'tick', `--image=${image}`, '--schedule=@every 1s', ...command]);
     const scheduled = ['get', 'cronjob', 'tick', '-o', 'jsonpath={.status.lastSuccessfulTime}'];
     await until('a job of it has succeeded', async () => ((await platform.kubectl(scheduled)) === '' ? undefined : true));
-    assert.match(await platform.kubectl(['describe', 'cronjob', 'tick']), /cronjob-controller +Created job tick-\d+/);
+    const event = /cronjob-controller +Created job tick-\d+/;
+    await until('its event', async () => (event.test(await platform.kubectl(['describe', 'cronjob', 'tick'])) ? true : undefined));
     await platform.kubectl(['create', 'job', 'by-hand', '--from=cronjob/tick']);
     await platform.kubectl(['wait', 'job/by-hand', '--for=condition=Complete', '--timeout=60s']);
     await platform.kubectl(['delete', 'cronjob', 'tick']);

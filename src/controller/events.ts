@@ -67,7 +67,7 @@ const attempts = 4;
 /** Events come after what they tell of: written at once they would compete with it for the machine. So they wait until nothing more is said. */
 const settleMs = 200;
 /** But not longer than this; what went wrong waits no longer than `settleMs`. */
-const longestSettleMs = 3000;
+const longestSettleMs = 2000;
 
 /**
  * Writes core/v1 Events, best effort: repeated ones are counted up, many similar ones are combined into one, an object that

@@ -72,10 +72,8 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
     assert.equal(await platform.kubectl(['get', 'pod', 'db-0', '-o', 'jsonpath={.spec.containers[0].env}']), '');
     await platform.kubectl(['scale', 'statefulset/db', '--replicas=1']);
     await platform.kubectl(['wait', 'pod/db-1', '--for=delete', '--timeout=30s']);
-    assert.match(
-      await platform.kubectl(['describe', 'statefulset', 'db']),
-      /statefulset-controller +delete Pod db-1 in StatefulSet db successful/,
-    );
+    const event = /statefulset-controller +delete Pod db-1 in StatefulSet db successful/;
+    await until('its event', async () => (event.test(await platform.kubectl(['describe', 'statefulset', 'db'])) ? true : undefined));
   });
 
   it('a daemon set has a pod on the node, and updates it', async () => {
@@ -150,14 +148,13 @@ describe('workloads', { skip: withoutKubectl || withoutTestImage }, () => {
     const { stdout } = await platform.tryKubectl(['get', 'pod', 'usual']);
     assert.equal(stdout, '');
     await victim.waitFor(/PreemptionByScheduler/);
-    const events = await platform.kubectl([
-      'get',
-      'events',
-      '-o',
-      'jsonpath={range .items[*]}{.involvedObject.name} {.reason} {.source.component}: {.message}{"\\n"}{end}',
-    ]);
-    assert.match(events, /^usual Preempted default-scheduler: Preempted by pod \S+ on node dormouse$/m);
-    assert.match(events, /^urgent FailedScheduling default-scheduler: 0\/1 nodes are available: 1 Insufficient cpu\.$/m);
+    const template = 'jsonpath={range .items[*]}{.involvedObject.name} {.reason} {.source.component}: {.message}{"\\n"}{end}';
+    const eventLike = (pattern: RegExp) =>
+      until(`an event like ${pattern}`, async () =>
+        pattern.test(await platform.kubectl(['get', 'events', '-o', template])) ? true : undefined,
+      );
+    await eventLike(/^usual Preempted default-scheduler: Preempted by pod \S+ on node dormouse$/m);
+    await eventLike(/^urgent FailedScheduling default-scheduler: 0\/1 nodes are available: 1 Insufficient cpu\.$/m);
     assert.equal(await platform.kubectl(['get', 'pod', 'urgent', '-o', 'jsonpath={.status.nominatedNodeName}']), '');
     await platform.kubectl(['delete', 'pod', 'urgent']);
   });

@@ -3,7 +3,9 @@ import type { Service, ServiceSpec } from '#apis/core/v1/service.ts';
 const affinitySeconds = 10_800;
 
 /** Defaults of a Service that depend on its other fields. */
-export function setServiceDefaults({ spec }: Service): void {
+export function setServiceDefaults(service: Service): void {
+  const { spec } = service;
+  service.status ??= { loadBalancer: {} };
   const { type, externalIPs = [] } = spec;
   const balanced = type === 'LoadBalancer';
   for (const port of spec.ports ?? []) {

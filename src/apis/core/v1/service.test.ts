@@ -28,6 +28,10 @@ describe('services', () => {
     });
   });
 
+  it('begin with the status of no load balancer', () => {
+    assert.deepEqual(refine(serviceDefinition, service()).object['status'], { loadBalancer: {} });
+  });
+
   const cases: [string, object, string[]][] = [
     ['no ports', { ports: [] }, ['spec.ports: Required value']],
     ['several ports without names', { ports: [{ port: 1 }, { port: 2, name: 'b' }] }, ['spec.ports[0].name: Required value']],

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { resolveConfig, type Resolved } from '#core/config.ts';
 import { UserError } from '#core/errors.ts';
-import type { Invocation } from '#cli/command.ts';
+import { textOption, type Invocation } from '#cli/command.ts';
 import { layoutOf, type Layout } from '#platform/layout.ts';
 import { settings } from '#platform/settings.ts';
 import { ask } from '#platform/supervisor/socket.ts';
@@ -30,6 +31,13 @@ export async function requireRunning(layout: Layout): Promise<PlatformStatus> {
     throw new UserError(`no platform is running on ${layout.dataDir}`, { hint: 'Start one with "dormouse up" (or "npm start").' });
   }
   return status;
+}
+
+/** How another command is typed from where this one was: from a checkout through npx, from an installed package by its name; on the same data. */
+export function typed(invocation: Pick<Invocation, 'options'>, words: string): string {
+  const dataDir = textOption(invocation, 'data-dir');
+  const program = import.meta.url.endsWith('.ts') ? 'npx dormouse' : 'dormouse';
+  return `${program} ${words}${dataDir === undefined ? '' : ` --data-dir=${resolve(dataDir)}`}`;
 }
 
 async function readConfigFile(file: string): Promise<Record<string, unknown>> {

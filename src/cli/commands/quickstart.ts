@@ -8,10 +8,10 @@ import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { connect, type Target } from '#cli/api.ts';
-import { textOption, type Invocation } from '#cli/command.ts';
+import type { Invocation } from '#cli/command.ts';
 import { table } from '#cli/output.ts';
 import { connectImages, megabytes, progressPrinter } from '#cli/images.ts';
-import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { resolveSettings, runningStatus, typed } from '#cli/platform.ts';
 import { waitReady } from '#cli/serving/progress.ts';
 import { readDeployOptions } from '#cli/serving/deploy-options.ts';
 import { deployService } from '#cli/serving/spec.ts';
@@ -75,12 +75,14 @@ async function build(invocation: Invocation): Promise<void> {
 async function deploy({ client }: Target, invocation: Invocation) {
   // Sleeps after six seconds instead of a minute, so that there is something to see.
   const annotations = { [`${autoscalingPrefix}window`]: '6s' };
-  await deployService(
+  const { service } = await deployService(
     client,
     { namespace: 'default', name, image, annotations },
     readDeployOptions({ options: { env: [`TARGET=${target}`] } }),
   );
-  return waitReady(client, { namespace: 'default', name, timeoutMs: 120_000, stdout: invocation.stdout, signal: invocation.signal });
+  const { stdout, signal } = invocation;
+  const before = service.status?.latestCreatedRevisionName;
+  return waitReady(client, { namespace: 'default', name, timeoutMs: 120_000, before, stdout, signal });
 }
 
 /** Calls the service through the gateway by its Host, so that no DNS is needed. */
@@ -131,18 +133,15 @@ async function podCount(client: Client, revision: string): Promise<number> {
 function whatNext({ platform }: Target, url: string, invocation: Invocation): string {
   const { host } = new URL(url);
   const gateway = new URL(`http://${platform.listen}:${platform.ports.httpPort}`).origin;
-  // As this command was found: from a checkout through npx, from an installed package by its name; on the same data.
-  const dormouse = import.meta.url.endsWith('.ts') ? 'npx dormouse' : 'dormouse';
-  const elsewhere = textOption(invocation, 'data-dir') === undefined ? '' : ` --data-dir=${platform.dataDir}`;
   const lines = [
     ['in a browser', url],
     ['with curl', `curl -H "Host: ${host}" ${gateway}`],
     ['with kubectl', `KUBECONFIG=${platform.kubeconfig} kubectl get ksvc,pods`],
-    ['its logs', `${dormouse} logs ${name} -f${elsewhere}`],
+    ['its logs', typed(invocation, `logs ${name} -f`)],
     ['under load', `hey -z 20s -c 50 -host ${host} ${gateway}`],
-    ['watch it', `${dormouse} top${elsewhere}   (in another terminal)`],
-    ['your own', `${dormouse} deploy --source DIR --name NAME${elsewhere}`],
-    ['stop', `${dormouse} down${elsewhere}   (its data stays; ${dormouse} reset${elsewhere} deletes it)`],
+    ['watch it', `${typed(invocation, 'top')}   (in another terminal)`],
+    ['your own', typed(invocation, 'deploy --source DIR --name NAME')],
+    ['stop', `${typed(invocation, 'down')}   (its data stays; ${typed(invocation, 'reset')} deletes it)`],
   ];
   return `What to try next:\n${lines.map(([what = '', how = '']) => `  ${what.padEnd(13)} ${how}`).join('\n')}\n`;
 }

@@ -6,7 +6,7 @@ import { systemClock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import { jsonLogger, writeLogLine } from '#core/logger.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
-import { resolveSettings, runningStatus } from '#cli/platform.ts';
+import { resolveSettings, runningStatus, typed } from '#cli/platform.ts';
 import { warmCompileCache } from '#platform/compile-cache.ts';
 import { requireDiskSpace } from '#platform/disk-space.ts';
 import { createDirectories, layoutOf } from '#platform/layout.ts';
@@ -22,7 +22,7 @@ export async function up(invocation: Invocation): Promise<number> {
   const startedAt = performance.now();
   const logger = jsonLogger(writeLogLine, resolved.values.logLevel, { component: 'supervisor' });
   const supervisor = await startSupervisor(resolved, { clock: systemClock, logger, signal: invocation.signal });
-  invocation.stdout.write(greeting(supervisor.status(), performance.now() - startedAt));
+  invocation.stdout.write(greeting(supervisor.status(), performance.now() - startedAt, invocation));
   await Promise.race([
     supervisor.downRequested,
     new Promise<void>((resolve) => invocation.signal.addEventListener('abort', () => resolve(), { once: true })),
@@ -33,8 +33,9 @@ export async function up(invocation: Invocation): Promise<number> {
 }
 
 /** Where things are and how to use them. */
-export function greeting(status: PlatformStatus, tookMs: number): string {
+export function greeting(status: PlatformStatus, tookMs: number, invocation: Invocation): string {
   const { ports, listen, domain } = status;
+  const foreground = process.stdin.isTTY && !flagOption(invocation, 'detach');
   const port = ports.httpPort === 80 ? '' : `:${ports.httpPort}`;
   return [
     `Dormouse ${status.version} is up (${(tookMs / 1000).toFixed(2)} s).`,
@@ -45,7 +46,7 @@ export function greeting(status: PlatformStatus, tookMs: number): string {
     `  registry    localhost:${ports.registryPort}   (docker push localhost:${ports.registryPort}/NAME)`,
     `  data        ${status.dataDir}`,
     ``,
-    `Try: kubectl get pods -A, dormouse status, dormouse --help. Stop with ${process.stdin.isTTY ? 'Ctrl-C or ' : ''}"dormouse down".`,
+    `Try: kubectl get pods -A, "${typed(invocation, 'status')}". Stop with ${foreground ? 'Ctrl-C or ' : ''}"${typed(invocation, 'down')}".`,
     ``,
   ].join('\n');
 }
@@ -81,7 +82,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
   while (performance.now() - startedAt < detachedStartMs) {
     const status = exited ? undefined : await runningStatus(layout);
     if (status !== undefined && status.processes.length > 0 && status.processes.every(({ state }) => state === 'ready')) {
-      invocation.stdout.write(greeting(status, performance.now() - startedAt));
+      invocation.stdout.write(greeting(status, performance.now() - startedAt, invocation));
       return 0;
     }
     if (exited) {

@@ -155,6 +155,20 @@ describe('the command line', () => {
     await platform.dormouse(['delete', 'elsewhere']);
   });
 
+  test('a pod that cannot start yet says what it waits for, to deploy and to logs', async () => {
+    const manifest = join(directory, 'waits.yaml');
+    const container = { image: `localhost:${platform.port('registry')}/hello`, volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+    const spec = { volumes: [{ name: 'v', secret: { secretName: 'missing' } }], containers: [container] };
+    const service = { apiVersion: 'serving.knative.dev/v1', kind: 'Service', metadata: { name: 'waits' }, spec: { template: { spec } } };
+    await writeFile(manifest, JSON.stringify(service));
+    await using deploying = platform.startTyped(`${process.execPath} ${launcher} deploy -f ${manifest} --data-dir=${platform.dataDir}`);
+    await deploying.waitFor(/waiting +FailedMount: MountVolume\.SetUp failed .* secret "missing" not found/);
+    await refused(/container "user-container" in pod "waits-00001-\S+" is waiting to start: ContainerCreating\n$/, 'logs', 'waits');
+    await platform.dormouse(['delete', 'waits']);
+    deploying.process.kill('SIGINT');
+    await deploying.ended;
+  });
+
   test('mistakes are refused before anything is built, each with its reason', async () => {
     const source = ['deploy', '--source', example('timezone')];
     await refused(/nothing to deploy\n {2}Give one of --image/, 'deploy');

@@ -1,10 +1,11 @@
-import { pods } from '#apis/core/v1/pod.ts';
+import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { conditionOf } from '#apis/knative/status.ts';
 import { labels } from '#apis/serving/names.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { Service } from '#apis/serving/v1/schemas.ts';
 import { UserError } from '#core/errors.ts';
 import type { Client } from '#client/client.ts';
+import { answerFailed } from '#client/errors.ts';
 import { connect } from '#cli/api.ts';
 import { flagOption, textOption, type Invocation } from '#cli/command.ts';
 import { findRevision } from '#cli/serving/progress.ts';
@@ -25,23 +26,48 @@ export async function serviceLogs(invocation: Invocation): Promise<number> {
       hint: 'It sleeps until somebody calls it; logs of pods that are gone are gone with them.',
     });
   const follow = flagOption(invocation, 'follow');
-  await Promise.all(
-    items.map(async (pod) => {
-      const short = (pod.metadata.name ?? '').split('-').at(-1) ?? '';
-      const { chunks } = await client.stream({
-        method: 'GET',
-        path: `/api/v1/namespaces/${namespace}/pods/${pod.metadata.name}/log`,
-        query: {
-          tailLines,
-          container: pod.spec?.containers?.[0]?.name ?? '',
-          ...(follow ? { follow: 'true' } : {}),
-        },
-        signal: invocation.signal,
-      });
-      await printLines(chunks, (line) => invocation.stdout.write(items.length > 1 ? `[${short}] ${line}\n` : `${line}\n`));
+  const logs = await Promise.allSettled(
+    items.map((pod) => {
+      const prefix = items.length > 1 ? `[${(pod.metadata.name ?? '').split('-').at(-1)}] ` : '';
+      const query = { tailLines, container: pod.spec?.containers?.[0]?.name ?? '', ...(follow ? { follow: 'true' } : {}) };
+      return printLog(client, pod, query, { signal: invocation.signal, print: (line) => invocation.stdout.write(`${prefix}${line}\n`) });
     }),
   );
+  // A pod that has no log yet keeps nobody from those of the others.
+  const [failed] = logs.filter((log) => log.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  // An empty answer would look like a mistake.
+  if (logs.every((log) => log.status === 'fulfilled' && log.value === 0))
+    invocation.stderr.write(`The pods of ${name} have printed nothing yet.\n`);
   return 0;
+}
+
+interface Printing {
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+/** How many lines there were. Rejects with what the API answers instead, such as that the container still waits to start. */
+async function printLog(
+  client: Client,
+  { metadata }: Pod,
+  query: Readonly<Record<string, string>>,
+  { signal, print }: Printing,
+): Promise<number> {
+  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log`;
+  const { status, chunks } = await client.stream({ method: 'GET', path, query, signal });
+  if (status === 200) return printLines(chunks, print);
+  const lines: string[] = [];
+  await printLines(chunks, (line) => lines.push(line));
+  throw answerFailed(`GET ${path}`, status, parsed(lines.join('\n')));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Why a service that never had a pod has none. */
@@ -51,13 +77,17 @@ async function failureOf(client: Client, service: Service): Promise<UserError> {
   return failure(client, { namespace, name, revision, message: conditionOf(service, 'Ready')?.message ?? '' });
 }
 
-async function printLines(chunks: AsyncIterable<Uint8Array>, print: (line: string) => void): Promise<void> {
+/** How many lines there were. */
+async function printLines(chunks: AsyncIterable<Uint8Array>, print: (line: string) => void): Promise<number> {
   const decoder = new TextDecoder();
-  let rest = '';
+  let [rest, count] = ['', 0];
   for await (const chunk of chunks) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = parts.pop() ?? '';
     for (const part of parts) print(part);
+    count += parts.length;
   }
-  if (rest !== '') print(rest);
+  if (rest === '') return count;
+  print(rest);
+  return count + 1;
 }

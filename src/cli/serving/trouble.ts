@@ -1,5 +1,5 @@
 import type { ContainerStatus } from '#apis/core/v1/pod-status.ts';
-import { events } from '#apis/core/v1/event.ts';
+import { events, type Event } from '#apis/core/v1/event.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { conditionOf } from '#apis/knative/status.ts';
 import { labels } from '#apis/serving/names.ts';
@@ -19,17 +19,29 @@ interface Failed {
 
 /** What a pod that is not ready yet struggles with, a line each; empty while it just starts. */
 export async function troubleOf(client: Client, pod: Pod): Promise<readonly string[]> {
+  const early = await beforeStart(client, pod);
+  if (early !== undefined) return [early];
   const unready = (pod.status?.containerStatuses ?? []).filter(({ ready }) => ready !== true);
   const lines = unready.flatMap((status) => containerTrouble(status));
   const runsFor = Math.min(...unready.map(({ state }) => Date.now() - Date.parse(state?.running?.startedAt ?? 'never')));
   if (unready.length === 0 || !(runsFor > patienceMs)) return lines;
-  const probe = await lastUnhealthy(client, pod);
+  const probe = (await lastEvent(client, pod, 'reason=Unhealthy'))?.message;
   const port = pod.spec?.containers?.[0]?.ports?.[0]?.containerPort ?? 8080;
   return [
     ...lines,
     probe === undefined ? 'the program runs and does not answer yet' : `the program runs and does not answer yet: ${probe}`,
     `it must listen on all addresses at $PORT, here ${port}; another port is named by --port (Ctrl-C stops the waiting, not the service)`,
   ];
+}
+
+/** What keeps a pod from starting that no container tells: no node has room, or a volume is not there. */
+async function beforeStart(client: Client, { metadata, status }: Pod): Promise<string | undefined> {
+  const unplaced = status?.conditions?.find((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
+  if (unplaced !== undefined) return `${unplaced.reason}: ${unplaced.message}`;
+  const starting = (status?.containerStatuses ?? []).some(({ state }) => ordinary.has(state?.waiting?.reason ?? ''));
+  if (!starting || Date.now() - Date.parse(metadata.creationTimestamp ?? '') < patienceMs) return undefined;
+  const warning = await lastEvent(client, { metadata }, 'type=Warning');
+  return warning === undefined ? undefined : `${warning.reason}: ${warning.message}`;
 }
 
 function containerTrouble({ state, restartCount, lastState }: ContainerStatus): readonly string[] {
@@ -39,10 +51,10 @@ function containerTrouble({ state, restartCount, lastState }: ContainerStatus): 
   return restartCount === 0 || code === undefined ? [] : [`the program ended with exit code ${code} and was started again`];
 }
 
-async function lastUnhealthy(client: Client, pod: Pod): Promise<string | undefined> {
-  const fieldSelector = `involvedObject.uid=${pod.metadata.uid},reason=Unhealthy`;
-  const { items } = await client.of(events).list({ namespace: pod.metadata.namespace, fieldSelector });
-  return items.toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? '')).at(-1)?.message;
+async function lastEvent(client: Client, { metadata }: Pick<Pod, 'metadata'>, selector: string): Promise<Event | undefined> {
+  const fieldSelector = `involvedObject.uid=${metadata.uid},${selector}`;
+  const { items } = await client.of(events).list({ namespace: metadata.namespace, fieldSelector });
+  return items.toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? '')).at(-1);
 }
 
 /** A service that failed: its reason, the last log lines unless the reason holds them, and what to do next. */

@@ -53,6 +53,6 @@ export const clusterDomainClaimDefinition = defineKind<ClusterDomainClaim>({
   shortNames: ['cdc'],
   categories: ['knative-internal', 'networking'],
   namespaced: false,
-  versions: [{ name: 'v1alpha1', schema: clusterDomainClaimSchema, served: true, columns: [] }],
+  versions: [{ name: 'v1alpha1', schema: clusterDomainClaimSchema, served: true }],
 });
 export const clusterDomainClaims = resourceOf(clusterDomainClaimDefinition);

@@ -1,4 +1,5 @@
 import { kubernetesMinor, kubernetesVersion } from '#apis/dormouse/version.ts';
+import { apiError } from '#apiserver/errors.ts';
 import type { ApiResponse, RawRoute } from '#apiserver/request.ts';
 
 function text(status: number, body: string): ApiResponse {
@@ -22,8 +23,14 @@ export function healthRoutes(isReady: () => boolean, isAlive: () => boolean): Ra
     check('/healthz', isReady),
     check('/healthz/', isReady),
     { path: '/version', methods, public: true, handle: () => Promise.resolve(versionResponse()) },
-    { path: '/version/', methods, public: true, handle: () => Promise.resolve(versionResponse()) },
+    { path: '/version/', methods, public: true, handle: async ({ path }) => belowVersion(path) },
   ];
+}
+
+/** There is nothing below it, but it may be written with a slash at its end. */
+function belowVersion(path: string): ApiResponse {
+  if (path !== '/version/') throw apiError('pathNotFound');
+  return versionResponse();
 }
 
 function report(name: string, healthy: boolean, verbose: boolean): ApiResponse {

@@ -139,7 +139,8 @@ describe('authorization', () => {
 describe('authentication', () => {
   test('anonymous callers see health and version alone', async () => {
     await using server = await startTestServer();
-    for (const path of ['/livez', '/readyz', '/healthz', '/version']) assert.equal((await wire(server, path)).status, 200);
+    for (const path of ['/livez', '/readyz', '/healthz', '/version', '/version/']) assert.equal((await wire(server, path)).status, 200);
+    assert.equal((await wire(server, '/version/more')).status, 404);
     for (const path of ['/api', '/apis', '/api/v1/pods', '/openapi/v3']) assert.equal((await wire(server, path)).status, 403, path);
   });
 

@@ -45,6 +45,8 @@ export async function waitReady(client: Client, { namespace, name, timeoutMs, be
     newest = revision;
     if (revision !== undefined) await describeRevision(client, revision, say);
     const ready = conditionOf(service, 'Ready');
+    if (!current && performance.now() - startedAt > patientMs)
+      say('waiting', 'no controller has seen the change yet; with --knative-controllers=off, "dormouse controllers" has to run');
     if (current && ready?.status === 'True') {
       say('route', service.status?.url ?? '');
       return service;

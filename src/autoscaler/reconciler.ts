@@ -4,7 +4,7 @@ import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { freezeAnnotation } from '#apis/dormouse/names.ts';
 import { conditionOf } from '#apis/knative/status.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { ServerlessService } from '#apis/networking/v1alpha1/serverless-service.ts';
 import { labels } from '#apis/serving/names.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -152,11 +152,7 @@ export class AutoscalerReconciler {
     await Promise.all(
       toChange.map(async ({ metadata: { namespace, name = '' } }) => {
         const body = { metadata: { annotations: { [freezeAnnotation]: wanted ? 'true' : null } } };
-        try {
-          await this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body });
-        } catch (error) {
-          if (!isReason(error, 'NotFound')) throw error;
-        }
+        await ifThere(this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body }));
       }),
     );
   }

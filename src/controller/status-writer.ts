@@ -1,5 +1,5 @@
 import type { KubeObject } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { ResourceClient } from '#client/client.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 
@@ -18,13 +18,8 @@ export async function writeStatus<T extends KubeObject>(client: ResourceClient<T
   // A reconciler that has written the object itself may have noted the version that came out.
   const { resourceVersion } = after.metadata;
   const body = { metadata: { resourceVersion, uid }, status: now === undefined ? null : mergePatchOf(old ?? {}, now) };
-  try {
-    return await client.patch(namespace, name, { type: 'merge', body }, { subresource: 'status' });
-  } catch (error) {
-    // Deleted meanwhile: there is nothing left to describe.
-    if (isReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  // Deleted meanwhile: there is nothing left to describe.
+  return ifThere(client.patch(namespace, name, { type: 'merge', body }, { subresource: 'status' }));
 }
 
 /** The merge patch (RFC 7386) that turns `from` into `to`. */

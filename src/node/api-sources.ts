@@ -7,7 +7,7 @@ import { serviceAccounts } from '#apis/core/v1/service-account.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { Lister } from '#client/informer-types.ts';
 import { sleep, type Clock } from '#core/clock.ts';
@@ -88,12 +88,7 @@ export class ApiSources implements PodSources, AsyncDisposable {
   }
 
   async #get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string): Promise<T | undefined> {
-    try {
-      return await this.#options.client.of(resource).get(namespace, name);
-    } catch (error) {
-      if (isReason(error, 'NotFound')) return undefined;
-      throw error;
-    }
+    return ifThere(this.#options.client.of(resource).get(namespace, name));
   }
 
   #watch<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string, listener: () => void): () => void {

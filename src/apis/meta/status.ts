@@ -104,6 +104,15 @@ export class StatusError extends Error {
 export function isReason(error: unknown, reason: StatusReason): error is StatusError {
   return error instanceof StatusError && error.reason === reason;
 }
+/** What a call about an object comes to; undefined where the object is not there (any more). */
+export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
 
 /** `services.serving.knative.dev`, or `pods` for the core group, as in Kubernetes' messages. */
 export function qualifiedResource(plural: string, group: string): string {

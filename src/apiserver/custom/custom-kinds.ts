@@ -1,5 +1,5 @@
 import type { CustomResourceDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { send } from '#apiserver/bootstrap.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
@@ -87,11 +87,7 @@ export class CustomKinds implements Disposable {
     }
     const current = this.#definitions().get(resourcePrefix(definitionGroup, definitionPlural) + name)?.object;
     const finalizers = (current?.metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
-    try {
-      const patch = { metadata: { finalizers } };
-      await send(this.#pipeline, 'PATCH', `${definitionsPath}/${name}`, patch, 'application/merge-patch+json');
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    const patch = { metadata: { finalizers } };
+    await ifThere(send(this.#pipeline, 'PATCH', `${definitionsPath}/${name}`, patch, 'application/merge-patch+json'));
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { conditionOf } from '#apis/knative/status.ts';
 import { revisions, services } from '#apis/serving/v1/kinds.ts';
 import type { Revision, Service } from '#apis/serving/v1/schemas.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import { UserError } from '#core/errors.ts';
 import { failure, podsOf, troubleOf, unfinished } from '#cli/serving/trouble.ts';
@@ -94,13 +94,7 @@ async function describeRevision(client: Client, revision: Revision, say: (step: 
 
 /** The revision, or undefined when it is not there (or there is no name yet). */
 export async function findRevision(client: Client, namespace: string, name: string | undefined): Promise<Revision | undefined> {
-  if (name === undefined) return undefined;
-  try {
-    return await client.of(revisions).get(namespace, name);
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return name === undefined ? undefined : ifThere(client.of(revisions).get(namespace, name));
 }
 
 function shortDigest(image: string): string {

@@ -1,4 +1,4 @@
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import { services } from '#apis/serving/v1/kinds.ts';
 import type { RevisionSpec, Service, TrafficTarget } from '#apis/serving/v1/schemas.ts';
@@ -17,7 +17,7 @@ export async function deployService(
   { namespace, name, image, annotations = {} }: { namespace: string; name: string; image: string; annotations?: Annotations },
   options: DeployOptions,
 ): Promise<{ service: Service; created: boolean }> {
-  const existing = await existingService(client, namespace, name);
+  const existing = await ifThere(client.of(services).get(namespace, name));
   const next: Service = existing === undefined ? { metadata: { name, namespace }, spec: {} } : deepClone(existing);
   const spec = (next.spec ??= {});
   const template = (spec.template ??= {});
@@ -38,15 +38,6 @@ export async function deployService(
   routeTraffic(spec, options, existing);
   if (existing === undefined) return { service: await client.of(services).create(next), created: true };
   return { service: await client.of(services).update(next), created: false };
-}
-
-async function existingService(client: Client, namespace: string, name: string): Promise<Service | undefined> {
-  try {
-    return await client.of(services).get(namespace, name);
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }
 
 function scaleAnnotations({ minScale, maxScale }: DeployOptions): Annotations {

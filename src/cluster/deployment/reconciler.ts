@@ -1,7 +1,7 @@
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import { replicaSets, type ReplicaSet } from '#apis/apps/v1/replica-set.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { childrenOf, controllerReference, enqueueOwner, indexByOwner } from '#controller/owner.ts';
@@ -192,11 +192,7 @@ class DeploymentReconciler {
       .toSorted((a, b) => revisionOf(a) - revisionOf(b));
     for (const set of idle.slice(0, Math.max(0, idle.length - limit))) {
       const { namespace, name = '', uid } = set.metadata;
-      try {
-        await this.#context.client.of(replicaSets).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
-      } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error;
-      }
+      await ifThere(this.#context.client.of(replicaSets).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } }));
     }
   }
 }

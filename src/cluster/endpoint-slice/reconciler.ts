@@ -3,7 +3,7 @@ import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
@@ -122,15 +122,7 @@ class EndpointSliceReconciler {
       }),
     );
     await Promise.all(
-      existing.slice(contents.length).map(({ metadata }) => ignoreGone(client.delete(metadata.namespace, metadata.name ?? ''))),
+      existing.slice(contents.length).map(({ metadata }) => ifThere(client.delete(metadata.namespace, metadata.name ?? ''))),
     );
-  }
-}
-
-async function ignoreGone(deletion: Promise<unknown>): Promise<void> {
-  try {
-    await deletion;
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
   }
 }

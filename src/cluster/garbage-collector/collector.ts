@@ -1,6 +1,6 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject, OwnerReference } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { DeleteOptions } from '#client/client.ts';
 import type { ControllerContext } from '#controller/controller.ts';
 import { WorkQueue } from '#controller/work-queue.ts';
@@ -116,7 +116,7 @@ export class Collector {
   }
 
   async #leaveChildren(node: GraphNode): Promise<void> {
-    await Promise.all(this.#graph.childrenOf(node.uid).map((child) => ignoreGone(this.#detach(child, new Set([node.uid])))));
+    await Promise.all(this.#graph.childrenOf(node.uid).map((child) => ifThere(this.#detach(child, new Set([node.uid])))));
     await this.#dropFinalizer(node, orphanFinalizer);
   }
 
@@ -153,13 +153,8 @@ export class Collector {
     const resource = this.#resourceFor(owner);
     if (resource === undefined) throw new Error(`nobody serves ${owner.apiVersion} ${owner.kind}, the kind of an owner`);
     if (resource.namespaced && node.namespace === undefined) return 'solid';
-    try {
-      const found = await this.#context.client.of(resource).get(resource.namespaced ? node.namespace : undefined, owner.name);
-      return found.metadata.uid === owner.uid ? 'solid' : 'gone';
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-      return 'gone';
-    }
+    const found = await ifThere(this.#context.client.of(resource).get(resource.namespaced ? node.namespace : undefined, owner.name));
+    return found?.metadata.uid === owner.uid ? 'solid' : 'gone';
   }
 
   async #detach(node: GraphNode, from: ReadonlySet<string>): Promise<void> {
@@ -193,12 +188,4 @@ export class Collector {
 function inherited({ metadata: { finalizers = [] } }: KubeObject): 'Orphan' | 'Foreground' | 'Background' {
   if (finalizers.includes(orphanFinalizer)) return 'Orphan';
   return finalizers.includes(foregroundFinalizer) ? 'Foreground' : 'Background';
-}
-
-async function ignoreGone(change: Promise<void>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
 }

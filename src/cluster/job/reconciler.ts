@@ -1,7 +1,7 @@
 import { jobs, type Job } from '#apis/batch/v1/job.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -174,7 +174,7 @@ class JobReconciler {
     if (left > 0) return requeue(left);
     const { namespace, name = '', uid } = job.metadata;
     const options = { propagationPolicy: 'Foreground' as const, ...(uid === undefined ? {} : { preconditions: { uid } }) };
-    await ignoreGone(this.#context.client.of(jobs).delete(namespace, name, options));
+    await ifThere(this.#context.client.of(jobs).delete(namespace, name, options));
     return done;
   }
 
@@ -197,7 +197,7 @@ class JobReconciler {
       surplus.map(async ({ metadata: { namespace, name = '', uid = '' } }) => {
         this.#expectations.expect(key, `-${uid}`);
         try {
-          await ignoreGone(this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } }));
+          await ifThere(this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } }));
           this.#context.events.event(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
         } catch (error) {
           this.#expectations.seen(key, `-${uid}`);
@@ -210,7 +210,7 @@ class JobReconciler {
   async #release(pod: Pod): Promise<void> {
     const { namespace, name = '', uid, resourceVersion, finalizers = [] } = pod.metadata;
     const body = { metadata: { uid, resourceVersion, finalizers: finalizers.filter((one) => one !== trackingFinalizer) } };
-    await ignoreGone(this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body }));
+    await ifThere(this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body }));
   }
 
   #condition(job: Job, type: string, status: string, reason: string, message: string): void {
@@ -223,12 +223,4 @@ class JobReconciler {
 
 function isOver({ status }: Job): boolean {
   return status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True') ?? false;
-}
-
-async function ignoreGone(change: Promise<unknown>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { customResourceDefinitions, type CustomResourceDefinition } from '#apis/apiextensions/v1/custom-resource-definition.ts';
 import { namespaces, type Namespace } from '#apis/core/v1/namespace.ts';
 import type { Resource } from '#apis/definition.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -87,10 +87,6 @@ class NamespaceReconciler {
   async #finalize(namespace: Namespace): Promise<void> {
     const copy = deepClone(namespace);
     copy.spec.finalizers = (copy.spec.finalizers ?? []).filter((one) => one !== finalizer);
-    try {
-      await this.#context.client.of(namespaces).update(copy, { subresource: 'finalize' });
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    await ifThere(this.#context.client.of(namespaces).update(copy, { subresource: 'finalize' }));
   }
 }

@@ -2,7 +2,7 @@ import { leases, type Lease } from '#apis/coordination/v1/lease.ts';
 import { nodes, type Node } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -103,7 +103,7 @@ class NodeReconciler {
     const { namespace, name = '', resourceVersion } = pod.metadata;
     const conditions = withCondition(pod.status?.conditions, { ...ready, status: 'False' }, timestamp(this.#context.clock));
     const body = { metadata: { resourceVersion }, status: { conditions } };
-    await ignoreGone(this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body }, { subresource: 'status' }));
+    await ifThere(this.#context.client.of(pods).patch(namespace, name, { type: 'merge', body }, { subresource: 'status' }));
     this.#context.events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
   }
 
@@ -120,18 +120,10 @@ class NodeReconciler {
       }
       const { namespace, name = '', uid } = pod.metadata;
       this.#context.events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${objectKey(pod)}`);
-      await ignoreGone(this.#context.client.of(pods).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } }));
+      await ifThere(this.#context.client.of(pods).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } }));
     }
     return next;
   }
 }
 
 const readiness = (node: Node) => node.status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
-
-async function ignoreGone(change: Promise<unknown>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
-}

@@ -1,7 +1,7 @@
 import { isBoundTo, provisionedByAnnotation, volumeProtection } from '#apis/core/v1/claim-binding.ts';
 import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import { persistentVolumes, type PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp } from '#controller/conditions.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -62,13 +62,8 @@ class VolumeKeeper {
   async #claimOf(namespace: string, name: string, uid: string): Promise<PersistentVolumeClaim | undefined> {
     const cached = this.#claims.get(namespace, name);
     if (cached?.metadata.uid === uid) return cached;
-    try {
-      const claim = await this.#context.client.of(persistentVolumeClaims).get(namespace, name);
-      return claim.metadata.uid === uid ? claim : undefined;
-    } catch (error) {
-      if (isReason(error, 'NotFound')) return undefined;
-      throw error;
-    }
+    const claim = await ifThere(this.#context.client.of(persistentVolumeClaims).get(namespace, name));
+    return claim?.metadata.uid === uid ? claim : undefined;
   }
 
   /** A volume that is being deleted may go once it is no claim's any more. */

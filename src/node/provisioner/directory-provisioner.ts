@@ -4,7 +4,7 @@ import { classOf, provisionedByAnnotation, selectedNodeAnnotation, storageProvis
 import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import { persistentVolumes, type PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import { directoryProvisioner } from '#apis/dormouse/names.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { errorText } from '#core/errors.ts';
@@ -142,19 +142,11 @@ class DirectoryProvisioner {
 
   async #delete({ metadata }: PersistentVolume): Promise<void> {
     const { name = '', uid = '' } = metadata;
-    try {
-      await this.#context.client.of(persistentVolumes).delete(undefined, name, { preconditions: { uid } });
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    await ifThere(this.#context.client.of(persistentVolumes).delete(undefined, name, { preconditions: { uid } }));
   }
 
   async #patch(name: string, body: object): Promise<void> {
-    try {
-      await this.#context.client.of(persistentVolumes).patch(undefined, name, { type: 'merge', body });
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    await ifThere(this.#context.client.of(persistentVolumes).patch(undefined, name, { type: 'merge', body }));
   }
 
   #say(claim: PersistentVolumeClaim, type: 'Normal' | 'Warning', reason: string, message: string): void {

@@ -2,7 +2,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import { timestamp } from '#controller/conditions.ts';
 import { systemClock } from '#core/clock.ts';
@@ -106,24 +106,15 @@ async function readFrom(file: string, start: number): Promise<string> {
 async function keep(client: Client, config: ProcessConfig, part: SystemPart, healthy: boolean, started: string): Promise<void> {
   const wanted = mirrorPod(config, part);
   const status = podStatus(part, healthy, started, config.settings.listen);
-  let pod: Pod;
-  try {
-    pod = await client.of(pods).get(systemNamespace, wanted.metadata.name ?? '');
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-    pod = await client.of(pods).create(wanted);
-  }
+  const existing = await ifThere(client.of(pods).get(systemNamespace, wanted.metadata.name ?? ''));
+  const pod = existing ?? (await client.of(pods).create(wanted));
   if (!semanticEqual(pod.status, { ...pod.status, ...status })) {
     await client.of(pods).patch(systemNamespace, pod.metadata.name ?? '', { type: 'merge', body: { status } }, { subresource: 'status' });
   }
 }
 
 async function remove(client: Client, config: ProcessConfig, part: SystemPart): Promise<void> {
-  try {
-    await client.of(pods).delete(systemNamespace, mirrorPod(config, part).metadata.name ?? '', { gracePeriodSeconds: 0 });
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.of(pods).delete(systemNamespace, mirrorPod(config, part).metadata.name ?? '', { gracePeriodSeconds: 0 }));
 }
 
 function mirrorPod({ layout, settings }: ProcessConfig, { name }: SystemPart): Pod {

@@ -1,6 +1,6 @@
-import { leases, type Lease } from '#apis/coordination/v1/lease.ts';
+import { leases } from '#apis/coordination/v1/lease.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 
 /** The lease whose holder runs Knative's controllers. */
@@ -18,7 +18,7 @@ export async function claimKnativeLease(client: Client, runsHere: boolean): Prom
   const spec = { holderIdentity: runsHere ? controlProcess : '', leaseDurationSeconds: runsHere ? foreverSeconds : 1 };
   for (;;) {
     try {
-      const found = await orNothing(resource.get(systemNamespace, knativeLease));
+      const found = await ifThere(resource.get(systemNamespace, knativeLease));
       const isHeld = found?.spec?.holderIdentity === controlProcess;
       if (isHeld === runsHere) return;
       if (found === undefined) await resource.create({ metadata: { namespace: systemNamespace, name: knativeLease }, spec });
@@ -28,14 +28,5 @@ export async function claimKnativeLease(client: Client, runsHere: boolean): Prom
       // A candidate renews or takes it at this very moment.
       if (!isReason(error, 'Conflict') && !isReason(error, 'AlreadyExists')) throw error;
     }
-  }
-}
-
-async function orNothing(lookup: Promise<Lease>): Promise<Lease | undefined> {
-  try {
-    return await lookup;
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return undefined;
-    throw error;
   }
 }

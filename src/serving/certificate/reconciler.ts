@@ -1,7 +1,7 @@
 import { authoritySecret } from '#apis/dormouse/names.ts';
 import { secrets, type Secret } from '#apis/core/v1/secret.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { certificates, type Certificate } from '#apis/networking/v1alpha1/certificate.ts';
 import { platformCertificateClass } from '#apis/serving/config/tables.ts';
 import { annotationOf, certificateClassKeys, labels } from '#apis/serving/names.ts';
@@ -86,13 +86,7 @@ class CertificateReconciler {
     const name = spec?.secretName ?? '';
     const known = this.#issued.get(namespace, name);
     if (known !== undefined) return known;
-    return this.#context.client
-      .of(secrets)
-      .get(namespace, name)
-      .catch((error: unknown) => {
-        if (isReason(error, 'NotFound')) return undefined;
-        throw error;
-      });
+    return ifThere(this.#context.client.of(secrets).get(namespace, name));
   }
 
   /** What the Secret holds, where that is still good, else a new certificate, which is written to it. */

@@ -1,5 +1,5 @@
 import { conditionOf } from '#apis/knative/status.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { certificates, clusterDomainClaims, type Certificate, type ClusterDomainClaim } from '#apis/networking/v1alpha1/certificate.ts';
 import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import type { NetworkConfig } from '#apis/serving/config/tables.ts';
@@ -166,10 +166,10 @@ class DomainMappingReconciler {
     if (!finalizers.includes(finalizer)) return done;
     const claim = this.#parts.claims.get(undefined, name);
     if (this.#parts.config.get('config-network')['autocreate-cluster-domain-claims'] && claim?.spec?.namespace === namespace) {
-      await ignoreMissing(this.#context.client.of(clusterDomainClaims).delete(undefined, name));
+      await ifThere(this.#context.client.of(clusterDomainClaims).delete(undefined, name));
     }
     const body = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: finalizers.filter((one) => one !== finalizer) } };
-    await ignoreMissing(this.#context.client.of(domainMappings).patch(namespace, name, { type: 'merge', body }));
+    await ifThere(this.#context.client.of(domainMappings).patch(namespace, name, { type: 'merge', body }));
     return done;
   }
 
@@ -210,12 +210,4 @@ class DomainMappingReconciler {
 
 function ingressNotConfigured(manager: ConditionManager): void {
   manager.markUnknown('IngressReady', 'IngressNotConfigured', 'Ingress has not yet been reconciled.');
-}
-
-async function ignoreMissing(write: Promise<unknown>): Promise<void> {
-  try {
-    await write;
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
 }

@@ -2,7 +2,7 @@ import { annotations, labels, type RoutingState } from '#apis/serving/names.ts';
 import { configurations, revisions, routes, services } from '#apis/serving/v1/kinds.ts';
 import type { Configuration, Revision, Route, Service } from '#apis/serving/v1/schemas.ts';
 import { controllerOf, type KubeObject } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import type { Resource } from '#apis/definition.ts';
 import type { Client } from '#client/client.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -124,9 +124,5 @@ async function patchMetadata<T extends KubeObject>(
   object: T,
   metadata: Record<string, unknown>,
 ): Promise<void> {
-  try {
-    await client.of(resource).patch(object.metadata.namespace, object.metadata.name ?? '', { type: 'merge', body: { metadata } });
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.of(resource).patch(object.metadata.namespace, object.metadata.name ?? '', { type: 'merge', body: { metadata } }));
 }

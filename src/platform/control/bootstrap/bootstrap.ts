@@ -5,7 +5,7 @@ import { serviceAccounts, type ServiceAccount } from '#apis/core/v1/service-acco
 import { services, type Service } from '#apis/core/v1/service.ts';
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { clusterRoleBindings } from '#apis/rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from '#apis/rbac/v1/cluster-role.ts';
 import { roleBindings } from '#apis/rbac/v1/role-binding.ts';
@@ -66,12 +66,8 @@ export async function bootstrapPlatform(client: Client, settings: PlatformSettin
 
 /** Created when it is missing, else untouched. */
 async function ensure<T extends KubeObject>(client: Client, resource: Resource<T>, object: T): Promise<T> {
-  try {
-    return await client.of(resource).get(object.metadata.namespace, object.metadata.name ?? '');
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-    return client.of(resource).create(object);
-  }
+  const existing = await ifThere(client.of(resource).get(object.metadata.namespace, object.metadata.name ?? ''));
+  return existing ?? client.of(resource).create(object);
 }
 
 /** Created when it is missing. An `_example` block whose checksum is not its own, which would keep the map from being changed, is replaced. */

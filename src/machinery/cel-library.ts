@@ -2,7 +2,7 @@ import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { isIP } from 'node:net';
 import { FormatNamespace, FormatValue, formatFunctions } from './cel-formats.ts';
 import { SemverValue, semverFunctions } from './cel-semver.ts';
-import { addQuantities, compareQuantities, isQuantity, parseQuantity, subtractQuantities, type Quantity } from './quantity.ts';
+import { addQuantities, compareQuantities, isQuantity, parseQuantity, subtractQuantities, type Quantity } from '#apis/meta/quantity.ts';
 import { compiledPattern } from './patterns.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { DurationError, parseGoDuration } from './durations.ts';
-import { isQuantity } from './quantity.ts';
+import { isQuantity } from '#apis/meta/quantity.ts';
 
 /**
  * The formats Kubernetes checks in custom resources. Formats it does not know count as fine, as there.

@@ -1,6 +1,6 @@
 import { protobufScalar, schemaName, type Schema } from '#apis/schema.ts';
 import type { JsonValue } from './deep.ts';
-import { parseQuantity, QuantityError } from './quantity.ts';
+import { parseQuantity, QuantityError } from '#apis/meta/quantity.ts';
 
 /** How built-in kinds read scalars and name types: the behaviour of Go's encoding/json that clients see in messages. */
 

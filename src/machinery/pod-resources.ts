@@ -1,5 +1,5 @@
 import type { PodSpec } from '#apis/core/v1/pod.ts';
-import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#machinery/quantity.ts';
+import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#apis/meta/quantity.ts';
 
 /** Amounts by resource name. */
 export type Amounts = ReadonlyMap<string, Quantity>;

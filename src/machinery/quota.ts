@@ -5,7 +5,7 @@ import type { ResourceQuota, ResourceQuotaSpec } from '#apis/core/v1/resource-qu
 import type { Service } from '#apis/core/v1/service.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { amountsOf, podResources, type Amounts } from '#machinery/pod-resources.ts';
-import { compareQuantities, formatQuantity, parseQuantity, subtractQuantities, type Quantity } from '#machinery/quantity.ts';
+import { compareQuantities, formatQuantity, parseQuantity, subtractQuantities, type Quantity } from '#apis/meta/quantity.ts';
 
 /** A kind as quotas name it. */
 export interface CountedKind {

@@ -1,5 +1,5 @@
 import { isObject, own } from './deep.ts';
-import { compareQuantities, tryParseQuantity } from './quantity.ts';
+import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
 import type { Schema } from '#apis/schema.ts';
 
 /**

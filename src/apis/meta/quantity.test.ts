@@ -1,53 +1,73 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
 import {
   addQuantities,
+  canonicalQuantity,
   compareQuantities,
   formatQuantity,
+  isQuantity,
   parseQuantity,
   quantityMilliValue,
+  quantityToNumber,
   quantityValue,
-  tryParseQuantity,
+  subtractQuantities,
+  type Quantity,
 } from '#apis/meta/quantity.ts';
 
+const formats = fc.constantFrom('DecimalSI' as const, 'BinarySI' as const, 'DecimalExponent' as const);
+const quantities: fc.Arbitrary<Quantity> = fc.record({ nanos: fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }), format: formats });
+
 describe('quantities', () => {
-  const canonical: [string | number, string][] = [
-    ['0', '0'],
-    ['1.5', '1500m'],
-    ['1500m', '1500m'],
-    ['0.1', '100m'],
-    ['1000m', '1'],
-    ['1024Mi', '1Gi'],
-    ['1.5Gi', '1536Mi'],
-    ['1023Ki', '1023Ki'],
-    ['512', '512'],
-    ['1000k', '1M'],
-    ['0.5Ki', '512'],
-    ['12e6', '12e6'],
-    ['1e3', '1e3'],
-    ['-1.5', '-1500m'],
-    ['.5', '500m'],
-    ['5.', '5'],
-    [2, '2'],
-    ['1E', '1E'],
-    ['0.0000000001', '1n'],
-    ['100Ei', '9223372036854775807'],
-  ];
-  for (const [text, expected] of canonical) {
-    it(`prints ${text} as ${expected}`, () => assert.equal(formatQuantity(parseQuantity(text)), expected));
-  }
-  for (const text of ['', 'x', '1.2.3', '1 Gi', '1gi', '1KI', '1e', '--1', '1K', 'm', null, {}]) {
-    it(`refuses ${JSON.stringify(text)}`, () => assert.equal(tryParseQuantity(text), undefined));
-  }
-  it('rounds values up', () => {
+  test('the canonical form is the one of Kubernetes', () => {
+    for (const [text, canonical] of [
+      ['100m', '100m'],
+      ['0.1', '100m'],
+      ['1000m', '1'],
+      ['1500m', '1500m'],
+      ['1024Ki', '1Mi'],
+      ['0.5Gi', '512Mi'],
+      ['1.5Ki', '1536'],
+      ['1e3', '1e3'],
+      ['1E', '1E'],
+      ['12345', '12345'],
+      ['10000', '10k'],
+      ['-2000', '-2k'],
+      ['.5', '500m'],
+      ['0.0000000001', '1n'],
+      ['0Gi', '0'],
+      ['+1', '1'],
+      ['5.', '5'],
+      ['1.5Gi', '1536Mi'],
+      ['1024.5Ki', '1049088'],
+      ['2000.5', '2000500m'],
+      ['1023Ki', '1023Ki'],
+      ['100Ei', '9223372036854775807'],
+    ] as const)
+      assert.equal(canonicalQuantity(text), canonical, text);
+  });
+
+  test('other texts are no quantities', () => {
+    for (const text of ['', 'm', '1K', '1gi', null, {}, '.', 'a', '1 ', '1KI', '1e', '--1', '1.1.1', '1Zi', '9'.repeat(100), '1e999999999'])
+      assert.equal(isQuantity(text), false, JSON.stringify(text));
+  });
+
+  test('arithmetic agrees with whole-number arithmetic, and the text form keeps the value', () => {
+    fc.assert(
+      fc.property(quantities, quantities, (a, b) => {
+        assert.equal(addQuantities(a, b).nanos, a.nanos + b.nanos);
+        assert.deepEqual(subtractQuantities(addQuantities(a, b), b).nanos, a.nanos);
+        assert.equal(Math.sign(compareQuantities(a, b)), a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0);
+        assert.equal(parseQuantity(formatQuantity(a)).nanos, a.nanos);
+      }),
+    );
+  });
+
+  test('values round up', () => {
     assert.equal(quantityValue(parseQuantity('1500m')), 2);
     assert.equal(quantityValue(parseQuantity('-1500m')), -2);
+    assert.equal(quantityMilliValue(parseQuantity('0.1')), 100);
     assert.equal(quantityMilliValue(parseQuantity('100u')), 1);
-    assert.equal(quantityMilliValue(parseQuantity('250m')), 250);
-  });
-  it('compares and adds across forms', () => {
-    assert.equal(compareQuantities(parseQuantity('1Ki'), parseQuantity('1024')), 0);
-    assert.equal(compareQuantities(parseQuantity('1G'), parseQuantity('1Gi')), -1);
-    assert.equal(formatQuantity(addQuantities(parseQuantity('1Gi'), parseQuantity('512Mi'))), '1536Mi');
+    assert.equal(quantityToNumber(parseQuantity('2.5Gi')), 2.5 * 2 ** 30);
   });
 });

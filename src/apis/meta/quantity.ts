@@ -1,135 +1,143 @@
-/** How a quantity was written; arithmetic keeps the form of its left side. */
-export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
-
-/** An exact amount in billionths (the finest step Kubernetes keeps), with the form to print it in. */
+/**
+ * resource.Quantity: exact decimal numbers with the suffix they were written with.
+ *
+ * The value is kept in nano units, Kubernetes' own limit of precision: finer fractions round away from zero, as there.
+ */
 export interface Quantity {
-  readonly nano: bigint;
+  /** The value times 10⁹. */
+  readonly nanos: bigint;
   readonly format: QuantityFormat;
 }
+export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
-const syntax = /^([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(.*)$/;
-const decimalSuffixes = new Map<string, number>([
-  ['n', -9],
-  ['u', -6],
-  ['m', -3],
-  ['', 0],
-  ['k', 3],
-  ['M', 6],
-  ['G', 9],
-  ['T', 12],
-  ['P', 15],
-  ['E', 18],
-]);
-const binarySuffixes = new Map<string, number>([
-  ['Ki', 10],
-  ['Mi', 20],
-  ['Gi', 30],
-  ['Ti', 40],
-  ['Pi', 50],
-  ['Ei', 60],
-]);
-const nanoPerUnit = 1_000_000_000n;
-const largest = (2n ** 63n - 1n) * nanoPerUnit;
+const nano = 1_000_000_000n;
+const maxNanos = ((1n << 63n) - 1n) * nano;
+const maxText = 64;
+const shape = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]))?$/;
+const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
 /** Kubernetes' text for a quantity that cannot be read. */
 export const quantityError = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-/** Reads a quantity; undefined when it is none. Parts finer than a billionth are rounded away from zero; huge ones capped. */
-export function tryParseQuantity(value: unknown): Quantity | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  const text = String(value);
-  if (text.length > 64) return undefined;
-  const match = syntax.exec(text);
-  if (match === null) return undefined;
-  const [, sign = '', digits = '', suffix = ''] = match;
-  const scale = scaleOf(suffix);
-  if (scale === undefined) return undefined;
-  const [whole = '', fraction = ''] = digits.split('.');
-  const mantissa = BigInt(whole + fraction);
-  const nano = scaled(mantissa, scale.exponent10 - fraction.length + 9, scale.exponent2);
-  return { nano: sign === '-' ? -nano : nano, format: scale.format };
-}
-
-/** Reads a quantity that validation has accepted; throws a RangeError for anything else. */
-export function parseQuantity(value: string | number): Quantity {
-  const quantity = tryParseQuantity(value);
-  if (quantity === undefined) throw new RangeError(`"${value}": ${quantityError}`);
-  return quantity;
-}
-
-/** Canonical text: no fraction, the largest suffix that needs none (`1500m`, `2Gi`). */
-export function formatQuantity({ nano, format }: Quantity): string {
-  if (nano === 0n) return '0';
-  const magnitude = nano < 0n ? -nano : nano;
-  const sign = nano < 0n ? '-' : '';
-  if (format === 'BinarySI' && magnitude >= 1024n * nanoPerUnit) return sign + formatBinary(ceilDivide(magnitude, nanoPerUnit));
-  return sign + formatDecimal(magnitude, format === 'DecimalExponent');
-}
-
-/** Whole units, rounded up, as `Quantity.Value()`. */
-export const quantityValue = (quantity: Quantity): number => Number(roundUp(quantity.nano, nanoPerUnit));
-/** Thousandths, rounded up, as `Quantity.MilliValue()`. */
-export const quantityMilliValue = (quantity: Quantity): number => Number(roundUp(quantity.nano, 1_000_000n));
-
-export const addQuantities = (left: Quantity, right: Quantity): Quantity => ({
-  nano: left.nano + right.nano,
-  format: left.nano === 0n ? right.format : left.format,
-});
-
-/** Negative, zero or positive, as `left` is smaller than, equal to or larger than `right`. */
-export function compareQuantities(left: Quantity, right: Quantity): -1 | 0 | 1 {
-  return left.nano < right.nano ? -1 : left.nano > right.nano ? 1 : 0;
-}
-
-interface Scale {
-  exponent10: number;
-  exponent2: number;
-  format: QuantityFormat;
-}
-
-function scaleOf(suffix: string): Scale | undefined {
-  const decimal = decimalSuffixes.get(suffix);
-  if (decimal !== undefined) return { exponent10: decimal, exponent2: 0, format: 'DecimalSI' };
-  const binary = binarySuffixes.get(suffix);
-  if (binary !== undefined) return { exponent10: 0, exponent2: binary, format: 'BinarySI' };
-  const exponent = /^[eE]([+-]?[0-9]{1,3})$/.exec(suffix)?.[1];
-  return exponent === undefined ? undefined : { exponent10: Number(exponent), exponent2: 0, format: 'DecimalExponent' };
-}
-
-function scaled(mantissa: bigint, exponent10: number, exponent2: number): bigint {
-  const product = mantissa << BigInt(exponent2);
-  const nano = exponent10 >= 0 ? product * 10n ** BigInt(exponent10) : ceilDivide(product, 10n ** BigInt(-exponent10));
-  return nano > largest ? largest : nano;
-}
-
-function formatDecimal(nano: bigint, exponential: boolean): string {
-  let amount = nano;
-  let exponent = -9;
-  while (exponent < 18 && amount % 1000n === 0n) {
-    amount /= 1000n;
-    exponent += 3;
+/** A text that is no quantity; the message is Kubernetes'. */
+export class QuantityError extends Error {
+  constructor(message = quantityError) {
+    super(message);
+    this.name = 'QuantityError';
   }
-  if (exponential) return exponent === 0 ? String(amount) : `${amount}e${exponent}`;
-  for (const [suffix, power] of decimalSuffixes) if (power === exponent) return `${amount}${suffix}`;
-  return String(amount);
 }
 
-function formatBinary(units: bigint): string {
-  let amount = units;
-  let text = '';
-  for (const suffix of binarySuffixes.keys()) {
-    if (amount % 1024n !== 0n) break;
-    amount /= 1024n;
-    text = suffix;
+/** Reads `100m`, `1.5Gi`, `1e3`, `2`; numbers count as their decimal text. Throws QuantityError. */
+export function parseQuantity(input: string | number): Quantity {
+  const text = typeof input === 'number' ? numberText(input) : input;
+  const match = text.length > maxText ? null : shape.exec(text);
+  if (match === null) throw new QuantityError();
+  const [, sign, integer = '', fraction = '', exponentMark, exponentText, suffix = ''] = match;
+  if (integer === '' && fraction === '') throw new QuantityError();
+  const digits = BigInt(integer + fraction);
+  const exponent = exponentText === undefined ? 0 : Number(exponentText);
+  if (Math.abs(exponent) > 99) throw new QuantityError("unable to parse quantity's suffix");
+  const binaryPower = suffix.endsWith('i') ? binarySuffixes.indexOf(suffix) : 0;
+  const decimalPower = exponent + (suffix === '' || suffix.endsWith('i') ? 0 : (decimalSuffixes.indexOf(suffix) - 3) * 3);
+  const scaled = scale((digits * nano) << BigInt(10 * binaryPower), decimalPower - fraction.length);
+  const capped = scaled > maxNanos ? maxNanos : scaled;
+  const format = exponentMark === undefined ? (binaryPower > 0 ? 'BinarySI' : 'DecimalSI') : 'DecimalExponent';
+  return { nanos: sign === '-' ? -capped : capped, format };
+}
+
+/** The quantity, or undefined where the text is none. */
+export function tryParseQuantity(input: unknown): Quantity | undefined {
+  if (typeof input !== 'string' && typeof input !== 'number') return undefined;
+  try {
+    return parseQuantity(input);
+  } catch (error) {
+    if (error instanceof QuantityError) return undefined;
+    throw error;
   }
-  return `${amount}${text}`;
 }
 
-function ceilDivide(dividend: bigint, divisor: bigint): bigint {
-  return (dividend + divisor - 1n) / divisor;
+export function isQuantity(input: unknown): input is string | number {
+  return tryParseQuantity(input) !== undefined;
 }
 
-/** Division rounding away from zero, as Kubernetes rounds quantities. */
-function roundUp(value: bigint, divisor: bigint): bigint {
-  return value < 0n ? -ceilDivide(-value, divisor) : ceilDivide(value, divisor);
+/** Negative, zero or positive as `a` is less than, equal to or greater than `b`. */
+export function compareQuantities(a: Quantity, b: Quantity): -1 | 0 | 1 {
+  return a.nanos === b.nanos ? 0 : a.nanos < b.nanos ? -1 : 1;
+}
+
+/** The sum, in the format of `a` unless `a` is zero. */
+export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  return { nanos: a.nanos + b.nanos, format: a.nanos === 0n ? b.format : a.format };
+}
+
+/** The difference, in the format of `a` unless `a` is zero. */
+export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
+  return { nanos: a.nanos - b.nanos, format: a.nanos === 0n ? b.format : a.format };
+}
+
+/**
+ * The canonical text: no fraction digits, the largest suffix that needs none. A binary quantity that is no whole number
+ * or is smaller than 1024 falls back to decimal suffixes, as in Kubernetes.
+ */
+export function formatQuantity(quantity: Quantity): string {
+  const { nanos, format } = quantity;
+  if (nanos === 0n) return '0';
+  const size = nanos < 0n ? -nanos : nanos;
+  const sign = nanos < 0n ? '-' : '';
+  if (format === 'BinarySI' && size >= 1024n * nano && size % nano === 0n) {
+    let value = size / nano;
+    let power = 0;
+    while (power < binarySuffixes.length - 1 && value % 1024n === 0n) {
+      value /= 1024n;
+      power += 1;
+    }
+    return `${sign}${value}${binarySuffixes[power]}`;
+  }
+  let value = size;
+  let power = 0;
+  while (power < decimalSuffixes.length - 1 && value % 1000n === 0n) {
+    value /= 1000n;
+    power += 1;
+  }
+  if (format !== 'DecimalExponent') return `${sign}${value}${decimalSuffixes[power]}`;
+  const exponent = (power - 3) * 3;
+  return exponent === 0 ? `${sign}${value}` : `${sign}${value}e${exponent}`;
+}
+
+/** The canonical text of a quantity given as text or number. Throws QuantityError. */
+export function canonicalQuantity(input: string | number): string {
+  return formatQuantity(parseQuantity(input));
+}
+
+/** The nearest double; exact for what fits one. */
+export function quantityToNumber(quantity: Quantity): number {
+  const whole = quantity.nanos / nano;
+  return Number(whole) + Number(quantity.nanos - whole * nano) / 1e9;
+}
+
+/** Whole units, rounded away from zero (Quantity.Value). */
+export function quantityValue(quantity: Quantity): number {
+  return Number(divideUp(quantity.nanos, nano));
+}
+
+/** Thousandths, rounded away from zero (Quantity.MilliValue): CPU millicores. */
+export function quantityMilliValue(quantity: Quantity): number {
+  return Number(divideUp(quantity.nanos, 1_000_000n));
+}
+
+function numberText(value: number): string {
+  if (!Number.isFinite(value)) throw new QuantityError();
+  return String(value).replace('e+', 'e');
+}
+
+/** `value` × 10^`power`; a remainder rounds away from zero. */
+function scale(value: bigint, power: number): bigint {
+  if (power >= 0) return value * 10n ** BigInt(power);
+  return divideUp(value, 10n ** BigInt(-power));
+}
+
+function divideUp(value: bigint, by: bigint): bigint {
+  const rest = value % by;
+  return value / by + (rest > 0n ? 1n : rest < 0n ? -1n : 0n);
 }

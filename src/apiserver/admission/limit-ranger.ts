@@ -6,7 +6,7 @@ import type { AdmissionPlugin, AdmissionRequest } from '#apiserver/admission/adm
 import { objectKeyOf } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 import { amountsOf, podResources, type Amounts } from '#machinery/pod-resources.ts';
-import { compareQuantities, formatQuantity, quantityToNumber, type Quantity } from '#machinery/quantity.ts';
+import { compareQuantities, formatQuantity, quantityToNumber, type Quantity } from '#apis/meta/quantity.ts';
 
 const annotation = 'kubernetes.io/limit-ranger';
 

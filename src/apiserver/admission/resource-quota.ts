@@ -8,7 +8,7 @@ import { objectKeyOf } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 import { writeKey } from '#apiserver/rest/commit.ts';
 import { amountsOf, type Amounts } from '#machinery/pod-resources.ts';
-import { addQuantities, type Quantity } from '#machinery/quantity.ts';
+import { addQuantities, type Quantity } from '#apis/meta/quantity.ts';
 import { exceeded, increase, inScope, isPods, limitedBy, listOf, unspecified, usageOf } from '#machinery/quota.ts';
 
 /** Kinds of the core group whose changes can make a quota fuller; of everything else only the number counts. */

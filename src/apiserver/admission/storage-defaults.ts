@@ -5,7 +5,7 @@ import type { StorageClass } from '#apis/storage/v1/storage-class.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '#apiserver/admission/admission.ts';
 import { objectKeyOf } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
-import { compareQuantities, tryParseQuantity } from '#machinery/quantity.ts';
+import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
 
 /**
  * What the API does to claims and volumes on their way in: claims that name no class get the default one, both are kept while they are in use

@@ -75,7 +75,7 @@ function wholeNumber(invocation: Pick<Invocation, 'options'>, name: string, leas
 function amount(invocation: Pick<Invocation, 'options'>, name: 'cpu' | 'memory', example: string): DeployOptions['limits'] {
   const text = textOption(invocation, name);
   if (text === undefined) return {};
-  if ((tryParseQuantity(text)?.nano ?? 0n) <= 0n)
+  if ((tryParseQuantity(text)?.nanos ?? 0n) <= 0n)
     throw new UserError(`--${name}: ${JSON.stringify(text)} is not an amount`, { hint: `For example ${example}.` });
   return { [name]: text };
 }

@@ -4,7 +4,7 @@ import type { MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from '
 import type { PodMetrics } from '#apis/metrics/v1beta1/usage.ts';
 import { defaultTolerance, proposeReplicas, type Aim, type Proposal } from '#cluster/horizontal-pod-autoscaler/replicas.ts';
 import { MetricError, requestsByPod, usageByPod } from '#cluster/horizontal-pod-autoscaler/usage.ts';
-import { formatQuantity, parseQuantity, quantityMilliValue, quantityToNumber, type QuantityFormat } from '#machinery/quantity.ts';
+import { formatQuantity, parseQuantity, quantityMilliValue, quantityToNumber, type QuantityFormat } from '#apis/meta/quantity.ts';
 
 /** What is known when the metrics of one autoscaler are looked at. */
 export interface Surroundings {
@@ -83,7 +83,7 @@ async function fetched({ metrics }: Surroundings, resource: string): Promise<rea
 function aimOf(target: MetricTarget, requests: ReadonlyMap<string, number> | undefined, { behavior }: HorizontalPodAutoscalerSpec): Aim {
   const tolerance = { up: toleranceOf(behavior?.scaleUp?.tolerance), down: toleranceOf(behavior?.scaleDown?.tolerance) };
   if (requests === undefined) {
-    const value = Number(quantityMilliValue(parseQuantity(target.averageValue ?? '0')));
+    const value = quantityMilliValue(parseQuantity(target.averageValue ?? '0'));
     return { targetOf: () => value, fullOf: () => value, tolerance };
   }
   const share = (target.averageUtilization ?? 100) / 100;

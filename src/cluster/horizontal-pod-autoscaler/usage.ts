@@ -1,6 +1,6 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
 import type { PodMetrics } from '#apis/metrics/v1beta1/usage.ts';
-import { parseQuantity, quantityMilliValue, tryParseQuantity } from '#machinery/quantity.ts';
+import { parseQuantity, quantityMilliValue, tryParseQuantity } from '#apis/meta/quantity.ts';
 
 /** What a pod uses of a resource, in thousandths, measured up to `atMs` over `windowMs`. */
 export interface Usage {
@@ -19,7 +19,7 @@ export function usageByPod(metrics: readonly PodMetrics[], resource: string, con
     const counted = container === undefined ? containers : containers.filter(({ name }) => name === container);
     const parts = counted.map((one) => tryParseQuantity(one.usage[resource]));
     if (parts.length === 0 || parts.includes(undefined)) continue;
-    const milli = parts.reduce((sum, part) => sum + (part === undefined ? 0 : Number(quantityMilliValue(part))), 0);
+    const milli = parts.reduce((sum, part) => sum + (part === undefined ? 0 : quantityMilliValue(part)), 0);
     usage.set(metadata.name ?? '', { milli, atMs: Date.parse(timestamp), windowMs: Number.parseFloat(window) * 1000 });
   }
   return usage;
@@ -35,7 +35,7 @@ export function requestsByPod(pods: readonly Pod[], resource: string, container?
     for (const { name, resources } of counted) {
       const request = resources?.requests?.[resource];
       if (request === undefined) throw new MetricError(`missing request for ${resource} in container ${name} of Pod ${metadata.name}`);
-      sum += Number(quantityMilliValue(parseQuantity(request)));
+      sum += quantityMilliValue(parseQuantity(request));
     }
     requests.set(metadata.name ?? '', sum);
   }

@@ -3,7 +3,7 @@ import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-clai
 import type { PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import type { Node } from '#apis/core/v1/node.ts';
 import { matchesTerm } from '#cluster/scheduler/filters.ts';
-import { compareQuantities, tryParseQuantity } from '#machinery/quantity.ts';
+import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
 import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** Whether pods on the node can use the volume. */

@@ -11,7 +11,7 @@ import { customResource, definedResources } from '#cluster/served-kinds.ts';
 import { isFinished } from '#cluster/pod-state.ts';
 import { jsonEqual } from '#machinery/deep.ts';
 import { addTo, amountsOf } from '#machinery/pod-resources.ts';
-import { parseQuantity, type Quantity } from '#machinery/quantity.ts';
+import { parseQuantity, type Quantity } from '#apis/meta/quantity.ts';
 import { countName, inScope, limitedBy, listOf, usageOf } from '#machinery/quota.ts';
 
 /** Everything is counted again so often, as Kubernetes does: of most kinds it is only known by asking how many there are. */

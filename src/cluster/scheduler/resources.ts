@@ -36,5 +36,5 @@ export function subtract(total: Map<string, bigint>, amountsToTake: Amounts): vo
 }
 
 function amounts(list: Readonly<Record<string, string | number>> | undefined): Map<string, bigint> {
-  return new Map(Object.entries(list ?? {}).map(([name, text]) => [name, tryParseQuantity(text)?.nano ?? 0n]));
+  return new Map(Object.entries(list ?? {}).map(([name, text]) => [name, tryParseQuantity(text)?.nanos ?? 0n]));
 }

@@ -25,5 +25,5 @@ function isGuaranteed({ requests, limits }: ResourceRequirements): boolean {
 }
 
 function positive(value: string | number | undefined): boolean {
-  return value !== undefined && parseQuantity(value).nano > 0n;
+  return value !== undefined && parseQuantity(value).nanos > 0n;
 }

@@ -48,9 +48,9 @@ export function resourceFieldValue(pod: Pod, own: Container, selector: ResourceF
   const name = rest.join('.');
   if (container === undefined || (kind !== 'limits' && kind !== 'requests')) return undefined;
   const set = container.resources?.[kind]?.[name];
-  const amount = set === undefined ? unsetAmount(kind, name, node) : parseQuantity(set).nano;
+  const amount = set === undefined ? unsetAmount(kind, name, node) : parseQuantity(set).nanos;
   if (amount === undefined) return undefined;
-  const divisor = parseQuantity(selector.divisor ?? '1').nano;
+  const divisor = parseQuantity(selector.divisor ?? '1').nanos;
   const unit = divisor === 0n ? 1_000_000_000n : divisor;
   return String((amount + unit - 1n) / unit);
 }

@@ -45,10 +45,10 @@ function exceeds({ pod, usedBytes }: PodDiskUsage): boolean {
 }
 
 function bytesOf(quantity: string | number): number {
-  return Number((tryParseQuantity(quantity)?.nano ?? 0n) / 1_000_000_000n);
+  return Number((tryParseQuantity(quantity)?.nanos ?? 0n) / 1_000_000_000n);
 }
 
 /** `1Gi`, `12Ki` */
 function binary(bytes: number): string {
-  return formatQuantity({ nano: BigInt(Math.floor(bytes)) * 1_000_000_000n, format: 'BinarySI' });
+  return formatQuantity({ nanos: BigInt(Math.floor(bytes)) * 1_000_000_000n, format: 'BinarySI' });
 }

@@ -2,7 +2,7 @@ import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { podResources } from '#machinery/pod-resources.ts';
-import { compareQuantities, formatQuantity, parseQuantity, type Quantity } from '#machinery/quantity.ts';
+import { compareQuantities, formatQuantity, parseQuantity, type Quantity } from '#apis/meta/quantity.ts';
 import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 
 export interface StorageLimitsOptions {

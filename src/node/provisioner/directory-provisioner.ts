@@ -8,7 +8,7 @@ import { ifThere, isReason } from '#apis/meta/status.ts';
 import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { errorText } from '#core/errors.ts';
-import { compareQuantities, tryParseQuantity } from '#machinery/quantity.ts';
+import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
 
 export interface ProvisionerOptions {
   /** Also its label kubernetes.io/hostname: volumes can be used nowhere else. */

@@ -19,10 +19,10 @@ function isGuaranteed({ requests, limits }: ResourceRequirements): boolean {
   return counted.every((name) => {
     const limit = tryParseQuantity(limits?.[name]);
     const request = tryParseQuantity(requests?.[name]) ?? limit;
-    return limit !== undefined && request !== undefined && limit.nano > 0n && compareQuantities(limit, request) === 0;
+    return limit !== undefined && request !== undefined && limit.nanos > 0n && compareQuantities(limit, request) === 0;
   });
 }
 
 function isPositive(value: string | number | undefined): boolean {
-  return (tryParseQuantity(value)?.nano ?? 0n) > 0n;
+  return (tryParseQuantity(value)?.nanos ?? 0n) > 0n;
 }

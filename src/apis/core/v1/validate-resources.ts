@@ -10,7 +10,7 @@ const nanoPerUnit = 1_000_000_000n;
 /** A quantity that is not negative; quantities that cannot be read are the decoder's to refuse. */
 export function quantityErrors(field: string, value: string | number | undefined): Errors {
   const quantity = tryParseQuantity(value);
-  if (quantity === undefined || quantity.nano >= 0n) return [];
+  if (quantity === undefined || quantity.nanos >= 0n) return [];
   return [fieldInvalid(field, formatQuantity(quantity), 'must be greater than or equal to 0')];
 }
 
@@ -33,7 +33,7 @@ function resourceErrors(name: string, amount: string | number, field: string): E
   }
   errors.push(...quantityErrors(field, amount));
   const quantity = tryParseQuantity(amount);
-  if (isExtended(name) && quantity !== undefined && quantity.nano % nanoPerUnit !== 0n) {
+  if (isExtended(name) && quantity !== undefined && quantity.nanos % nanoPerUnit !== 0n) {
     errors.push(fieldInvalid(field, formatQuantity(quantity), 'must be an integer'));
   }
   return errors;

@@ -131,7 +131,7 @@ function validateEmptyDir(emptyDir: { medium?: string; sizeLimit?: string | numb
   if (emptyDir.medium !== undefined && emptyDir.medium !== '' && emptyDir.medium !== 'Memory')
     findings.push(invalidValue(emptyDir.medium, 'medium'));
   const limit = emptyDir.sizeLimit === undefined ? undefined : tryParseQuantity(emptyDir.sizeLimit);
-  if (limit !== undefined && limit.nano < 0n) findings.push(invalidValue(emptyDir.sizeLimit, 'sizeLimit'));
+  if (limit !== undefined && limit.nanos < 0n) findings.push(invalidValue(emptyDir.sizeLimit, 'sizeLimit'));
   return findings;
 }
 

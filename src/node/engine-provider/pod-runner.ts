@@ -443,13 +443,22 @@ export class PodRunner {
 
   /** Resolves when `condition` holds; it is looked at after every change of a container. */
   async #until(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    while (!condition()) {
-      signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      while (!condition()) {
+        signal.throwIfAborted();
+        await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
     }
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
   }
 
   /** Publishes once for all changes made in one go. */
@@ -461,9 +470,7 @@ export class PodRunner {
 
   #publish(): void {
     this.#publishing = false;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    this.#wake();
     const status = this.#final ?? this.#build();
     if (isDeepStrictEqual(status, this.#status)) return;
     this.#status = status;

@@ -33,11 +33,6 @@ export interface ResourceCall {
   readonly warnings: string[];
 }
 
-/** RFC 3339 in whole seconds, as metav1.Time. */
-export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
 /** Storage key of the object a call is about. */
 export function keyOfCall({ served, info }: ResourceCall, name = info.name): string {
   const { group, plural, namespaced } = storedKind(served.definition);

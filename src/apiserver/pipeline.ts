@@ -5,7 +5,7 @@ import { authenticate } from '#apiserver/auth/authenticator.ts';
 import { deniedError, systemMasters, type Attributes, type Authorizer } from '#apiserver/auth/authorizer.ts';
 import { impersonated } from '#apiserver/auth/impersonation.ts';
 import type { ServiceAccountTokens } from '#apiserver/auth/service-account-tokens.ts';
-import { rfc3339, type ResourceCall, type ServerContext } from '#apiserver/context.ts';
+import { type ResourceCall, type ServerContext } from '#apiserver/context.ts';
 import type { InFlight } from '#apiserver/in-flight.ts';
 import type { ApiServerMetrics } from '#apiserver/metrics.ts';
 import type { PathRoutes } from '#apiserver/path-routes.ts';
@@ -13,6 +13,7 @@ import { parseRequest, type RequestInfo, type ResourceInfo } from '#apiserver/re
 import type { ApiRequest, ApiResponse } from '#apiserver/request.ts';
 import { plainResponse } from '#apiserver/rest/commit.ts';
 import { dispatch, type Routes } from '#apiserver/rest/dispatch.ts';
+import { rfc3339 } from '#core/clock.ts';
 import { CompactedError, StorageFailure } from '#storage/storage.ts';
 
 export interface PipelineParts {

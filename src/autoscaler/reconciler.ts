@@ -1,5 +1,6 @@
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import type { Metric, PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { freezeAnnotation } from '#apis/dormouse/names.ts';
 import { conditionOf } from '#apis/knative/status.ts';
@@ -86,7 +87,7 @@ export class AutoscalerReconciler {
   }
 
   #readyPods(key: string): number {
-    return this.#informers.pods.byIndex(podsOfRevision, key).filter(isReadyPod).length;
+    return this.#informers.pods.byIndex(podsOfRevision, key).filter((pod) => isReady(pod) && !isTerminating(pod)).length;
   }
 
   /** Bounds, and the way to zero: idle for a stable window, then inactive, then (frozen or after the retention) gone. */
@@ -147,7 +148,7 @@ export class AutoscalerReconciler {
   async #freeze(key: string, wanted: boolean): Promise<void> {
     const own = this.#informers.pods.byIndex(podsOfRevision, key).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const toChange = own.filter(
-      (pod) => (pod.metadata.annotations?.[freezeAnnotation] === 'true') !== wanted && (wanted ? isReadyPod(pod) : true),
+      (pod) => (pod.metadata.annotations?.[freezeAnnotation] === 'true') !== wanted && (wanted ? isReady(pod) : true),
     );
     await Promise.all(
       toChange.map(async ({ metadata: { namespace, name = '' } }) => {
@@ -212,11 +213,6 @@ export class AutoscalerReconciler {
     status.actualScale = frozen || (plan.want === 0 && target.spec?.replicas === 0) ? 0 : ready;
     status.desiredScale = plan.want;
   }
-}
-
-function isReadyPod(pod: Pod): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return false;
-  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
 /** `namespace/revision` of a pod, for the index. */

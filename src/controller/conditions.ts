@@ -1,12 +1,12 @@
 import type { KnativeCondition, KnativeStatus } from '#apis/knative/status.ts';
 import type { Condition } from '#apis/meta/object.ts';
-import type { Clock } from '#core/clock.ts';
+import { rfc3339, type Clock } from '#core/clock.ts';
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 
 /** The clock's time as conditions and metadata carry it: RFC 3339, whole seconds. */
 export function timestamp(clock: Clock): string {
-  return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  return rfc3339(clock.now());
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { KubeObject, ListMeta } from '#apis/meta/object.ts';
 import { conflict, forbidden, isReason, notFound, StatusError } from '#apis/meta/status.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
-import { keyOfCall, rfc3339, type ResourceCall } from '#apiserver/context.ts';
+import { keyOfCall, type ResourceCall } from '#apiserver/context.ts';
 import { versionOf } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { objectResponse, plainResponse, storedText, writeKey, writtenObject } from '#apiserver/rest/commit.ts';
@@ -12,6 +12,7 @@ import { parseListOptions } from '#apiserver/rest/list-options.ts';
 import { Selection, viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf, requestFor, Reservations } from '#apiserver/rest/stages.ts';
 import { currentState } from '#apiserver/rest/update.ts';
+import { rfc3339 } from '#core/clock.ts';
 
 const attempts = 10;
 const immortalNamespaces = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);

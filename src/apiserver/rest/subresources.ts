@@ -6,7 +6,7 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import { badRequest, conflict, notFound } from '#apis/meta/status.ts';
 import { apiAudience } from '#apiserver/auth/authenticator.ts';
 import type { BoundObject, ServiceAccountTokens } from '#apiserver/auth/service-account-tokens.ts';
-import { keyOfCall, lookUp, rfc3339, type ResourceCall } from '#apiserver/context.ts';
+import { keyOfCall, lookUp, type ResourceCall } from '#apiserver/context.ts';
 import type { Subresource } from '#apiserver/discovery/subresources.ts';
 import { receiveObject } from '#apiserver/negotiation/body.ts';
 import type { ApiResponse, SubresourceHandler } from '#apiserver/request.ts';
@@ -22,6 +22,7 @@ import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
 import { currentState, updateObject, type Share } from '#apiserver/rest/update.ts';
 import { parseWriteOptions } from '#apiserver/rest/write-options.ts';
+import { rfc3339 } from '#core/clock.ts';
 
 const minTokenSeconds = 600;
 const maxTokenSeconds = 2 ** 32;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isReady } from '#apis/core/v1/pod-state.ts';
 import { conditionOf } from '#apis/knative/status.ts';
 import { revisions, services } from '#apis/serving/v1/kinds.ts';
 import type { Revision, Service } from '#apis/serving/v1/schemas.ts';
@@ -86,8 +87,7 @@ async function describeRevision(client: Client, revision: Revision, say: (step: 
   if (image === undefined) return;
   say('image', shortDigest(image));
   for (const pod of await podsOf(client, revision)) {
-    const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-    if (ready) say('pod', `${pod.metadata.name} is ready`);
+    if (isReady(pod)) say('pod', `${pod.metadata.name} is ready`);
     else for (const line of await troubleOf(client, pod)) say('waiting', line);
   }
 }

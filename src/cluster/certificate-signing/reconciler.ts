@@ -1,4 +1,5 @@
 import { certificateSigningRequests, type CertificateSigningRequest } from '#apis/certificates/v1/certificate-signing-request.ts';
+import { timestamp } from '#controller/conditions.ts';
 import { done, type ControllerModule } from '#controller/controller.ts';
 import { checkedTerms, SigningRefusal } from '#cluster/certificate-signing/signers.ts';
 import type { SigningSubject, SigningTerms } from '#wire/certificates.ts';
@@ -29,7 +30,7 @@ export const certificateSigningController = (signer: CertificateSigner): Control
         request.status = { ...request.status, certificate };
       } catch (error) {
         if (!(error instanceof SigningRefusal)) throw error;
-        const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+        const now = timestamp(clock);
         const failed = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: error.message };
         const conditions = [...(request.status?.conditions ?? []), { ...failed, lastUpdateTime: now, lastTransitionTime: now }];
         request.status = { ...request.status, conditions };

@@ -1,10 +1,11 @@
 import { cronJobs, type CronJob } from '#apis/batch/v1/cron-job.ts';
-import { jobs, type Job } from '#apis/batch/v1/job.ts';
+import { endOf, type Job, jobs } from '#apis/batch/v1/job.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { childrenOf, controllerReference, enqueueOwner, indexByOwner } from '#controller/owner.ts';
 import { latestDue, parseSchedule, type Schedule } from '#cluster/cron-job/schedule.ts';
+import { rfc3339 } from '#core/clock.ts';
 
 /** CronJob → a Job at each of its times. */
 export const cronJobController: ControllerModule<CronJob> = {
@@ -23,12 +24,6 @@ export const cronJobController: ControllerModule<CronJob> = {
   },
 };
 
-function endOf({ status }: Job): 'Complete' | 'Failed' | undefined {
-  const end = status?.conditions?.find(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True');
-  return end?.type as 'Complete' | 'Failed' | undefined;
-}
-
-const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
 const startOf = ({ metadata, status }: Job): string => status?.startTime ?? metadata.creationTimestamp ?? '';
 
 class CronJobReconciler {
@@ -62,7 +57,7 @@ class CronJobReconciler {
       const job = own.find(({ metadata }) => metadata.uid === uid);
       if (job === undefined) this.#say(cronJob, 'Normal', 'MissingJob', `Active job went missing: ${name}`);
       else if (endOf(job) !== undefined)
-        this.#say(cronJob, 'Normal', 'SawCompletedJob', `Saw completed job: ${name}, condition: ${endOf(job)}`);
+        this.#say(cronJob, 'Normal', 'SawCompletedJob', `Saw completed job: ${name}, condition: ${endOf(job)?.type}`);
     }
     const successes = own.flatMap(({ status }) => status?.completionTime ?? []).sort();
     const last = successes.at(-1);
@@ -76,7 +71,7 @@ class CronJobReconciler {
       ['Complete', successfulJobsHistoryLimit],
       ['Failed', failedJobsHistoryLimit],
     ] as const) {
-      const ended = own.filter((job) => endOf(job) === end).toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1));
+      const ended = own.filter((job) => endOf(job)?.type === end).toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1));
       for (const job of ended.slice(0, Math.max(0, ended.length - limit))) await this.#remove(cronJob, job);
     }
   }

@@ -1,7 +1,7 @@
 import type { DaemonSet } from '#apis/apps/v1/daemon-set.ts';
 import type { Node } from '#apis/core/v1/node.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { isAvailable, isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
+import { isAvailable, isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { fitOf, nodeOf } from '#cluster/daemon-set/pods.ts';
 import { revisionLabel } from '#cluster/revision-history.ts';
 

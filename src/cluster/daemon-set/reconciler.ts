@@ -10,7 +10,7 @@ import { childrenOf, enqueueOwner, indexByOwner, ownerKey } from '#controller/ow
 import { plan } from '#cluster/daemon-set/plan.ts';
 import { nodeOf, podFor } from '#cluster/daemon-set/pods.ts';
 import { Expectations } from '#cluster/expectations.ts';
-import { isAvailable, isFinished, isReady, readySinceMs } from '#cluster/pod-state.ts';
+import { isAvailable, isFinished, isReady, readySinceMs } from '#apis/core/v1/pod-state.ts';
 import { History, revisionLabel } from '#cluster/revision-history.ts';
 import { jsonEqual } from '#machinery/deep.ts';
 

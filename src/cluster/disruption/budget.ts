@@ -1,7 +1,7 @@
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '#apis/policy/v1/pod-disruption-budget.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { resolveAmount } from '#cluster/deployment/rollout.ts';
-import { isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 
 /** How long an eviction may be under way before its pod counts again: then it was lost. */
 export const disruptionMs = 120_000;

@@ -2,7 +2,7 @@ import type { Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service, type ServicePort } from '#apis/core/v1/service.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedBy = 'endpointslice-controller.k8s.io';

@@ -1,5 +1,5 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { MetricError, type Usage } from '#cluster/horizontal-pod-autoscaler/usage.ts';
 
 /** Within this of the target nothing changes. */

@@ -1,7 +1,7 @@
 import { jobs, type Job } from '#apis/batch/v1/job.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { isTerminating } from '#cluster/pod-state.ts';
+import { isTerminating } from '#apis/core/v1/pod-state.ts';
 
 /** Keeps a finished pod until the job has counted it. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';

@@ -1,6 +1,6 @@
 import type { Job } from '#apis/batch/v1/job.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { isActive, isReady, isTerminating, restartsOf } from '#cluster/pod-state.ts';
+import { isActive, isReady, isTerminating, restartsOf } from '#apis/core/v1/pod-state.ts';
 import { formatIndexes, parseIndexes } from '#cluster/job/indexes.ts';
 import { failureVerdict, isIgnored, metSuccessRule } from '#cluster/job/policies.ts';
 import { endedMs, hasFailed, hasSucceeded, indexOf, isTracked } from '#cluster/job/pods.ts';

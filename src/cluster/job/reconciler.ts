@@ -1,4 +1,4 @@
-import { jobs, type Job } from '#apis/batch/v1/job.ts';
+import { endOf, type Job, jobs } from '#apis/batch/v1/job.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { ifThere } from '#apis/meta/status.ts';
@@ -9,7 +9,7 @@ import { childrenOf, enqueueOwner, indexByOwner, ownerKey } from '#controller/ow
 import { errorText } from '#core/errors.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { Expectations } from '#cluster/expectations.ts';
-import { isTerminating } from '#cluster/pod-state.ts';
+import { isTerminating } from '#apis/core/v1/pod-state.ts';
 import { deletionOrder } from '#cluster/replica-set/pod-ranking.ts';
 import { isTracked, makePod, trackingFinalizer } from '#cluster/job/pods.ts';
 import {
@@ -96,7 +96,7 @@ class JobReconciler {
       await Promise.all(own.filter(isTracked).map((pod) => this.#release(pod)));
       return done;
     }
-    if (isOver(job)) return this.#afterEnd(job, own);
+    if (endOf(job) !== undefined) return this.#afterEnd(job, own);
     const stored = deepClone(job.status);
     const released = countPods(job, own, stored);
     const progress = progressOf(job, own);
@@ -169,8 +169,7 @@ class JobReconciler {
     await Promise.all(own.filter(isTracked).map((pod) => this.#release(pod)));
     const { ttlSecondsAfterFinished: ttl } = job.spec;
     if (ttl === undefined) return done;
-    const end = job.status?.conditions?.find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
-    const left = Date.parse(end?.lastTransitionTime ?? '') + ttl * 1000 - this.#context.clock.now();
+    const left = Date.parse(endOf(job)?.lastTransitionTime ?? '') + ttl * 1000 - this.#context.clock.now();
     if (left > 0) return requeue(left);
     const { namespace, name = '', uid } = job.metadata;
     const options = { propagationPolicy: 'Foreground' as const, ...(uid === undefined ? {} : { preconditions: { uid } }) };
@@ -219,8 +218,4 @@ class JobReconciler {
     if (old?.status === status && old.reason === reason) return;
     (job.status ??= {}).conditions = withCondition(job.status.conditions, { type, status, reason, message, lastProbeTime: now }, now);
   }
-}
-
-function isOver({ status }: Job): boolean {
-  return status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True') ?? false;
 }

@@ -7,7 +7,7 @@ import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { isActive, isTerminating } from '#cluster/pod-state.ts';
+import { isActive, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { evictionMs, graceMs, lastHeardMs, taintsOf } from '#cluster/node-lifecycle/health.ts';
 
 const byNode = 'node';

@@ -3,7 +3,7 @@ import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v
 import { pods } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { done, type ControllerModule } from '#controller/controller.ts';
-import { isFinished } from '#cluster/pod-state.ts';
+import { isFinished } from '#apis/core/v1/pod-state.ts';
 
 const byClaim = 'claim';
 

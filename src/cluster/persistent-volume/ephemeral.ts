@@ -4,7 +4,7 @@ import type { Volume } from '#apis/core/v1/volume.ts';
 import { isReason } from '#apis/meta/status.ts';
 import { done, PermanentError, type ControllerModule } from '#controller/controller.ts';
 import { controllerReference, isControlledBy } from '#controller/owner.ts';
-import { isFinished } from '#cluster/pod-state.ts';
+import { isFinished } from '#apis/core/v1/pod-state.ts';
 
 /** A pod's ephemeral volumes → claims of the pod's own, which end with it. */
 export const ephemeralVolumeController: ControllerModule<Pod> = {

@@ -5,7 +5,7 @@ import { isReason } from '#apis/meta/status.ts';
 import { done, type ControllerContext, type ControllerModule } from '#controller/controller.ts';
 import { sleep } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
-import { isFinished, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isTerminating } from '#apis/core/v1/pod-state.ts';
 
 const everyMs = 20_000;
 /** A node's object may be created anew at once; its pods are still there then. */

@@ -1,5 +1,5 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { isReady, readySinceMs, restartsOf } from '#cluster/pod-state.ts';
+import { isReady, readySinceMs, restartsOf } from '#apis/core/v1/pod-state.ts';
 
 const costAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const phaseOrder: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };

@@ -7,7 +7,7 @@ import { timestamp, withCondition, withoutCondition } from '#controller/conditio
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { childrenOf, controllerReference, enqueueOwner, indexByOwner, ownerKey } from '#controller/owner.ts';
 import { Expectations } from '#cluster/expectations.ts';
-import { isActive, isAvailable, isReady, readySinceMs } from '#cluster/pod-state.ts';
+import { isActive, isAvailable, isReady, readySinceMs } from '#apis/core/v1/pod-state.ts';
 import { deletionOrder } from '#cluster/replica-set/pod-ranking.ts';
 
 type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;

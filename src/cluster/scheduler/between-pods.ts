@@ -1,7 +1,7 @@
 import type { Node } from '#apis/core/v1/node.ts';
 import type { Pod, PodAffinityTerm, TopologySpreadConstraint } from '#apis/core/v1/pod.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
-import { isFinished, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { matchesNodeSelector } from '#cluster/scheduler/filters.ts';
 import type { NodeRefusal } from '#cluster/scheduler/refusal.ts';
 import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';

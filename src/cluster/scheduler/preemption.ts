@@ -7,7 +7,7 @@ import { podDisruptionBudgets, type PodDisruptionBudget } from '#apis/policy/v1/
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import type { ControllerContext } from '#controller/controller.ts';
-import { isTerminating } from '#cluster/pod-state.ts';
+import { isTerminating } from '#apis/core/v1/pod-state.ts';
 import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** A node that would take the pod if these went. */

@@ -8,7 +8,7 @@ import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { isFinished, isTerminating } from '#cluster/pod-state.ts';
+import { isFinished, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { BetweenPods, dependsOnPods, type Surroundings } from '#cluster/scheduler/between-pods.ts';
 import { filters, preference } from '#cluster/scheduler/filters.ts';
 import { NodeUsage } from '#cluster/scheduler/node-usage.ts';

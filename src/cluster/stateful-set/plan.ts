@@ -1,6 +1,6 @@
 import type { StatefulSet } from '#apis/apps/v1/stateful-set.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { isAvailable, isFinished, isReady, isTerminating } from '#cluster/pod-state.ts';
+import { isAvailable, isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { revisionLabel } from '#cluster/revision-history.ts';
 import { ordinalOf } from '#cluster/stateful-set/pods.ts';
 

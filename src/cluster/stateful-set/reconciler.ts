@@ -6,7 +6,7 @@ import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
-import { isAvailable, isTerminating, readySinceMs } from '#cluster/pod-state.ts';
+import { isAvailable, isTerminating, readySinceMs } from '#apis/core/v1/pod-state.ts';
 import { isHealthy, planStep, revisionOf, type Revisions } from '#cluster/stateful-set/plan.ts';
 import { ownersOfClaim } from '#cluster/stateful-set/claim-retention.ts';
 import { claimsOf, ordinalOf, podName, podOf } from '#cluster/stateful-set/pods.ts';

@@ -1,3 +1,4 @@
+import { isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { parseDial } from '#apis/dormouse/dial.ts';
 import { dialAnnotation, freezeAnnotation } from '#apis/dormouse/names.ts';
 import {
@@ -96,8 +97,7 @@ function podConfig(pod: Pod | undefined, key: string, address: string, port: num
 
 /** Ready, and not asked to stop. */
 export function isServing(pod: Pod): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return false;
-  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+  return isReady(pod) && !isTerminating(pod);
 }
 
 function owners(revision: Revision | undefined): Pick<BackendConfig, 'service' | 'configuration'> {

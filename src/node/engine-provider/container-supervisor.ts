@@ -4,7 +4,7 @@ import type { Probe } from '#apis/core/v1/probe.ts';
 import type { ContainerState as EngineState } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { deferred, type Deferred } from '#core/async.ts';
-import { sleep } from '#core/clock.ts';
+import { rfc3339, sleep } from '#core/clock.ts';
 import { errorText, isDiskFull } from '#core/errors.ts';
 import { GracefulStop } from '#node/engine-provider/graceful-stop.ts';
 import { runHook } from '#node/engine-provider/lifecycle-hooks.ts';
@@ -247,7 +247,7 @@ export class ContainerSupervisor implements ContainerView {
   }
 
   #running(state: EngineState, adopted: ContainerHistory | undefined): void {
-    const startedAt = new Date(state.startedAtMs ?? this.#host.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const startedAt = rfc3339(state.startedAtMs ?? this.#host.clock.now());
     this.#state = { running: { startedAt } };
     this.#instance = new AbortController();
     this.#isStarted = adopted?.wasStarted ?? false;

@@ -1,5 +1,6 @@
 import type { PodCondition, PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
+import { rfc3339 } from '#core/clock.ts';
 import { containerStatusOf, type ContainerView } from '#node/engine-provider/container-view.ts';
 import { qosClassOf } from '#node/engine-provider/qos-class.ts';
 
@@ -40,7 +41,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...(ended === undefined ? {} : { reason: ended.reason, message: ended.message }),
     ...(hostIp === undefined ? {} : { hostIP: hostIp, hostIPs: input.hostIps.map((ip) => ({ ip })) }),
     ...(input.podIp === undefined ? {} : { podIP: input.podIp, podIPs: [{ ip: input.podIp }] }),
-    startTime: previous.startTime ?? timestamp(input.now),
+    startTime: previous.startTime ?? rfc3339(input.now),
     ...(input.init.length === 0 ? {} : { initContainerStatuses: input.init.map(containerStatusOf) }),
     containerStatuses: input.app.map(containerStatusOf),
     ...(input.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: input.ephemeral.map(ephemeralStatusOf) }),
@@ -87,7 +88,7 @@ function conditionsOf(input: StatusInput, phase: Phase): PodCondition[] {
   const stamped = own.map((condition) => {
     const before = known.get(condition.type);
     const same = before?.status === condition.status && before.lastTransitionTime !== undefined;
-    const stamp = same ? before.lastTransitionTime : timestamp(now);
+    const stamp = same ? before.lastTransitionTime : rfc3339(now);
     const observedGeneration = pod.metadata.generation;
     return {
       ...condition,
@@ -134,9 +135,4 @@ function podReady({ pod }: StatusInput, containers: PodCondition): PodCondition 
   if (problems.length === 0) return { type: 'Ready', status: 'True' };
   const message = problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`;
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message };
-}
-
-/** RFC 3339 in whole seconds, as Kubernetes writes times. */
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -1,3 +1,4 @@
+import { isReady } from '#apis/core/v1/pod-state.ts';
 import { freezeAnnotation } from '#apis/dormouse/names.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
@@ -50,7 +51,7 @@ export class PodWorker {
   constructor(pod: Pod, options: WorkerOptions) {
     this.#pod = pod;
     this.#options = options;
-    this.#everReady = isReady(pod.status);
+    this.#everReady = isReady(pod);
   }
 
   /** The API's pod is new or has changed. */
@@ -98,7 +99,7 @@ export class PodWorker {
   }
 
   reported({ status }: PodReport): void {
-    this.#everReady ||= isReady(status);
+    this.#everReady ||= isReady({ status });
   }
 
   get #uid(): string {
@@ -232,10 +233,6 @@ export class PodWorker {
 
 function wantsFreeze({ metadata }: Pod): boolean {
   return metadata.annotations?.[freezeAnnotation] === 'true';
-}
-
-function isReady(status: Pod['status']): boolean {
-  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
 }
 
 /** Whether a provider would see no difference: status writes of our own come back as changes of the pod. */

@@ -1,8 +1,8 @@
 import { dialAnnotation, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
 import type { Node, Taint } from '#apis/core/v1/node.ts';
-import { timestamp } from '#node/engine-provider/pod-status.ts';
 import { kubernetesVersion } from '#apis/dormouse/version.ts';
+import { rfc3339 } from '#core/clock.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import type { Machine, Pressure } from '#node/registration/machine.ts';
 
@@ -108,8 +108,8 @@ function conditions({ pressure, notReady, now, previous }: ConditionInput): Node
   const stamped = own.map((condition) => {
     const before = known.get(condition.type);
     known.delete(condition.type);
-    const lastTransitionTime = (before?.status === condition.status ? before.lastTransitionTime : undefined) ?? timestamp(now);
-    return { ...condition, lastHeartbeatTime: timestamp(now), lastTransitionTime };
+    const lastTransitionTime = (before?.status === condition.status ? before.lastTransitionTime : undefined) ?? rfc3339(now);
+    return { ...condition, lastHeartbeatTime: rfc3339(now), lastTransitionTime };
   });
   return [...known.values(), ...stamped];
 }

@@ -10,6 +10,7 @@ import { notOwnedRetryMs } from '#controller/children.ts';
 import { timestamp } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { enqueueOwner, isControlledBy } from '#controller/owner.ts';
+import { rfc3339 } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import { certificateConditions, quoted } from '#serving/conditions.ts';
 import { AuthorityStore, UnusableAuthorityError } from '#serving/certificate/authority.ts';
@@ -75,7 +76,7 @@ class CertificateReconciler {
     }
     const { expiryOf } = await import('#wire/certificates.ts');
     const expiry = expiryOf(pair.certificate);
-    status.notAfter = expiry.toISOString().replace(/\.\d+Z$/, 'Z');
+    status.notAfter = rfc3339(expiry.getTime());
     manager.markTrue('Ready');
     // Looked at once a day at least: a timer cannot be set for months.
     return requeue(Math.min(dayMs, Math.max(1000, expiry.getTime() - renewalDays * dayMs - this.#context.clock.now())));

@@ -93,3 +93,8 @@ export const jobDefinition = defineBuiltin<Job>({
   ],
 });
 export const jobs = resourceOf(jobDefinition);
+
+/** The condition that says how a job has ended; undefined while it goes on. */
+export function endOf({ status }: Job): JobCondition | undefined {
+  return status?.conditions?.find(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True');
+}

@@ -1,12 +1,15 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
 
-const conditionOf = (pod: Pod, type: string) => pod.status?.conditions?.find((condition) => condition.type === type);
+const conditionOf = ({ status }: Pick<Pod, 'status'>, type: string) => status?.conditions?.find((condition) => condition.type === type);
 
+/** Asked to go. */
 export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
+/** Ended for good: none of its containers runs again. */
 export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 /** Counts toward what is wanted: neither finished nor on its way out. */
 export const isActive = (pod: Pod): boolean => !isFinished(pod) && !isTerminating(pod);
-export const isReady = (pod: Pod): boolean => conditionOf(pod, 'Ready')?.status === 'True';
+/** Fit to be sent requests, as its node says. */
+export const isReady = (pod: Pick<Pod, 'status'>): boolean => conditionOf(pod, 'Ready')?.status === 'True';
 
 /** Since when the pod has been ready, in milliseconds since the epoch; undefined when it is not. */
 export function readySinceMs(pod: Pod): number | undefined {
@@ -20,6 +23,7 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
   return since !== undefined && (minReadySeconds === 0 || since + minReadySeconds * 1000 <= nowMs);
 }
 
+/** Of the container that was restarted most. */
 export function restartsOf(pod: Pod): number {
   return Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount));
 }

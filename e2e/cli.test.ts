@@ -141,6 +141,18 @@ describe('the command line', () => {
     await refused(/service none failed: Unable to fetch image "localhost:1\/none": [^]*Next: see which images/, 'logs', 'none');
   });
 
+  const unlimited = process.getuid?.() === 0 ? false : 'limits need control groups: root';
+  test('a program that is killed for its memory, without a word of its own, is told so', { skip: unlimited }, async () => {
+    await refused(
+      /service small failed: Container failed with: exit code 137 \(OOMKilled\)\n {2}Next: .*--memory/,
+      'deploy',
+      `--image=localhost:${platform.port('registry')}/hello`,
+      '--name=small',
+      '--memory=6Mi',
+    );
+    await platform.dormouse(['delete', 'small']);
+  });
+
   test('a program that listens elsewhere is told where it should', async () => {
     const source = join(directory, 'elsewhere');
     await mkdir(source);

@@ -9,6 +9,7 @@ import { UserError } from '#core/errors.ts';
 
 /** How long a program may start in silence before it is said what it is waited for. */
 const patienceMs = 5000;
+const silentFailure = 'Container failed with:';
 const ordinary = new Set(['ContainerCreating', 'PodInitializing']);
 
 interface Failed {
@@ -59,9 +60,20 @@ async function lastEvent(client: Client, { metadata }: Pick<Pod, 'metadata'>, se
 
 /** A service that failed: its reason, the last log lines unless the reason holds them, and what to do next. */
 export async function failure(client: Client, { message, ...failed }: Failed & { readonly message: string }): Promise<UserError> {
-  const reason = failureReason(failed.revision, message);
-  const log = reason.startsWith('Container failed with') ? '' : await logOf(client, failed.revision);
-  return new UserError(`service ${failed.name} failed: ${reason.trimEnd()}`, { hint: `${log}Next: ${nextStep(reason, failed)}` });
+  const said = failureReason(failed.revision, message).trimEnd();
+  // A program that is killed says nothing itself.
+  const reason = said === silentFailure ? `${said} ${await endOf(client, failed.revision)}` : said;
+  const log = said.startsWith(silentFailure) ? '' : await logOf(client, failed.revision);
+  return new UserError(`service ${failed.name} failed: ${reason}`, { hint: `${log}Next: ${nextStep(reason, failed)}` });
+}
+
+/** How the container of a revision ended: `exit code 137 (OOMKilled)`. */
+async function endOf(client: Client, revision: Revision | undefined): Promise<string> {
+  const pods = revision === undefined ? [] : await podsOf(client, revision);
+  const ends = pods.flatMap(({ status }) => status?.containerStatuses ?? []);
+  const end = ends.map(({ state, lastState }) => state?.terminated ?? lastState?.terminated).find((one) => one !== undefined);
+  if (end === undefined) return 'no word';
+  return `exit code ${end.exitCode}${(end.reason ?? 'Error') === 'Error' ? '' : ` (${end.reason})`}`;
 }
 
 /** A service that neither became ready nor failed in time. */
@@ -81,6 +93,7 @@ function nextStep(reason: string, { name, namespace, revision }: Failed): string
     return 'give the cluster a login for that registry: see docs/guides/private-registries.md';
   if (reason.startsWith('Unable to fetch image'))
     return 'see which images are here with "dormouse image ls"; build one (deploy --source DIR), load it (dormouse image load), or name a registry this machine reaches';
+  if (reason.endsWith('(OOMKilled)')) return `its program needs more memory than its limit: deploy it again with a larger --memory`;
   if (/^Revision "[^"]*" referenced in traffic not found/.test(reason))
     return `give the traffic to revisions that are there: dormouse traffic ${name} @latest=100${inNamespace(namespace)}`;
   const details = `kubectl describe revision ${revision?.metadata.name ?? ''} -n ${namespace}`;

@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { userInfo } from 'node:os';
 import { textOption, type Invocation } from '#cli/command.ts';
 import { printData, table } from '#cli/output.ts';
 import { resolveSettings, runningStatus } from '#cli/platform.ts';
@@ -9,7 +8,7 @@ import { freeBytes } from '#platform/disk-space.ts';
 import { layoutOf } from '#platform/layout.ts';
 import { portSettings, type PlatformSettings } from '#platform/settings.ts';
 import { userNamespaceProblem } from '#providers/local/rootless/enter.ts';
-import { findSubordinateIds } from '#providers/local/rootless/subordinate-ids.ts';
+import { ownSubordinateIds } from '#providers/local/rootless/subordinate-ids.ts';
 
 interface Finding {
   readonly check: string;
@@ -85,7 +84,7 @@ async function userNamespaces(): Promise<Finding> {
   const problem = await userNamespaceProblem();
   if (problem !== undefined)
     return { check, state: 'problem', detail: problem.message, ...(problem.hint === undefined ? {} : { remedy: problem.hint }) };
-  if (findSubordinateIds(userInfo().username, process.getuid?.() ?? 0) !== undefined)
+  if (ownSubordinateIds() !== undefined)
     return { check, state: 'ok', detail: 'an ordinary user can make them, with ids of its own for the users in images' };
   return {
     check,

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -16,7 +16,7 @@ import { forwarderProgram, tcpAddress, unixAddress } from '#providers/local/root
 import { enterProgram, killProgram, userNamespaceProgram } from '#providers/local/rootless/namespace-program.ts';
 import { outboundPort } from '#providers/local/rootless/outbound.ts';
 import { hostRoutesFile, userNamespaceDirectory } from '#providers/local/rootless/directory.ts';
-import { findSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
+import { ownSubordinateIds, type IdRange } from '#providers/local/rootless/subordinate-ids.ts';
 
 const run = promisify(execFile);
 const marker = 'DORMOUSE_USER_NAMESPACE';
@@ -163,7 +163,7 @@ async function makeHolder(launcher: Launcher, directory: string): Promise<number
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   const sysDirectory = join(directory, 'sys');
   mkdirSync(sysDirectory, { recursive: true });
-  const ranges = findSubordinateIds(userName(), uid);
+  const ranges = ownSubordinateIds();
   const options = { architecture: launcher.architecture, uid, gid, sysDirectory };
   if (ranges !== undefined) {
     try {
@@ -174,15 +174,6 @@ async function makeHolder(launcher: Launcher, directory: string): Promise<number
     }
   }
   return startHolder(launcher, directory, { ...options, mappedFromOutside: false }, undefined);
-}
-
-/** '' for an id without an entry in the user database. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return '';
-  }
 }
 
 async function startHolder(

@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 
 export interface IdRange {
   readonly first: number;
@@ -16,12 +17,22 @@ export function parseSubordinateIds(text: string, user: string, uid: number): Id
   return undefined;
 }
 
-/** Ranges of ids the system has given this user, if the commands that map them are installed. */
-export function findSubordinateIds(user: string, uid: number): { readonly uids: IdRange; readonly gids: IdRange } | undefined {
+/** Ranges of ids the system has given the user who runs this process, if the commands that map them are installed. */
+export function ownSubordinateIds(): { readonly uids: IdRange; readonly gids: IdRange } | undefined {
   if (!installed('newuidmap') || !installed('newgidmap')) return undefined;
+  const [user, uid] = [userName(), process.getuid?.() ?? 0];
   const uids = rangeIn('/etc/subuid', user, uid);
   const gids = rangeIn('/etc/subgid', user, uid);
   return uids === undefined || gids === undefined ? undefined : { uids, gids };
+}
+
+/** Of who runs this process; '' for an id without an entry in the user database. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
 }
 
 function rangeIn(file: string, user: string, uid: number): IdRange | undefined {

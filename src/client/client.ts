@@ -1,6 +1,6 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject, ObjectList } from '#apis/meta/object.ts';
-import type { TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
+import type { TransportRequest, TransportResponse, TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
 
 /**
  * The only way to the API for everything above it: controllers, gateway, node agent, CLI. Two transports stand behind it,
@@ -15,20 +15,8 @@ export interface Client {
   stream(request: TransportStreamRequest): Promise<TransportStreamResponse>;
 }
 
-export interface RawRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  readonly signal?: AbortSignal;
-}
-export interface RawResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON, or text when the answer is not JSON. */
-  readonly body: unknown;
-}
+export type RawRequest = TransportRequest;
+export type RawResponse = TransportResponse;
 
 export interface ListOptions {
   /** Absent: all namespaces. */

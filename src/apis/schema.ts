@@ -169,7 +169,7 @@ export const intOrString = (extensions: Extensions = {}): Typed<number | string>
   [protobufScalar]: 'intOrString',
   ...extensions,
 });
-/** Kubernetes resource.Quantity, kept in the form it was given. */
+/** Kubernetes resource.Quantity; built-in kinds store its canonical form, custom ones the text they were given. */
 export const quantity = (): Typed<string | number> => ({
   'x-kubernetes-int-or-string': true,
   format: 'quantity',

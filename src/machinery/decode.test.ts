@@ -164,6 +164,14 @@ describe('parseBody', () => {
 });
 
 describe('decode', () => {
+  test('quantities of built-in kinds become canonical; custom kinds keep the text', () => {
+    const limits = { a: '0.1', b: '1024Mi', c: 1, d: ' 1000m ', e: 0.25, f: '2e3', g: '250m' };
+    const stored = (custom: boolean) => decode(spec({ containers: [{ limits }] }), deployment, { custom, defaults: false }).value['spec'];
+    const canonical = { a: '100m', b: '1Gi', c: '1', d: '1', e: '250m', f: '2e3', g: '250m' };
+    assert.deepEqual(stored(false), { containers: [{ limits: canonical }] });
+    assert.deepEqual(stored(true), { containers: [{ limits }] });
+  });
+
   test('a wrong type in a built-in kind reads like Go', () => {
     for (const [value, message] of [
       [{ replicas: 'x' }, 'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32'],

@@ -1,6 +1,6 @@
 import { protobufScalar, schemaName, type Schema } from '#apis/schema.ts';
 import type { JsonValue } from './deep.ts';
-import { parseQuantity, QuantityError } from '#apis/meta/quantity.ts';
+import { canonicalQuantity, QuantityError } from '#apis/meta/quantity.ts';
 
 /** How built-in kinds read scalars and name types: the behaviour of Go's encoding/json that clients see in messages. */
 
@@ -39,18 +39,20 @@ function isGoInteger(value: JsonValue, schema: Schema): boolean {
 }
 
 function intOrString(value: JsonValue, schema: Schema): JsonValue | undefined {
-  if (schema.format === 'quantity') {
-    if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-    try {
-      parseQuantity(value);
-    } catch (error) {
-      if (error instanceof QuantityError) throw new DecodeError(error.message, error);
-      throw error;
-    }
-    return typeof value === 'number' ? String(value) : value;
-  }
+  if (schema.format === 'quantity') return quantity(value);
   if (typeof value === 'string') return value;
   return Number.isInteger(value) && Math.abs(value as number) <= int32Max ? value : undefined;
+}
+
+/** Stored in its canonical form, whichever text came: `0.1` is `100m`. */
+function quantity(value: JsonValue): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  try {
+    return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
+  } catch (error) {
+    if (error instanceof QuantityError) throw new DecodeError(error.message, error);
+    throw error;
+  }
 }
 
 function specialString(value: string, schema: Schema): string {

@@ -43,6 +43,10 @@ describe('quantities', () => {
       ['2000.5', '2000500m'],
       ['1023Ki', '1023Ki'],
       ['100Ei', '9223372036854775807'],
+      ['10E', '10E'],
+      ['1e19', '10e18'],
+      ['1000k', '1M'],
+      ['999Mi', '999Mi'],
     ] as const)
       assert.equal(canonicalQuantity(text), canonical, text);
   });

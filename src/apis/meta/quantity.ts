@@ -41,8 +41,8 @@ export function parseQuantity(input: string | number): Quantity {
   const binaryPower = suffix.endsWith('i') ? binarySuffixes.indexOf(suffix) : 0;
   const decimalPower = exponent + (suffix === '' || suffix.endsWith('i') ? 0 : (decimalSuffixes.indexOf(suffix) - 3) * 3);
   const scaled = scale((digits * nano) << BigInt(10 * binaryPower), decimalPower - fraction.length);
-  const capped = scaled > maxNanos ? maxNanos : scaled;
   const format = exponentMark === undefined ? (binaryPower > 0 ? 'BinarySI' : 'DecimalSI') : 'DecimalExponent';
+  const capped = format === 'BinarySI' && scaled > maxNanos ? maxNanos : scaled;
   return { nanos: sign === '-' ? -capped : capped, format };
 }
 
@@ -105,8 +105,11 @@ export function formatQuantity(quantity: Quantity): string {
   return exponent === 0 ? `${sign}${value}` : `${sign}${value}e${exponent}`;
 }
 
+const plainlyCanonical = /^[1-9]\d{0,2}(?:[mkMGTP]|[KMGTP]i)?$/;
+
 /** The canonical text of a quantity given as text or number. Throws QuantityError. */
 export function canonicalQuantity(input: string | number): string {
+  if (typeof input === 'string' && plainlyCanonical.test(input)) return input;
   return formatQuantity(parseQuantity(input));
 }
 

@@ -6,6 +6,7 @@ import { objectsOf, type ResourceCall } from '#apiserver/context.ts';
 import { toStored } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
+import { decode } from '#machinery/decode.ts';
 import { jsonEqual } from '#machinery/deep.ts';
 import { StorageFailure, type Storage, type WriteResult } from '#storage/storage.ts';
 
@@ -72,13 +73,15 @@ function untimed({ time: _time, ...entry }: ManagedFieldsEntry): unknown {
 }
 
 /** Whether a change counts for metadata.generation: anything but metadata and status. */
-export function changesGeneration(object: KubeObject, old: KubeObject): boolean {
-  const content = ({
-    metadata: _metadata,
-    status: _status,
-    apiVersion: _version,
-    kind: _kind,
-    ...rest
-  }: KubeObject & { status?: unknown }) => rest;
-  return !jsonEqual(content(object), content(old));
+export function changesGeneration({ served }: ResourceCall, object: KubeObject, old: KubeObject): boolean {
+  if (jsonEqual(content(object), content(old))) return false;
+  if (served.custom) return true;
+  // What is stored may be in a form that would no longer be written: quantities keep their value in any form.
+  const { value } = decode(old, served.version.schema);
+  return !jsonEqual(content(object), content(value as unknown as KubeObject));
+}
+
+function content(object: KubeObject & { status?: unknown }): object {
+  const { metadata: _metadata, status: _status, apiVersion: _version, kind: _kind, ...rest } = object;
+  return rest;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { call, configMap, configMaps, failureOf, objectOf, startTestServer } from '#apiserver/testing/server.ts';
+import { MemoryStorage } from '#storage/memory-storage.ts';
 
 const json = { 'content-type': 'application/json' };
 const patchOf = (type: string) => ({ 'content-type': `application/${type}` });
@@ -145,6 +146,33 @@ describe('create, update and patch', () => {
     assert.deepEqual(objectOf<{ data: unknown }>(await apply('two', '2', '&force=true')).data, { k: '2' });
     const missing = await call(server, 'PATCH', `${configMaps}/a`, { body: '{}', headers: patchOf('apply-patch+yaml') });
     assert.match(failureOf(missing)[2] ?? '', /fieldManager: Required value: is required for apply patch/);
+  });
+
+  test('quantities are stored in canonical form; one stored in another form is no change of the spec', async () => {
+    const deployments = '/apis/apps/v1/namespaces/default/deployments';
+    const container = { name: 'c', image: 'i', resources: { limits: { cpu: '0.1', memory: '1024Mi' } } };
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } };
+    const body = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'd' },
+      spec: { selector: { matchLabels: { a: 'b' } }, template },
+    };
+    const canonical = '{"cpu":"100m","memory":"1Gi"}';
+    const written = new MemoryStorage();
+    {
+      await using server = await startTestServer({ storage: written });
+      assert.ok(JSON.stringify(objectOf(await call(server, 'POST', deployments, { body, headers: json }))).includes(canonical));
+    }
+    const storage = new MemoryStorage();
+    for (const { key, value } of (await written.list('')).entries)
+      await storage.write({ key, value: value.replace(canonical, '{"cpu":"0.1","memory":"1024Mi"}'), expected: 0 });
+    await using server = await startTestServer({ storage });
+    const stored = objectOf(await call(server, 'GET', `${deployments}/d`));
+    assert.ok(!JSON.stringify(stored).includes(canonical));
+    const updated = objectOf(await call(server, 'PUT', `${deployments}/d`, { body: stored, headers: json }));
+    assert.ok(JSON.stringify(updated).includes(canonical));
+    assert.equal(updated.metadata.generation, 1);
   });
 
   test('status changes through its subresource alone, and generation counts the rest', async () => {

@@ -88,7 +88,7 @@ async function attemptUpdate(
   try {
     const { subresource, strictErrors = [] } = transition;
     const object = await refine({ call, object: raw, old: stored, subresource, ...options, strictErrors }, reservations);
-    if (definition.hasGeneration && transition.part !== 'status' && changesGeneration(object, stored))
+    if (definition.hasGeneration && transition.part !== 'status' && changesGeneration(call, object, stored))
       object.metadata.generation = (stored.metadata.generation ?? 0) + 1;
     if (transition.tracked !== true) track(call, options, subresource, object, stored);
     if (sameState(object, stored)) return { response: objectResponse(call, current) };

@@ -2,6 +2,7 @@ import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v
 import { setAutoscalerDefaults } from '#apis/autoscaling/v2/defaults.ts';
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import type { MetricSpec } from '#apis/autoscaling/v2/metrics.ts';
+import { canonicalQuantity } from '#apis/meta/quantity.ts';
 import type { AutoscalerConfig } from '#apis/serving/config/tables.ts';
 import { autoscalingAnnotation } from '#apis/serving/validation/annotations.ts';
 import { parseGoDuration } from '#core/duration.ts';
@@ -55,9 +56,17 @@ function metricsOf(annotations: Readonly<Record<string, string>>): { readonly me
   }
   const whole = Math.trunc(value);
   if (metric === 'memory') {
-    return { metrics: [{ type: 'Resource', resource: { name: 'memory', target: { type: 'AverageValue', averageValue: `${whole}Mi` } } }] };
+    return {
+      metrics: [
+        { type: 'Resource', resource: { name: 'memory', target: { type: 'AverageValue', averageValue: canonicalQuantity(`${whole}Mi`) } } },
+      ],
+    };
   }
-  return { metrics: [{ type: 'Pods', pods: { metric: { name: metric }, target: { type: 'AverageValue', averageValue: String(whole) } } }] };
+  return {
+    metrics: [
+      { type: 'Pods', pods: { metric: { name: metric }, target: { type: 'AverageValue', averageValue: canonicalQuantity(whole) } } },
+    ],
+  };
 }
 
 function behaviorOf(annotations: Readonly<Record<string, string>>): Pick<HorizontalPodAutoscalerSpec, 'behavior'> {

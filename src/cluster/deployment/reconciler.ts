@@ -1,6 +1,7 @@
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import { replicaSets, type ReplicaSet } from '#apis/apps/v1/replica-set.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
 import { ifThere, isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -206,7 +207,7 @@ const childOf = (set: ReplicaSet, deployment: Deployment): boolean =>
 function sameTemplate(set: ReplicaSet, deployment: Deployment): boolean {
   const template = deepClone(set.spec?.template);
   if (template?.metadata?.labels !== undefined) delete template.metadata.labels[hashLabel];
-  return semanticEqual(template, deployment.spec?.template);
+  return semanticEqual(template, deployment.spec?.template, podTemplateSpecSchema);
 }
 
 function copied(deployment: Deployment): Record<string, string> {

@@ -1,6 +1,7 @@
 import { dialAnnotation, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
 import type { Node, Taint } from '#apis/core/v1/node.ts';
+import { canonicalQuantity } from '#apis/meta/quantity.ts';
 import { kubernetesVersion } from '#apis/dormouse/version.ts';
 import { rfc3339 } from '#core/clock.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
@@ -62,11 +63,11 @@ export function nodeStatus(
 ): NodeStatus {
   const resources = {
     cpu: String(machine.cpuCount),
-    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
-    'ephemeral-storage': `${Math.floor(machine.diskBytes / 1024)}Ki`,
+    memory: canonicalQuantity(`${Math.floor(machine.memoryBytes / 1024)}Ki`),
+    'ephemeral-storage': canonicalQuantity(`${Math.floor(machine.diskBytes / 1024)}Ki`),
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
-    pods: String(settings.maxPods),
+    pods: canonicalQuantity(settings.maxPods),
   };
   return {
     capacity: resources,

@@ -1,3 +1,4 @@
+import { canonicalQuantity, QuantityError } from '#apis/meta/quantity.ts';
 import { parseGoDuration } from '#core/duration.ts';
 
 /** One key of a `config-*` ConfigMap: its default as text and how its text is read. `read` throws ConfigError. */
@@ -35,6 +36,19 @@ export const text = (fallback: string, aliases?: readonly string[]): ConfigKey<s
   default: fallback,
   ...(aliases === undefined ? {} : { aliases }),
   read: (value) => value,
+});
+
+/** A quantity in its canonical form; empty: none. */
+export const amount = (): ConfigKey<string> => ({
+  default: '',
+  read(value, key) {
+    try {
+      return value === '' ? '' : canonicalQuantity(value);
+    } catch (error) {
+      if (error instanceof QuantityError) throw new ConfigError(`failed to parse "${key}": ${error.message}`);
+      throw error;
+    }
+  },
 });
 
 /** Go's boolean words. */

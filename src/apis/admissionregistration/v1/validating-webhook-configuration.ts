@@ -1,26 +1,13 @@
 import { validateWebhooks } from '#apis/admissionregistration/v1/validate-webhooks.ts';
-import { matchConditionSchema, ruleWithOperationsSchema, webhookClientConfigSchema } from '#apis/admissionregistration/v1/webhook.ts';
+import { webhookFields } from '#apis/admissionregistration/v1/webhook.ts';
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { ageColumn, column } from '#apis/meta/columns.ts';
-import { labelSelectorSchema } from '#apis/meta/object.ts';
-import { enumeration, int32, list, listMap, object, required, string, type Infer } from '#apis/schema.ts';
+import { listMap, object, type Infer } from '#apis/schema.ts';
 
 const admissionregistration = 'io.k8s.api.admissionregistration.v1';
 
-export const validatingWebhookSchema = object(`${admissionregistration}.ValidatingWebhook`, {
-  admissionReviewVersions: required(list(string())),
-  clientConfig: required(webhookClientConfigSchema),
-  failurePolicy: enumeration(['Fail', 'Ignore'], { default: 'Fail' }),
-  matchConditions: listMap(matchConditionSchema, ['name']),
-  matchPolicy: enumeration(['Equivalent', 'Exact'], { default: 'Equivalent' }),
-  name: required(string()),
-  namespaceSelector: { ...labelSelectorSchema, default: {} },
-  objectSelector: { ...labelSelectorSchema, default: {} },
-  rules: list(ruleWithOperationsSchema),
-  sideEffects: required(enumeration(['None', 'NoneOnDryRun', 'Some', 'Unknown'])),
-  timeoutSeconds: int32({ default: 10 }),
-});
+export const validatingWebhookSchema = object(`${admissionregistration}.ValidatingWebhook`, webhookFields);
 export interface ValidatingWebhook extends Infer<typeof validatingWebhookSchema> {}
 
 export const validatingWebhookConfigurationSchema = kindSchema(`${admissionregistration}.ValidatingWebhookConfiguration`, {

@@ -1,4 +1,5 @@
-import { bytes, enumeration, int32, list, object, required, string, type Infer } from '#apis/schema.ts';
+import { labelSelectorSchema } from '#apis/meta/object.ts';
+import { bytes, enumeration, int32, list, listMap, object, required, string, type Infer } from '#apis/schema.ts';
 
 const admissionregistration = 'io.k8s.api.admissionregistration.v1';
 
@@ -31,3 +32,18 @@ export const matchConditionSchema = object(`${admissionregistration}.MatchCondit
   name: required(string()),
 });
 export interface MatchCondition extends Infer<typeof matchConditionSchema> {}
+
+/** What a validating and a mutating webhook have in common. */
+export const webhookFields = {
+  admissionReviewVersions: required(list(string())),
+  clientConfig: required(webhookClientConfigSchema),
+  failurePolicy: enumeration(['Fail', 'Ignore'], { default: 'Fail' }),
+  matchConditions: listMap(matchConditionSchema, ['name']),
+  matchPolicy: enumeration(['Equivalent', 'Exact'], { default: 'Equivalent' }),
+  name: required(string()),
+  namespaceSelector: { ...labelSelectorSchema, default: {} },
+  objectSelector: { ...labelSelectorSchema, default: {} },
+  rules: list(ruleWithOperationsSchema),
+  sideEffects: required(enumeration(['None', 'NoneOnDryRun', 'Some', 'Unknown'])),
+  timeoutSeconds: int32({ default: 10 }),
+};

@@ -166,6 +166,7 @@ export const time = (): Typed<string> => ({ type: 'string', format: 'date-time',
 export const microTime = (): Typed<string> => ({ type: 'string', format: 'date-time', nullable: true, [protobufScalar]: 'microTime' });
 export const intOrString = (extensions: Extensions = {}): Typed<number | string> => ({
   'x-kubernetes-int-or-string': true,
+  [schemaName]: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
   [protobufScalar]: 'intOrString',
   ...extensions,
 });
@@ -173,6 +174,7 @@ export const intOrString = (extensions: Extensions = {}): Typed<number | string>
 export const quantity = (): Typed<string | number> => ({
   'x-kubernetes-int-or-string': true,
   format: 'quantity',
+  [schemaName]: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
   [protobufScalar]: 'quantity',
 });
 /** Any JSON; unknown fields are kept. */

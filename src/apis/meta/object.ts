@@ -8,6 +8,7 @@ import {
   object,
   protobufScalar,
   required,
+  schemaName,
   string,
   time,
   anything,
@@ -36,7 +37,7 @@ export const managedFieldsEntrySchema = object(`${meta}.ManagedFieldsEntry`, {
   apiVersion: [3, string()],
   time: [4, time()],
   fieldsType: [6, string()],
-  fieldsV1: [7, anything<Record<string, unknown>>({ type: 'object', [protobufScalar]: 'fieldsV1' })],
+  fieldsV1: [7, anything<Record<string, unknown>>({ type: 'object', [schemaName]: `${meta}.FieldsV1`, [protobufScalar]: 'fieldsV1' })],
   subresource: [8, string()],
 });
 export type ManagedFieldsEntry = Infer<typeof managedFieldsEntrySchema>;

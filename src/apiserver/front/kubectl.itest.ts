@@ -149,6 +149,8 @@ describe('kubectl', () => {
       await ok(/"?yes"?/, 'auth can-i create pods');
       await ok(/admin/, 'auth whoami');
       await ok(/containers/, 'explain deployment.spec.template.spec');
+      await ok(/FIELD: targetPort <IntOrString>/, 'explain service.spec.ports.targetPort');
+      await ok(/FIELD: limits <map\[string\]Quantity>/, 'explain pod.spec.containers.resources.limits');
       await ok(/created/, 'apply -f -', crd);
       await ok(/established|condition met/, 'wait --for=condition=established crd/things.example.com --timeout=10s');
       await ok(/thing.example.com\/t created/, `apply -n ${n} -f -`, thing);

@@ -41,7 +41,8 @@ export class Components {
     if (!(name in this.schemas)) {
       // Entered first: a schema may contain itself.
       this.schemas[name] = {};
-      this.schemas[name] = this.#inline(schema);
+      const { default: _default, ...shared } = schema;
+      this.schemas[name] = shared['x-kubernetes-int-or-string'] === true ? scalarOf(shared) : this.#inline(shared);
     }
     const extras = Object.fromEntries(
       Object.entries(schema).filter(([key]) => key === 'description' || key === 'default' || key.startsWith('x-kubernetes-patch')),
@@ -72,4 +73,10 @@ export class Components {
   #orBoolean(schema: Schema | boolean): OpenApiSchema | boolean {
     return typeof schema === 'boolean' ? schema : this.convert(schema);
   }
+}
+
+/** The named scalars of two types: their name says what they are, as in Kubernetes' own document. */
+function scalarOf({ format }: Schema): OpenApiSchema {
+  if (format === 'quantity') return { oneOf: [string, { type: 'number' }] };
+  return { format: 'int-or-string', oneOf: [{ type: 'integer' }, string] };
 }

@@ -2,7 +2,7 @@ import type { PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-auto
 import { frozenRetentionAnnotation, idleAnnotation } from '#apis/dormouse/names.ts';
 import { autoscalingAnnotation } from '#apis/serving/validation/annotations.ts';
 import type { AutoscalerConfig } from '#apis/serving/config/tables.ts';
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 
 /** How one revision is scaled: its annotations over the configuration (serving.md §3.1); durations in milliseconds. */
 export interface ScalingSpec {
@@ -38,7 +38,7 @@ const defaultFrozenRetentionMs = 3_600_000;
 export function scalingSpec(autoscaler: PodAutoscaler, config: AutoscalerConfig): ScalingSpec {
   const notes = autoscaler.metadata.annotations ?? {};
   const number = (name: string, fallback: number) => Number(autoscalingAnnotation(notes, name)?.[1] ?? fallback);
-  const duration = (name: string, fallback: number) => parseGoDuration(autoscalingAnnotation(notes, name)?.[1] ?? '') ?? fallback;
+  const duration = (name: string, fallback: number) => goDurationMs(autoscalingAnnotation(notes, name)?.[1] ?? '') ?? fallback;
   const metric = autoscalingAnnotation(notes, 'metric')?.[1] === 'rps' ? 'rps' : 'concurrency';
   const stableWindowMs = duration('window', config['stable-window']);
   const reachable = autoscaler.spec?.reachability !== 'Unreachable';
@@ -64,9 +64,7 @@ export function scalingSpec(autoscaler: PodAutoscaler, config: AutoscalerConfig)
     activatorCapacity: config['activator-capacity'],
     enableScaleToZero: config['enable-scale-to-zero'],
     frozenRetentionMs:
-      notes[idleAnnotation] === 'freeze'
-        ? (parseGoDuration(notes[frozenRetentionAnnotation] ?? '') ?? defaultFrozenRetentionMs)
-        : undefined,
+      notes[idleAnnotation] === 'freeze' ? (goDurationMs(notes[frozenRetentionAnnotation] ?? '') ?? defaultFrozenRetentionMs) : undefined,
   };
 }
 

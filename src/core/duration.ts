@@ -1,30 +1,78 @@
-const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** Go's time.Duration in text, as in metav1.Duration, Knative annotations and kubectl flags. */
+
+const unitNanos: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+const maxNanos = (1n << 63n) - 1n;
+
+/** A text that is no Go duration; the message is Go's. */
+export class DurationError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'DurationError';
+  }
+}
+
+/** Nanoseconds of a text such as `1h2m3.5s`; fractions below a nanosecond are cut. Throws DurationError. */
+export function parseGoDuration(text: string): bigint {
+  const invalid = (): DurationError => new DurationError(`time: invalid duration ${JSON.stringify(text)}`);
+  const negative = text.startsWith('-');
+  const body = negative || text.startsWith('+') ? text.slice(1) : text;
+  if (body === '0') return 0n;
+  if (body === '' || body.length > 256) throw invalid();
+  let total = 0n;
+  let at = 0;
+  const part = /(\d*)(?:\.(\d*))?([^\d.]*)/y;
+  while (at < body.length) {
+    part.lastIndex = at;
+    const [whole = '', integer = '', fraction = '', unit = ''] = part.exec(body) ?? [];
+    if (whole === '' || (integer === '' && fraction === '')) throw invalid();
+    if (unit === '') throw new DurationError(`time: missing unit in duration ${JSON.stringify(text)}`);
+    const nanos = Object.hasOwn(unitNanos, unit) ? unitNanos[unit] : undefined;
+    if (nanos === undefined) throw new DurationError(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
+    total += BigInt(integer === '' ? '0' : integer) * nanos;
+    if (fraction !== '') total += (BigInt(fraction) * nanos) / 10n ** BigInt(fraction.length);
+    if (total > maxNanos + (negative ? 1n : 0n)) throw invalid();
+    at += whole.length;
+  }
+  return negative ? -total : total;
+}
 
 /** Milliseconds of a Go duration (`1h30m`, `1.5s`, `0`, `-2m`); undefined when the text is none. */
-export function parseGoDuration(text: string): number | undefined {
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
-  if (match === null) return undefined;
-  const [, sign, body = ''] = match;
-  let total = 0;
-  for (const [, number = '0', unit = ''] of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    total += Number(number) * (unitMs[unit] ?? 0);
+export function goDurationMs(text: string): number | undefined {
+  try {
+    return Number(parseGoDuration(text)) / 1e6;
+  } catch (error) {
+    if (error instanceof DurationError) return undefined;
+    throw error;
   }
-  return sign === '-' ? -total : total;
 }
 
-/** A Go duration's text as `time.Duration.String()` prints it: `1m0s`, `1h30m0s`, `1.5s`, `300ms`, `0s`. */
-export function formatGoDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 0) return `-${formatGoDuration(-ms)}`;
-  if (ms < 1) return ms < 1e-3 ? `${Math.round(ms * 1e6)}ns` : `${trim(ms * 1e3)}µs`;
-  if (ms < 1000) return `${trim(ms)}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = `${trim((ms % 60_000) / 1000)}s`;
-  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+/** Go's own form of a duration: `1h2m3.5s`, `1.5ms`, `0s`. */
+export function formatGoDuration(nanos: bigint): string {
+  if (nanos === 0n) return '0s';
+  const sign = nanos < 0n ? '-' : '';
+  const rest = nanos < 0n ? -nanos : nanos;
+  if (rest < 1_000n) return `${sign}${rest}ns`;
+  if (rest < 1_000_000n) return `${sign}${decimal(rest, 1_000n)}µs`;
+  if (rest < 1_000_000_000n) return `${sign}${decimal(rest, 1_000_000n)}ms`;
+  const minutes = rest / 60_000_000_000n;
+  const seconds = `${decimal(rest % 60_000_000_000n, 1_000_000_000n)}s`;
+  if (minutes === 0n) return sign + seconds;
+  const hours = minutes / 60n;
+  return hours === 0n ? `${sign}${minutes}m${seconds}` : `${sign}${hours}h${minutes % 60n}m${seconds}`;
 }
 
-function trim(value: number): string {
-  return String(Number(value.toFixed(9)));
+function decimal(value: bigint, unit: bigint): string {
+  const fraction = value % unit;
+  if (fraction === 0n) return String(value / unit);
+  const digits = String(fraction).padStart(String(unit).length - 1, '0');
+  return `${value / unit}.${digits.replace(/0+$/, '')}`;
 }

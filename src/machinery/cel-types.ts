@@ -1,7 +1,7 @@
 import type { Schema } from '#apis/schema.ts';
 import { celDuration, declareType, newCelEnvironment, type CelEnvironment } from './cel-environment.ts';
 import { isObject, own, type JsonObject, type JsonValue } from './deep.ts';
-import { parseGoDuration } from './durations.ts';
+import { parseGoDuration } from '#core/duration.ts';
 
 /** How values of a schema look to CEL rules: names, types, and the conversion of JSON to them. */
 export interface CelType {

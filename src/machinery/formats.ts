@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { DurationError, parseGoDuration } from './durations.ts';
+import { DurationError, parseGoDuration } from '#core/duration.ts';
 import { isQuantity } from '#apis/meta/quantity.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { protobufEmbedded, protobufFields, protobufScalar, type Schema } from '#apis/schema.ts';
 import { BodyError, parseBody } from './body.ts';
 import { setOwn, type JsonObject, type JsonValue } from './deep.ts';
-import { formatGoDuration } from './durations.ts';
+import { formatGoDuration } from '#core/duration.ts';
 import { ProtobufError, ProtobufReader } from './protobuf-reader.ts';
 
 export { ProtobufError };

@@ -1,4 +1,4 @@
-import { humanDuration } from './durations.ts';
+import { humanDuration } from '#apis/meta/human-duration.ts';
 
 /** The age of an RFC 3339 time for a table: `5m`, `<unknown>` for none, `<invalid>` for what is no time. */
 export function ageCell(timestamp: string | null | undefined, nowMs: number): string {

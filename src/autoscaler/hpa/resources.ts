@@ -5,7 +5,7 @@ import type { MetricSpec } from '#apis/autoscaling/v2/metrics.ts';
 import { canonicalQuantity } from '#apis/meta/quantity.ts';
 import type { AutoscalerConfig } from '#apis/serving/config/tables.ts';
 import { autoscalingAnnotation } from '#apis/serving/validation/annotations.ts';
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 import { controllerReference } from '#controller/owner.ts';
 
 const unlimited = 2_147_483_647;
@@ -70,7 +70,7 @@ function metricsOf(annotations: Readonly<Record<string, string>>): { readonly me
 }
 
 function behaviorOf(annotations: Readonly<Record<string, string>>): Pick<HorizontalPodAutoscalerSpec, 'behavior'> {
-  const window = parseGoDuration(autoscalingAnnotation(annotations, 'window')?.[1] ?? '');
+  const window = goDurationMs(autoscalingAnnotation(annotations, 'window')?.[1] ?? '');
   if (window === undefined) return {};
   const stabilizationWindowSeconds = Math.trunc(window / 1000);
   return { behavior: { scaleDown: { stabilizationWindowSeconds }, scaleUp: { stabilizationWindowSeconds } } };

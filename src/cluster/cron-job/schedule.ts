@@ -1,4 +1,4 @@
-import { parseGoDuration } from '#machinery/durations.ts';
+import { parseGoDuration } from '#core/duration.ts';
 
 /** The next time after `afterMs` (milliseconds since the epoch); undefined when there is none in five years. */
 export type Schedule = (afterMs: number) => number | undefined;

@@ -10,7 +10,7 @@ import type { Revision, RevisionSpec } from '#apis/serving/v1/schemas.ts';
 import { autoscalingAnnotation, autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
 import type { AutoscalerConfig, DeploymentConfig, ObservabilityConfig } from '#apis/serving/config/tables.ts';
 import { controllerReference } from '#controller/owner.ts';
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 import { pick } from '#controller/children.ts';
 
 const defaultPort = 8080;
@@ -134,7 +134,7 @@ export function initialScale(revision: Revision, config: AutoscalerConfig): numb
 }
 
 function progressDeadlineSeconds(revision: Revision, config: DeploymentConfig): number {
-  const own = parseGoDuration(revision.metadata.annotations?.[annotations.progressDeadline] ?? '');
+  const own = goDurationMs(revision.metadata.annotations?.[annotations.progressDeadline] ?? '');
   return (own ?? config['progress-deadline']) / 1000;
 }
 

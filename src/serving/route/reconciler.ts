@@ -10,7 +10,7 @@ import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
 import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
@@ -190,7 +190,7 @@ class RouteReconciler {
   /** How far the traffic of latest revisions may have moved by now, and when there is more to move; 0: nothing is going on. */
   #rollout(route: Route, targets: readonly RevisionTarget[], manager: ConditionManager, { network }: RouteConfig): RolloutNow {
     const goal = goalOf(targets);
-    const own = parseGoDuration(route.metadata.annotations?.[annotations.rolloutDuration] ?? '') ?? 0;
+    const own = goDurationMs(route.metadata.annotations?.[annotations.rolloutDuration] ?? '') ?? 0;
     const durationS = own === 0 ? network['rollout-duration'] : own / 1000;
     const ingress = this.#informers.ingresses.get(route.metadata.namespace, route.metadata.name ?? '');
     if (durationS <= 0 || ingress === undefined) return { rollout: goal, nextMs: 0 };

@@ -1,5 +1,5 @@
 import { canonicalQuantity, QuantityError } from '#apis/meta/quantity.ts';
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 
 /** One key of a `config-*` ConfigMap: its default as text and how its text is read. `read` throws ConfigError. */
 export interface ConfigKey<T> {
@@ -83,7 +83,7 @@ export const float = (fallback: number, range: { min?: number; max?: number } = 
 export const duration = (fallback: string, range: { min?: number; max?: number } = {}): ConfigKey<number> => ({
   default: fallback,
   read(value, key) {
-    const ms = parseGoDuration(value);
+    const ms = goDurationMs(value);
     if (ms === undefined) throw new ConfigError(`failed to parse "${key}": time: invalid duration ${JSON.stringify(value)}`);
     return inRange(ms, key, range);
   },

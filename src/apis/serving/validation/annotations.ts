@@ -1,4 +1,4 @@
-import { parseGoDuration } from '#core/duration.ts';
+import { goDurationMs } from '#core/duration.ts';
 import { generic, invalidKeyName, invalidValue, outOfBounds, type Finding } from '#apis/knative/field-error.ts';
 import { tryParseQuantity } from '#apis/meta/quantity.ts';
 import type { AutoscalerConfig } from '#apis/serving/config/tables.ts';
@@ -139,7 +139,7 @@ function validateDuration(annotations: Annotations, name: string, minText: strin
   const found = autoscalingAnnotation(annotations, name);
   if (found === undefined) return [];
   const [key, value] = found;
-  const ms = parseGoDuration(value);
+  const ms = goDurationMs(value);
   if (ms === undefined) return [invalidValue(value, key)];
   if (ms < minMs || ms > hourMs) return [outOfBounds(value, minText, '1h0m0s', key)];
   return wholeSeconds && ms % 1000 !== 0 ? [generic('must be specified with at most second precision', key)] : [];
@@ -174,7 +174,7 @@ function validateInitialScale(annotations: Annotations, config: AutoscalerConfig
 export function validateSecondsAnnotation(annotations: Annotations, key: string, word: string): Finding[] {
   const value = annotations[key];
   if (value === undefined || value === '') return [];
-  const ms = parseGoDuration(value);
+  const ms = goDurationMs(value);
   if (ms === undefined) return [invalidValue(value, key)];
   if (ms % 1000 !== 0) return [generic(`${word}=${value} is not at second precision`, key)];
   return ms < 0 ? [generic(`${word}=${value} must be positive`, key)] : [];

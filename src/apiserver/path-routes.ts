@@ -3,7 +3,7 @@ import type { Discovery } from '#apiserver/discovery/discovery.ts';
 import type { OpenApi } from '#apiserver/openapi/openapi.ts';
 import { openApiVersion2 } from '#apiserver/openapi/version-2.ts';
 import type { ApiRequest, ApiResponse, RawRoute } from '#apiserver/request.ts';
-import { deepFreeze } from '#apiserver/cache/encoding.ts';
+import { deepFreeze } from '#machinery/deep.ts';
 
 /** Everything that is no resource: registered routes, and behind them discovery. */
 export class PathRoutes {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+export { jsonEqual } from '#apis/meta/equal.ts';
+
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export interface JsonObject {
   [key: string]: JsonValue;
@@ -44,30 +46,6 @@ export function deepFreeze<T>(value: T): T {
   Object.freeze(value);
   for (const item of Object.values(value)) deepFreeze(item);
   return value;
-}
-
-/** Equality of JSON values; the order of keys does not count, undefined members count as absent. */
-export function jsonEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a)) {
-    if (!Array.isArray(b) || a.length !== b.length) return false;
-    for (let index = 0; index < a.length; index += 1) if (!jsonEqual(a[index], b[index])) return false;
-    return true;
-  }
-  if (Array.isArray(b)) return false;
-  return membersEqual(a as JsonObject, b as JsonObject);
-}
-
-function membersEqual(a: JsonObject, b: JsonObject): boolean {
-  let count = 0;
-  for (const key of Object.keys(a)) {
-    if (a[key] === undefined) continue;
-    count += 1;
-    if (!jsonEqual(a[key], own(b, key))) return false;
-  }
-  for (const key of Object.keys(b)) if (b[key] !== undefined) count -= 1;
-  return count === 0;
 }
 
 /** JSON with sorted keys: equal values give equal text. */

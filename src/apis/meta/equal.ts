@@ -1,14 +1,24 @@
-/** Whether two JSON values are the same; an absent property equals one that is undefined. Key order does not matter. */
-export function jsonEqual(left: unknown, right: unknown): boolean {
-  if (left === right) return true;
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right)) {
-    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
-    return left.every((item, index) => jsonEqual(item, right[index]));
+/** Equality of JSON values; the order of keys does not count, undefined members count as absent. */
+export function jsonEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let index = 0; index < a.length; index += 1) if (!jsonEqual(a[index], b[index])) return false;
+    return true;
   }
-  const a = left as Record<string, unknown>;
-  const b = right as Record<string, unknown>;
-  for (const key of Object.keys(a)) if (!jsonEqual(a[key], b[key])) return false;
-  for (const key of Object.keys(b)) if (b[key] !== undefined && a[key] === undefined) return false;
-  return true;
+  if (Array.isArray(b)) return false;
+  return membersEqual(a as Record<string, unknown>, b as Record<string, unknown>);
+}
+
+/** Of own properties alone: names come from clients, and may be those of Object.prototype. */
+function membersEqual(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  let count = 0;
+  for (const key of Object.keys(a)) {
+    if (a[key] === undefined) continue;
+    count += 1;
+    if (!jsonEqual(a[key], Object.hasOwn(b, key) ? b[key] : undefined)) return false;
+  }
+  for (const key of Object.keys(b)) if (b[key] !== undefined) count -= 1;
+  return count === 0;
 }

@@ -1,6 +1,7 @@
 import type { KubeObject } from '#apis/meta/object.ts';
-import { deepFreeze, withResourceVersion } from '#apiserver/cache/encoding.ts';
+import { withResourceVersion } from '#apiserver/cache/encoding.ts';
 import type { HotObjects } from '#apiserver/cache/hot-objects.ts';
+import { deepFreeze } from '#machinery/deep.ts';
 
 /** How a stored object is brought to a served version. */
 export interface ObjectView {

@@ -20,13 +20,6 @@ export function withResourceVersion(text: string, revision: number): string {
   return `${text.slice(0, at)}"resourceVersion":"${revision}",${text.slice(at)}`;
 }
 
-/** Freezes a tree of plain data in place and returns it. A frozen node is taken to be frozen all the way down. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const child of Object.values(value)) deepFreeze(child);
-  return Object.freeze(value);
-}
-
 /** UTF-8. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);

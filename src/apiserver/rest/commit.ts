@@ -1,13 +1,13 @@
 import type { KubeObject, ManagedFieldsEntry } from '#apis/meta/object.ts';
 import { apiError } from '#apiserver/errors.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
-import { encodeForStorage, deepFreeze } from '#apiserver/cache/encoding.ts';
+import { encodeForStorage } from '#apiserver/cache/encoding.ts';
 import { objectsOf, type ResourceCall } from '#apiserver/context.ts';
 import { toStored } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { decode } from '#machinery/decode.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { deepFreeze, jsonEqual } from '#machinery/deep.ts';
 import { StorageFailure, type Storage, type WriteResult } from '#storage/storage.ts';
 
 /** As etcd's default; larger objects would make every watch and list heavy. */

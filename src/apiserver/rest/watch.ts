@@ -2,7 +2,7 @@ import { sleep, type Clock } from '#core/clock.ts';
 import type { WatchEventType } from '#apis/meta/object.ts';
 import { StatusError } from '#apis/meta/status.ts';
 import type { CachedObject } from '#apiserver/cache/cached-object.ts';
-import { deepFreeze, utf8 } from '#apiserver/cache/encoding.ts';
+import { utf8 } from '#apiserver/cache/encoding.ts';
 import type { CacheEvent, Follower, ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { WatchCache } from '#apiserver/cache/watch-cache.ts';
 import { objectsOf } from '#apiserver/context.ts';
@@ -14,6 +14,7 @@ import type { ListOptions } from '#apiserver/rest/list-options.ts';
 import { tooOld } from '#apiserver/rest/list.ts';
 import type { Selection } from '#apiserver/rest/resource-scope.ts';
 import { partialMetadata, Table, type RowObject } from '#apiserver/table/table.ts';
+import { deepFreeze } from '#machinery/deep.ts';
 import { CompactedError } from '#storage/storage.ts';
 
 const bookmarkEveryMs = 60_000;

@@ -2,7 +2,7 @@ import type { PodCondition, PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { rfc3339 } from '#core/clock.ts';
 import { containerStatusOf, type ContainerView } from '#node/engine-provider/container-view.ts';
-import { qosClassOf } from '#node/engine-provider/qos-class.ts';
+import { qosClassOf } from '#apis/core/v1/qos-class.ts';
 
 /** Everything a pod's status is made of. */
 export interface StatusInput {
@@ -45,7 +45,7 @@ export function buildPodStatus(input: StatusInput): PodStatus {
     ...(input.init.length === 0 ? {} : { initContainerStatuses: input.init.map(containerStatusOf) }),
     containerStatuses: input.app.map(containerStatusOf),
     ...(input.ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: input.ephemeral.map(ephemeralStatusOf) }),
-    qosClass: qosClassOf(pod),
+    qosClass: qosClassOf(pod.spec),
   };
 }
 

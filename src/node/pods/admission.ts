@@ -1,5 +1,5 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
-import { qosClassOf } from '#node/engine-provider/qos-class.ts';
+import { qosClassOf } from '#apis/core/v1/qos-class.ts';
 import { isCritical } from '#node/pressure/eviction.ts';
 import type { Pressure } from '#node/registration/machine.ts';
 
@@ -21,7 +21,8 @@ export function refusalUnder(pressure: Pressure | undefined, pod: Pod): Refusal 
     ...(pressure?.pids === true ? ['PIDPressure'] : []),
   ];
   if (conditions.length === 0 || isCritical(pod)) return undefined;
-  if (conditions.join(' ') === 'MemoryPressure' && (qosClassOf(pod) !== 'BestEffort' || toleratesMemoryPressure(pod))) return undefined;
+  if (conditions.join(' ') === 'MemoryPressure' && (qosClassOf(pod.spec) !== 'BestEffort' || toleratesMemoryPressure(pod)))
+    return undefined;
   return { reason: 'Evicted', message: `The node had condition: [${conditions.join(' ')}]. ` };
 }
 

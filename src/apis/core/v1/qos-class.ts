@@ -5,7 +5,9 @@ import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
 const counted = ['cpu', 'memory'] as const;
 
 /** Quality of service: Guaranteed when every container's cpu and memory limits equal its requests; BestEffort with none at all. */
-export function qosClassOf(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+export function qosClassOf(
+  spec: Pick<PodSpec, 'initContainers' | 'containers'> = { containers: [] },
+): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   const all = [...(spec.initContainers ?? []), ...spec.containers].map(({ resources = {} }) => resources);
   if (!all.some(hasAny)) return 'BestEffort';
   return all.every(isGuaranteed) ? 'Guaranteed' : 'Burstable';

@@ -3,7 +3,7 @@ import { badRequest, type StatusError } from '#apis/meta/status.ts';
 import type { Schema } from '#apis/schema.ts';
 import { summarizeBody } from './body.ts';
 import { deepClone, isObject, type JsonObject, type JsonValue } from './deep.ts';
-import { decodeScalar, DecodeError, goTypeName, jsonTypeName, structName, zeroValue } from './go-types.ts';
+import { decodeScalar, DecodeError, goTypeName, jsonTypeName, restoringText, structName, zeroValue } from './go-types.ts';
 
 export { DecodeError };
 
@@ -159,9 +159,8 @@ class Decoder {
 
   #mismatch(value: JsonValue, schema: Schema): DecodeError {
     const field = `${this.#owner}.${this.#fields.join('.')}`;
-    return new DecodeError(
-      `json: cannot unmarshal ${jsonTypeName(value, schema)} into Go struct field ${field} of type ${goTypeName(schema)}`,
-    );
+    const text = `json: cannot unmarshal ${jsonTypeName(value, schema)} into Go struct field ${field} of type ${goTypeName(schema)}`;
+    return new DecodeError(text, undefined, restoringText(value, schema));
   }
 }
 

@@ -6,9 +6,13 @@ import { canonicalQuantity, QuantityError } from '#apis/meta/quantity.ts';
 
 /** A value that does not fit its type; the message is that of Go's decoder. */
 export class DecodeError extends Error {
-  constructor(message: string, cause?: unknown) {
+  /** The same as Kubernetes says it where it takes a map for the struct: in strategic merge patches. */
+  readonly restoring: string;
+
+  constructor(message: string, cause?: unknown, restoring = message) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'DecodeError';
+    this.restoring = restoring;
   }
 }
 
@@ -100,6 +104,23 @@ export function jsonTypeName(value: unknown, schema?: Schema): string {
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'number') return schema?.type === 'integer' ? `number ${value}` : 'number';
   return value === null ? 'null' : typeof value;
+}
+
+/** What Kubernetes' converter of maps to structs says of a value that does not fit. */
+export function restoringText(value: JsonValue, schema: Schema): string {
+  const given = goKind(value);
+  if (schema.type === 'array') return `cannot restore slice from ${given}`;
+  if (typeof schema.additionalProperties === 'object') return `cannot restore map from ${given}`;
+  if (schema.properties !== undefined) return `cannot restore struct from: ${given}`;
+  const wanted = goTypeName(schema);
+  const isConvertible = given === 'int64' ? wanted !== 'bool' : given === 'float64' && wanted.startsWith('int');
+  return isConvertible ? `cannot convert ${given} to ${wanted}` : `unrecognized type: ${wanted}`;
+}
+
+function goKind(value: JsonValue): string {
+  if (Array.isArray(value)) return 'slice';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'string' : 'map';
 }
 
 /** `DeploymentSpec` of `io.k8s.api.apps.v1.DeploymentSpec`. */

@@ -26,7 +26,7 @@ export function applyJsonPatch(document: JsonValue, patch: unknown): JsonValue {
 function readOperations(patch: unknown): Operation[] {
   if (!Array.isArray(patch)) {
     const kind = isObject(patch) ? 'object' : patch === null ? 'null' : typeof patch;
-    throw malformedPatch(`error decoding patch: json: cannot unmarshal ${kind} into Go value of type jsonpatch.Patch`);
+    throw malformedPatch(`error decoding patch: json: cannot unmarshal ${kind} into Go value of type []handlers.jsonPatchOp`);
   }
   if (patch.length > maxOperations)
     throw patchTooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);

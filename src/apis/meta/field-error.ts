@@ -49,9 +49,9 @@ export function invalid(group: string, kind: string, name: string, errors: reado
   const subject = group === '' ? kind : `${kind}.${group}`;
   return new StatusError('Invalid', `${subject} "${name}" is invalid: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`, {
     details: {
-      name,
+      ...(name === '' ? {} : { name }),
       ...(group === '' ? {} : { group }),
-      kind,
+      ...(kind === '' ? {} : { kind }),
       causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
     },
   });

@@ -1,10 +1,12 @@
+import { objectMetaSchema } from '#apis/meta/object.ts';
 import { badRequest, type StatusError } from '#apis/meta/status.ts';
 import { apiError } from '#apiserver/errors.ts';
 import type { ApiRequest } from '#apiserver/request.ts';
 import type { Schema } from '#apis/schema.ts';
 import { BodyError, parseBody } from '#machinery/body.ts';
 import { isObject, type JsonObject, type JsonValue } from '#machinery/deep.ts';
-import { decodeFailure } from '#machinery/decode.ts';
+import { DecodeError, decodeFailure } from '#machinery/decode.ts';
+import { jsonTypeName, restoringText } from '#machinery/go-types.ts';
 import { decodeProtobuf, parseEnvelope, ProtobufError } from '#machinery/protobuf.ts';
 
 /** A body as an object, not yet held against its schema. The value is private to the receiver. */
@@ -83,7 +85,7 @@ function fromProtobuf(bytes: Uint8Array, expected: Expectation): ReceivedObject 
 
 function checked(value: JsonValue, duplicates: readonly string[], bytes: Uint8Array, expected: Expectation): ReceivedObject {
   if (!isObject(value))
-    throw unreadable(new BodyError(`json: cannot unmarshal ${typeName(value)} into Go value of type struct`), expected, bytes);
+    throw unreadable(new BodyError(`json: cannot unmarshal ${jsonTypeName(value)} into Go value of type struct`), expected, bytes);
   checkType(value, expected, bytes);
   if (expected.apiVersion !== undefined) value['apiVersion'] = expected.apiVersion;
   value['kind'] = expected.kind;
@@ -105,18 +107,32 @@ function checkType(value: JsonObject, expected: Expectation, bytes: Uint8Array):
 const metadataStrings = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion'];
 
 /** Makes metadata an object whose identifying fields are strings or absent, so that what runs before decoding can rely on it. */
-export function normalizeMetadata(value: JsonObject): void {
+export function normalizeMetadata(value: JsonObject, refuse = (error: DecodeError) => undecodable(value, error)): void {
   const metadata = value['metadata'] ?? {};
-  if (!isObject(metadata))
-    throw badRequest(`json: cannot unmarshal ${typeName(metadata)} into Go struct field .metadata of type v1.ObjectMeta`);
+  const wrong = (given: JsonValue, field: string, type: string, schema: Schema) =>
+    refuse(
+      new DecodeError(
+        `json: cannot unmarshal ${jsonTypeName(given)} into Go struct field ${field} of type ${type}`,
+        undefined,
+        restoringText(given, schema),
+      ),
+    );
+  if (!isObject(metadata)) throw wrong(metadata, `${textOf(value['kind'])}.metadata`, 'v1.ObjectMeta', objectMetaSchema);
   for (const field of metadataStrings) {
     const given = metadata[field];
     if (given === null) delete metadata[field];
     else if (given !== undefined && typeof given !== 'string')
-      throw badRequest(`json: cannot unmarshal ${typeName(given)} into Go struct field ObjectMeta.metadata.${field} of type string`);
+      throw wrong(given, `ObjectMeta.metadata.${field}`, 'string', { type: 'string' });
   }
   value['metadata'] = metadata;
 }
+
+function undecodable(value: JsonObject, error: DecodeError): StatusError {
+  const kind = textOf(value['kind']);
+  return decodeFailure(error, kind, { version: textOf(value['apiVersion']).split('/').at(-1) ?? '', kind }, noBytes);
+}
+
+const textOf = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
 
 function unreadable(error: Error, expected: Expectation, bytes: Uint8Array): StatusError {
   return decodeFailure(
@@ -125,9 +141,4 @@ function unreadable(error: Error, expected: Expectation, bytes: Uint8Array): Sta
     undefined,
     bytes,
   );
-}
-
-function typeName(value: JsonValue): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 }

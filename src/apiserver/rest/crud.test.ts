@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Status } from '#apis/meta/status.ts';
 import { call, configMap, configMaps, failureOf, objectOf, startTestServer } from '#apiserver/testing/server.ts';
 import { MemoryStorage } from '#storage/memory-storage.ts';
 
@@ -146,6 +147,40 @@ describe('create, update and patch', () => {
     assert.deepEqual(objectOf<{ data: unknown }>(await apply('two', '2', '&force=true')).data, { k: '2' });
     const missing = await call(server, 'PATCH', `${configMaps}/a`, { body: '{}', headers: patchOf('apply-patch+yaml') });
     assert.match(failureOf(missing)[2] ?? '', /fieldManager: Required value: is required for apply patch/);
+  });
+
+  test('a patch whose result does not decode is answered with 422 and what was made of it', async () => {
+    await using server = await startTestServer();
+    await call(server, 'POST', configMaps, { body: configMap('a', { x: '1' }) });
+    const answer = async (type: string, body: unknown) =>
+      objectOf<Status>(await call(server, 'PATCH', `${configMaps}/a`, { body: JSON.stringify(body), headers: patchOf(type) }));
+    const merge = await answer('merge-patch+json', { data: { x: 5, y: '<' } });
+    assert.deepEqual(
+      [merge.code, merge.reason, merge.details?.name, merge.details?.causes?.[0]?.field],
+      [422, 'Invalid', undefined, 'patch'],
+    );
+    assert.match(
+      merge.message ?? '',
+      /^ "" is invalid: patch: Invalid value: "\{.*\\"x\\":5,\\"y\\":\\"\\\\u003c\\".*\}": json: cannot unmarshal/,
+    );
+    assert.match(
+      (await answer('json-patch+json', [{ op: 'replace', path: '/metadata', value: 'x' }])).message ?? '',
+      /json: cannot unmarshal string into Go struct field ConfigMap\.metadata of type v1\.ObjectMeta$/,
+    );
+    for (const [patch, shown, detail] of [
+      [{ data: { x: 5 } }, 'map[data:map[x:5]]', 'cannot convert int64 to string'],
+      [{ data: { x: [1, 'a'], b: '<' } }, 'map[data:map[b:< x:[1 a]]]', 'unrecognized type: string'],
+      [{ data: 'x' }, 'map[data:x]', 'cannot restore map from string'],
+      [{ metadata: 'x' }, 'map[metadata:x]', 'cannot restore struct from: string'],
+      [{ immutable: 'x' }, 'map[immutable:x]', 'unrecognized type: bool'],
+    ] as const)
+      assert.equal(
+        (await answer('strategic-merge-patch+json', patch)).message,
+        ` "" is invalid: patch: Invalid value: "${shown}": ${detail}`,
+      );
+    assert.equal((await answer('strategic-merge-patch+json', { kind: 'Secret', apiVersion: 'v2' })).kind, 'ConfigMap');
+    assert.equal((await answer('json-patch+json', [{ op: 'replace', path: '', value: 'x' }])).code, 422);
+    assert.match((await answer('strategic-merge-patch+json', [])).message ?? '', /^json: cannot unmarshal array into Go value of type map/);
   });
 
   test('quantities are stored in canonical form; one stored in another form is no change of the spec', async () => {

@@ -6,14 +6,18 @@ import { keyOfCall, type ResourceCall } from '#apiserver/context.ts';
 import { contentTypeOf, normalizeMetadata, receiveDocument } from '#apiserver/negotiation/body.ts';
 import { versionOf } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
-import { applyPatchType, jsonPatchType, mergePatchType, patchTypesOf } from '#apiserver/rest/patch-types.ts';
+import { patchUndecodable } from '#apiserver/rest/patch-failure.ts';
+import { applyPatchType, jsonPatchType, mergePatchType, patchTypesOf, strategicPatchType } from '#apiserver/rest/patch-types.ts';
 import { createObject } from '#apiserver/rest/create.ts';
 import { updateObject, type Transition } from '#apiserver/rest/update.ts';
 import { parseWriteOptions, type WriteOptions } from '#apiserver/rest/write-options.ts';
 import { applyServerSide } from '#machinery/apply.ts';
 import { deepClone, isObject, type JsonObject, type JsonValue } from '#machinery/deep.ts';
+import type { DecodeError } from '#machinery/decode.ts';
+import { jsonTypeName } from '#machinery/go-types.ts';
 import { applyJsonPatch } from '#machinery/json-patch.ts';
 import { applyMergePatch } from '#machinery/merge-patch.ts';
+import { patchDoesNotApply } from '#machinery/patch-errors.ts';
 import { applyStrategicMergePatch } from '#machinery/strategic-merge.ts';
 
 /** Patches the object, or a stored subresource of it. Apply creates what is not there (201). */
@@ -29,42 +33,43 @@ export async function patchObject(call: ResourceCall, part: Transition['part']):
     part,
     strictErrors: duplicates,
     next: (stored) => patched(call, type, stored, patch),
+    undecodable: (result, error) => patchUndecodable(type, patch, result, error),
   });
 }
 
 /** The stored object with the patch applied; its name, kind and namespace have to stay. */
 function patched(call: ResourceCall, type: string, stored: KubeObject, patch: JsonValue): KubeObject {
   const document = deepClone(stored) as unknown as JsonObject;
-  const result = applyPatch(call, type, document, patch);
-  return soundResult(call, deepClone(result));
+  const result = deepClone(applyPatch(call, type, document, patch));
+  // A strategic merge is one into the typed object, whose type is not part of it.
+  if (type === strategicPatchType && isObject(result)) Object.assign(result, { apiVersion: stored.apiVersion, kind: stored.kind });
+  return soundResult(call, result, (error) => patchUndecodable(type, patch, result, error));
 }
 
 function applyPatch(call: ResourceCall, type: string, document: JsonObject, patch: JsonValue): JsonValue {
   if (type === jsonPatchType) return applyJsonPatch(document, patch);
   if (!isObject(patch))
     throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch} into Go value of type map[string]interface {}`,
+      `${type === mergePatchType ? 'error decoding patch: ' : ''}json: cannot unmarshal ${jsonTypeName(patch)} into Go value of type map[string]interface {}`,
     );
   if (type === mergePatchType) return applyMergePatch(document, patch);
   return applyStrategicMergePatch(document, patch, call.served.version.schema);
 }
 
 /** What a patch has made is still this object; a resourceVersion in it is a precondition. */
-function soundResult(call: ResourceCall, value: JsonValue): KubeObject {
+function soundResult(call: ResourceCall, value: JsonValue, undecodable: (error: DecodeError) => StatusError): KubeObject {
   const { definition } = call.served;
   const refuse = (field: string, given: unknown, text: string) =>
     invalid(definition.group, definition.kind, call.info.name, [fieldInvalid(field, given, text)]);
-  if (!isObject(value)) throw refuse('', value, 'the patch does not leave an object');
-  normalizeMetadata(value);
+  if (!isObject(value)) throw patchDoesNotApply('the patch does not leave an object');
+  normalizeMetadata(value, undecodable);
   const { metadata, apiVersion, kind } = value as unknown as KubeObject;
   if (kind !== definition.kind) throw refuse('kind', kind ?? '', 'must be the kind of the resource');
   if (apiVersion !== versionOf(call.served)) throw refuse('apiVersion', apiVersion ?? '', 'must be the version of the request');
   if (metadata.name !== call.info.name)
     throw badRequest(`the name of the object (${metadata.name ?? ''}) does not match the name on the URL (${call.info.name})`);
   if (definition.namespaced && metadata.namespace !== call.info.namespace)
-    throw badRequest(
-      `the namespace of the object (${metadata.namespace ?? ''}) does not match the namespace on the URL (${call.info.namespace})`,
-    );
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   return value as unknown as KubeObject;
 }
 

@@ -23,6 +23,8 @@ export interface Draft {
   readonly fieldValidation: FieldValidation;
   /** Findings of strict decoding made earlier. */
   readonly strictErrors?: readonly string[];
+  /** What to answer when the object does not decode, if not the 400 of a body. */
+  undecodable?(result: object, error: DecodeError): StatusError;
 }
 
 /** Keeps what a write has reserved (IP addresses, ports) until it is known whether it was done. */
@@ -68,7 +70,8 @@ export async function refine(draft: Draft, reservations: Reservations): Promise<
  * Prepares and decodes. `prepare` sees the object before its types are known to be right (it rewrites shapes the schema no
  * longer has): a TypeError in it is the client's, and decoding usually says better what is wrong.
  */
-function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft, context: AdmissionContext): KubeObject {
+function decodeDraft(draft: Draft, context: AdmissionContext): KubeObject {
+  const { call, object, fieldValidation, strictErrors = [] } = draft;
   const { definition, version, custom } = call.served;
   let failure: unknown;
   try {
@@ -87,6 +90,7 @@ function decodeDraft({ call, object, fieldValidation, strictErrors = [] }: Draft
     return decoded.value as unknown as KubeObject;
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
+    if (draft.undecodable !== undefined) throw draft.undecodable(object, error);
     throw decodeFailure(error, definition.kind, { version: version.name, kind: definition.kind }, new Uint8Array());
   }
 }

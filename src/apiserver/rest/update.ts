@@ -1,5 +1,5 @@
 import type { KubeObject } from '#apis/meta/object.ts';
-import { conflict, notFound } from '#apis/meta/status.ts';
+import { conflict, notFound, type StatusError } from '#apis/meta/status.ts';
 import { CachedObject } from '#apiserver/cache/cached-object.ts';
 import { keyOfCall, objectsOf, type ResourceCall } from '#apiserver/context.ts';
 import { modifiedMessage } from '#apiserver/errors.ts';
@@ -18,6 +18,7 @@ import { setManagedFields, stampUpdate } from '#apiserver/rest/metadata.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf, refine, Reservations } from '#apiserver/rest/stages.ts';
 import type { WriteOptions } from '#apiserver/rest/write-options.ts';
+import type { DecodeError } from '#machinery/decode.ts';
 import { trackUpdate } from '#machinery/managed-fields.ts';
 
 /** How an update makes the next state. */
@@ -30,6 +31,8 @@ export interface Transition {
    */
   next(stored: KubeObject): KubeObject | Promise<KubeObject>;
   readonly strictErrors?: readonly string[];
+  /** What to answer when the next state does not decode, if not the 400 of a body. */
+  undecodable?(result: object, error: DecodeError): StatusError;
   /** Which part of the next state this kind of update may change; the rest is taken from the stored object. */
   readonly part: 'main' | 'status' | 'all' | Share;
   /** Managed fields are set by `next` already (apply). */
@@ -86,8 +89,8 @@ async function attemptUpdate(
   const reservations = new Reservations();
   let written = false;
   try {
-    const { subresource, strictErrors = [] } = transition;
-    const object = await refine({ call, object: raw, old: stored, subresource, ...options, strictErrors }, reservations);
+    const { subresource } = transition;
+    const object = await refine({ call, object: raw, old: stored, ...options, ...transition }, reservations);
     if (definition.hasGeneration && transition.part !== 'status' && changesGeneration(call, object, stored))
       object.metadata.generation = (stored.metadata.generation ?? 0) + 1;
     if (transition.tracked !== true) track(call, options, subresource, object, stored);

@@ -220,6 +220,35 @@ describe('reconciler harness', () => {
     assert.deepEqual(log, ['reconcile one', 'deleted n/w', 'reconcile two']);
   });
 
+  it('does not write the status of an object that has gone meanwhile', async () => {
+    const deletesItself: ControllerModule = {
+      name: 'widget-controller',
+      setup: ({ client, informers }) => {
+        const informer = informers.of(widgets);
+        const controller: Controller<Widget> = {
+          name: 'widget-controller',
+          resource: widgets,
+          async reconcile(object) {
+            const gone = new Promise<void>((resolve) => {
+              informer.on(({ type }) => type === 'deleted' && resolve());
+            });
+            await client.of(widgets).delete('n', 'w');
+            await gone;
+            object.status = { seen: 1 };
+            return done;
+          },
+        };
+        return controller as Controller<KubeObject>;
+      },
+    };
+    await using rig = await startRig([deletesItself], [widget({})]);
+    await rig.settle();
+    assert.deepEqual(
+      rig.cluster.actions.map(({ verb }) => verb),
+      ['delete'],
+    );
+  });
+
   it('requeues after the asked-for delay', async () => {
     let calls = 0;
     await using rig = await startRig([moduleOf(() => Promise.resolve((calls += 1) === 1 ? requeue(1000) : done))], [widget({})]);

@@ -128,6 +128,8 @@ export class ControllerRun {
   }
 
   async #writeStatus(key: string, before: KubeObject, after: KubeObject): Promise<void> {
+    // Gone while it was looked at: there is nothing to describe, and nobody to ask.
+    if (this.#cached(key)?.metadata.uid !== before.metadata.uid) return;
     const written = await writeStatus(this.#context.client.of(this.controller.resource), before, after);
     if (written === undefined) return;
     const older = this.#written.get(key)?.replaces ?? [];
@@ -137,13 +139,17 @@ export class ControllerRun {
 
   /** The object as the cache has it, or as this controller has just written it: its own write may not have come back yet. */
   #current(key: string): KubeObject | undefined {
-    const slash = key.indexOf('/');
-    const cached = this.#informer.get(slash < 0 ? undefined : key.slice(0, slash), key.slice(slash + 1));
+    const cached = this.#cached(key);
     const written = this.#written.get(key);
     if (written === undefined) return cached;
     if (cached !== undefined && written.replaces.includes(cached.metadata.resourceVersion)) return written.object;
     this.#written.delete(key);
     return cached;
+  }
+
+  #cached(key: string): KubeObject | undefined {
+    const slash = key.indexOf('/');
+    return this.#informer.get(slash < 0 ? undefined : key.slice(0, slash), key.slice(slash + 1));
   }
 
   /** Before the workers start everything is new: the slow lane, so that live changes go first afterwards. */

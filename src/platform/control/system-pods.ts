@@ -38,12 +38,17 @@ const parts: readonly SystemPart[] = [
 export async function keepSystemPods(client: Client, config: ProcessConfig, logger: Logger, signal: AbortSignal): Promise<void> {
   const started = timestamp(systemClock);
   const elsewhere = new Set(config.settings.knativeControllers === 'off' ? ['autoscaler', 'controller'] : []);
+  // Left by a run that had them; once gone, nobody makes them again.
+  const removed = new Set<SystemPart>();
   while (!signal.aborted) {
     try {
       const gatewayIsUp = await isHealthy(config.ports.adminPort);
       for (const part of parts) {
-        if (elsewhere.has(part.name)) await remove(client, config, part);
-        else await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
+        if (elsewhere.has(part.name)) {
+          if (removed.has(part)) continue;
+          await remove(client, config, part);
+          removed.add(part);
+        } else await keep(client, config, part, part.role === 'gateway' ? gatewayIsUp : true, started);
       }
     } catch (error) {
       logger.warn('system pods could not be updated', { error });

@@ -1,4 +1,4 @@
-import type { Schema } from '#apis/schema.ts';
+import { schemaName, type Schema } from '#apis/schema.ts';
 import { isObject, jsonEqual, own, type JsonObject, type JsonValue } from './deep.ts';
 import { emptySet, leaf, type FieldSet } from './field-set.ts';
 
@@ -175,4 +175,27 @@ export function trackable(object: JsonObject): JsonObject {
     any = true;
   }
   return any ? { metadata: kept, ...rest } : rest;
+}
+
+/** Kubernetes' own kinds are Go structs in its API server, all others (custom ones, also Knative's) are maps. */
+export function isGoType(schema: Schema): boolean {
+  return schema[schemaName]?.startsWith('io.k8s.') === true;
+}
+
+/**
+ * What is there before a create: metadata, and in built-in kinds the structs and lists that Go always writes, because they have no way of
+ * being absent. Whoever fills these owns what is inside, not the struct itself.
+ */
+export function zeroOf(schema: Schema): JsonObject {
+  return isGoType(schema) ? { ...zeroMembers(schema), metadata: {} } : { metadata: {} };
+}
+
+function zeroMembers(schema: Schema): JsonObject {
+  const zero: JsonObject = {};
+  for (const [key, property] of Object.entries(schema.properties ?? {})) {
+    const isStruct = property.properties !== undefined && isObject(property.default);
+    if (isStruct) zero[key] = zeroMembers(property);
+    else if (property.type === 'array' && schema.required?.includes(key) === true) zero[key] = [];
+  }
+  return zero;
 }

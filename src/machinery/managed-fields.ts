@@ -1,7 +1,7 @@
 import type { KubeObject, ManagedFieldsEntry } from '#apis/meta/object.ts';
 import type { Schema } from '#apis/schema.ts';
 import type { JsonObject } from './deep.ts';
-import { compareFields, trackable } from './field-paths.ts';
+import { compareFields, isGoType, trackable, zeroOf } from './field-paths.ts';
 import { difference, emptySet, isEmptySet, isFieldSet, union, type FieldSet } from './field-set.ts';
 
 /** Entries of other verbs than apply kept one by one; older ones fold into `ancient-changes`. */
@@ -31,8 +31,7 @@ export function trackUpdate(input: UpdateInput): readonly ManagedFieldsEntry[] {
   const { old, object, schema, now } = input;
   const base = entriesInForce(old, object, input.subresource ?? '');
   if (old !== undefined && base.length === 0) return base;
-  const before = old === undefined ? {} : trackable(old as unknown as JsonObject);
-  const comparison = compareFields(before, trackable(object as unknown as JsonObject), schema);
+  const comparison = compareFields(stateBefore(input), stateOf(object), schema);
   if (comparison === undefined) return base;
   const { changed, removed } = comparison;
   const others = base
@@ -45,6 +44,18 @@ export function trackUpdate(input: UpdateInput): readonly ManagedFieldsEntry[] {
   if (previous === undefined) others.push(mine);
   else others[at] = withFields(mine, union(fieldsIn(previous), changed));
   return ordered(capped(others));
+}
+
+/** What every object has is nobody's: metadata, and the status of Kubernetes' own kinds. */
+function stateBefore({ schema, old, object }: UpdateInput): JsonObject {
+  if (old === undefined) return zeroOf(schema);
+  const before = stateOf(old);
+  const isFirstStatus = isGoType(schema) && before['status'] === undefined && 'status' in object;
+  return isFirstStatus ? { ...before, status: {} } : before;
+}
+
+function stateOf(object: KubeObject): JsonObject {
+  return { metadata: {}, ...trackable(object as unknown as JsonObject) };
 }
 
 function entriesInForce(old: KubeObject | undefined, object: KubeObject, subresource: string): readonly ManagedFieldsEntry[] {

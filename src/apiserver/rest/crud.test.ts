@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { KubeObject } from '#apis/meta/object.ts';
 import type { Status } from '#apis/meta/status.ts';
 import { call, configMap, configMaps, failureOf, objectOf, startTestServer } from '#apiserver/testing/server.ts';
 import { MemoryStorage } from '#storage/memory-storage.ts';
@@ -147,6 +148,47 @@ describe('create, update and patch', () => {
     assert.deepEqual(objectOf<{ data: unknown }>(await apply('two', '2', '&force=true')).data, { k: '2' });
     const missing = await call(server, 'PATCH', `${configMaps}/a`, { body: '{}', headers: patchOf('apply-patch+yaml') });
     assert.match(failureOf(missing)[2] ?? '', /fieldManager: Required value: is required for apply patch/);
+  });
+
+  test('managed fields of Kubernetes kinds leave out structs that are always there, as kube-apiserver 1.35 does', async () => {
+    await using server = await startTestServer();
+    const deployments = '/apis/apps/v1/namespaces/default/deployments';
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'x', image: 'x' }] } };
+    const spec = { replicas: 0, selector: { matchLabels: { a: 'b' } }, template };
+    const body = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' }, spec };
+    const fields = ({ metadata }: KubeObject, by: string) => metadata.managedFields?.find(({ manager }) => manager === by)?.fieldsV1;
+    const container = Object.fromEntries(
+      ['.', 'f:name', 'f:image', 'f:imagePullPolicy', 'f:resources', 'f:terminationMessagePath', 'f:terminationMessagePolicy'].map(
+        (one) => [one, {}],
+      ),
+    );
+    const rolling = { '.': {}, 'f:maxSurge': {}, 'f:maxUnavailable': {} };
+    const pod = ['f:dnsPolicy', 'f:restartPolicy', 'f:schedulerName', 'f:securityContext', 'f:terminationGracePeriodSeconds'];
+    const own = ['f:progressDeadlineSeconds', 'f:replicas', 'f:revisionHistoryLimit', 'f:selector'];
+    assert.deepEqual(
+      fields(objectOf(await call(server, 'POST', `${deployments}?fieldManager=creator`, { body, headers: json })), 'creator'),
+      {
+        'f:spec': {
+          ...Object.fromEntries(own.map((one) => [one, {}])),
+          'f:strategy': { 'f:rollingUpdate': rolling, 'f:type': {} },
+          'f:template': {
+            'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } },
+            'f:spec': { ...Object.fromEntries(pod.map((one) => [one, {}])), 'f:containers': { 'k:{"name":"x"}': container } },
+          },
+        },
+      },
+    );
+    const change = async (path: string, patch: object, manager: string) =>
+      objectOf(
+        await call(server, 'PATCH', `${deployments}/d${path}?fieldManager=${manager}`, {
+          body: patch,
+          headers: patchOf('merge-patch+json'),
+        }),
+      );
+    const labelled = await change('', { metadata: { labels: { x: 'y' } } }, 'labels');
+    assert.deepEqual(fields(labelled, 'labels'), { 'f:metadata': { 'f:labels': { '.': {}, 'f:x': {} } } });
+    const reported = await change('/status', { status: { observedGeneration: 1 } }, 'status');
+    assert.deepEqual(fields(reported, 'status'), { 'f:status': { 'f:observedGeneration': {} } });
   });
 
   test('a patch whose result does not decode is answered with 422 and what was made of it', async () => {

@@ -26,6 +26,7 @@ export function setPodSpecDefaults(spec: PodSpec): void {
   if (isGiven(spec.serviceAccount) && !isGiven(spec.serviceAccountName)) spec.serviceAccountName = spec.serviceAccount ?? '';
   if (isGiven(spec.serviceAccountName)) spec.serviceAccount = spec.serviceAccountName ?? '';
   spec.terminationGracePeriodSeconds ??= 30;
+  spec.securityContext ??= {};
 }
 
 /** Defaults that a pod has over a template: requests follow limits, service links are on. */

@@ -68,7 +68,7 @@ export const podSpecSchema = object(`${core}.PodSpec`, {
   hostNetwork: [11, boolean()],
   hostPID: [12, boolean()],
   hostIPC: [13, boolean()],
-  securityContext: [14, { ...podSecurityContextSchema, default: {} }],
+  securityContext: [14, podSecurityContextSchema],
   imagePullSecrets: [15, listMap(localObjectReferenceSchema, ['name'])],
   hostname: [16, string()],
   subdomain: [17, string()],

@@ -32,6 +32,34 @@ const errorsOf = (definition: unknown, body: object, old?: object) =>
   refine(definition as AnyDefinition, { metadata, ...body }, old === undefined ? {} : { old: { metadata, ...old } as never }).errors;
 const row = (definition: unknown, body: object) => cells((definition as AnyDefinition).versions[0]?.columns, { metadata, ...body });
 
+describe('limit ranges', () => {
+  const limitErrors = (...limits: object[]) => errorsOf(limitRangeDefinition, { spec: { limits } });
+  it('may hold nothing', () => {
+    assert.deepEqual(errorsOf(limitRangeDefinition, {}), []);
+  });
+
+  it('refuse what Kubernetes refuses, in its words', () => {
+    assert.deepEqual(limitErrors({ type: 'Pod', default: { cpu: '3' }, defaultRequest: { cpu: '4' } }), [
+      "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
+      "spec.limits[0].defaultRequest: Forbidden: may not be specified when `type` is 'Pod'",
+    ]);
+    assert.deepEqual(
+      limitErrors(
+        { type: 'PersistentVolumeClaim' },
+        { type: 'Pod', maxLimitRequestRatio: { cpu: '0.5' } },
+        { type: 'Container', max: { memory: '1Gi' }, maxLimitRequestRatio: { memory: '9' }, min: { memory: '512Mi' } },
+        { type: 'Bad' },
+      ),
+      [
+        'spec.limits[0].limits: Required value: either minimum or maximum storage value is required, but neither was provided',
+        'spec.limits[1].maxLimitRequestRatio[cpu]: Invalid value: "500m": ratio 500m is less than 1',
+        'spec.limits[2].maxLimitRequestRatio[memory]: Invalid value: "9": ratio 9 is greater than max/min = 2.000000',
+        'spec.limits[3].type: Invalid value: "Bad": must be a standard limit type or fully qualified',
+      ],
+    );
+  });
+});
+
 describe('config maps and secrets', () => {
   it('refuse bad keys', () => {
     assert.match(

@@ -20,10 +20,10 @@ const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 export const ownerReferenceSchema = object(
   `${meta}.OwnerReference`,
   {
-    kind: [1, required(string())],
-    name: [3, required(string())],
-    uid: [4, required(string())],
-    apiVersion: [5, required(string())],
+    kind: [1, required(string({ default: '' }))],
+    name: [3, required(string({ default: '' }))],
+    uid: [4, required(string({ default: '' }))],
+    apiVersion: [5, required(string({ default: '' }))],
     controller: [6, boolean()],
     blockOwnerDeletion: [7, boolean()],
   },

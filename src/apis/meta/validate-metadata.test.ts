@@ -36,7 +36,7 @@ describe('metadata', () => {
     [
       'an owner without uid',
       { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: '' }] },
-      /^metadata\.ownerReferences\[0\]\.uid: Invalid value: "": must not be empty$/,
+      /^metadata\.ownerReferences\.uid: Invalid value: "": must not be empty$/,
     ],
   ];
   for (const [name, meta, expected] of cases) {
@@ -56,6 +56,22 @@ describe('metadata', () => {
       ],
     });
     assert.match(found[0] ?? '', /Only one reference can have Controller set to true\. Found "true" in references for Pod\/a and Pod\/b$/);
+  });
+
+  it('says of owners and finalizers what Kubernetes says', () => {
+    const owner = { apiVersion: 'a/b/c', kind: '', name: 'n', uid: 'u' };
+    assert.deepEqual(texts({ ownerReferences: [owner] }), [
+      'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty',
+      'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
+    ]);
+    const event = { apiVersion: 'v1', kind: 'Event', name: 'x', uid: '1' };
+    assert.deepEqual(texts({ ownerReferences: [event] }), [
+      `metadata.ownerReferences: Invalid value: ${JSON.stringify(event)}: /v1, Kind=Event is disallowed from being an owner`,
+    ]);
+    assert.deepEqual(texts({ finalizers: ['example.com/ok', '/x', 'y'] }), [
+      'metadata.finalizers: Invalid value: "/x": prefix part must be non-empty',
+      'metadata.finalizers[2]: Invalid value: "y": name is neither a standard finalizer name nor is it fully qualified',
+    ]);
   });
 
   it('refuses a namespace where there is none', () => {

@@ -31,7 +31,7 @@ export function validateObjectMeta(meta: ObjectMeta, { namespaced, nameKind = 's
     ...labelErrors(`${field}.labels`, meta.labels),
     ...annotationErrors(`${field}.annotations`, meta.annotations),
     ...ownerErrors(`${field}.ownerReferences`, meta.ownerReferences ?? []),
-    ...each(meta.finalizers, `${field}.finalizers`, finalizerErrors),
+    ...finalizerErrors(`${field}.finalizers`, meta.finalizers),
   ];
 }
 
@@ -65,18 +65,31 @@ export function annotationErrors(field: string, annotations: Readonly<Record<str
   return errors;
 }
 
-function finalizerErrors(finalizer: string, field: string): Errors {
-  const errors = invalidFor(field, finalizer, checkQualifiedName(finalizer));
-  if (errors.length > 0 || finalizer.includes('/') || standardFinalizers.has(finalizer)) return errors;
-  return [fieldInvalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+/** The list carries what is wrong with a name, its place that it is not qualified: as in Kubernetes. */
+function finalizerErrors(field: string, finalizers: readonly string[] = []): Errors {
+  return [
+    ...finalizers.flatMap((finalizer) => invalidFor(field, finalizer, checkQualifiedName(finalizer))),
+    ...each(finalizers, field, (finalizer, at) =>
+      finalizer.includes('/') || standardFinalizers.has(finalizer)
+        ? []
+        : [fieldInvalid(at, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
+    ),
+  ];
+}
+
+function ownerError(field: string, owner: OwnerReference): Errors {
+  const { apiVersion, kind } = owner;
+  const [version, group = ''] = apiVersion.split('/', 3).length > 2 ? [''] : apiVersion.split('/').reverse();
+  const errors: FieldError[] = version === '' ? [fieldInvalid(`${field}.apiVersion`, apiVersion, 'version must not be empty')] : [];
+  for (const key of ['kind', 'name', 'uid'] as const)
+    if (owner[key] === '') errors.push(fieldInvalid(`${field}.${key}`, '', 'must not be empty'));
+  if (kind === 'Event' && version === 'v1' && (group === '' || group === 'events.k8s.io'))
+    errors.push(fieldInvalid(field, owner, `${group}/v1, Kind=Event is disallowed from being an owner`));
+  return errors;
 }
 
 function ownerErrors(field: string, owners: readonly OwnerReference[]): Errors {
-  const errors = each(owners, field, (owner, at) =>
-    (['apiVersion', 'kind', 'name', 'uid'] as const)
-      .filter((key) => owner[key] === '')
-      .map((key) => fieldInvalid(`${at}.${key}`, '', key === 'apiVersion' ? 'version must not be empty' : 'must not be empty')),
-  );
+  const errors = owners.flatMap((owner) => ownerError(field, owner));
   const [first, second] = owners.filter(({ controller }) => controller === true);
   if (first === undefined || second === undefined) return errors;
   const names = `${first.kind}/${first.name} and ${second.kind}/${second.name}`;

@@ -1,10 +1,10 @@
 import { resourceOf } from '#apis/definition.ts';
 import { defineBuiltin, kindSchema } from '#apis/meta/builtin.ts';
 import { createdAtColumn } from '#apis/meta/columns.ts';
-import { fieldDuplicate, fieldInvalid, type FieldError } from '#apis/meta/field-error.ts';
+import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
 import { checkQualifiedName } from '#apis/meta/names.ts';
-import { compareQuantities, formatQuantity, parseQuantity } from '#apis/meta/quantity.ts';
-import { each, requiredName } from '#apis/meta/validation.ts';
+import { canonicalQuantity, compareQuantities, formatQuantity, parseQuantity, quantityToNumber } from '#apis/meta/quantity.ts';
+import { each, invalidFor } from '#apis/meta/validation.ts';
 import { list, map, object, quantity, required, string, type Infer } from '#apis/schema.ts';
 
 const core = 'io.k8s.api.core.v1';
@@ -20,7 +20,7 @@ export const limitRangeItemSchema = object(`${core}.LimitRangeItem`, {
 export interface LimitRangeItem extends Infer<typeof limitRangeItemSchema> {}
 
 export const limitRangeSpecSchema = object(`${core}.LimitRangeSpec`, {
-  limits: [1, required(list(limitRangeItemSchema))],
+  limits: [1, required(list(limitRangeItemSchema, { default: [] }))],
 });
 export interface LimitRangeSpec extends Infer<typeof limitRangeSpecSchema> {}
 
@@ -49,6 +49,7 @@ const orders = [
 ] as const;
 
 function boundErrors(item: LimitRangeItem, at: string): readonly FieldError[] {
+  if (item.type === 'Pod' && (item.default ?? item.defaultRequest) !== undefined) return [];
   return orders.flatMap(([low, high, lowWord, highWord]) =>
     Object.entries(item[low] ?? {}).flatMap(([name, amount]) => {
       const bound = item[high]?.[name];
@@ -59,6 +60,40 @@ function boundErrors(item: LimitRangeItem, at: string): readonly FieldError[] {
     }),
   );
 }
+
+const standardTypes = new Set(['Pod', 'Container', 'PersistentVolumeClaim']);
+
+function typeErrors(type: string, field: string): readonly FieldError[] {
+  const errors = invalidFor(field, type, checkQualifiedName(type));
+  if (errors.length > 0 || type.includes('/') || standardTypes.has(type)) return errors;
+  return [fieldInvalid(field, type, 'must be a standard limit type or fully qualified')];
+}
+
+/** Defaults are for containers, bounds of storage for claims. */
+function shapeErrors(item: LimitRangeItem, field: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  for (const key of ['default', 'defaultRequest'] as const)
+    if (item.type === 'Pod' && Object.keys(item[key] ?? {}).length > 0)
+      errors.push(fieldForbidden(`${field}.${key}`, "may not be specified when `type` is 'Pod'"));
+  if (item.type === 'PersistentVolumeClaim' && item.min?.['storage'] === undefined && item.max?.['storage'] === undefined)
+    errors.push(fieldRequired(`${field}.limits`, 'either minimum or maximum storage value is required, but neither was provided'));
+  return errors;
+}
+
+/** A ratio of limit to request is at least one, and no more than the bounds allow. */
+function ratioErrors({ min, max, maxLimitRequestRatio }: LimitRangeItem, field: string): readonly FieldError[] {
+  return Object.entries(maxLimitRequestRatio ?? {}).flatMap(([name, amount]) => {
+    const at = `${field}.maxLimitRequestRatio[${name}]`;
+    const [text, ratio] = [canonicalQuantity(amount), numberOf(amount)];
+    if (ratio < 1) return [fieldInvalid(at, text, `ratio ${text} is less than 1`)];
+    const [low, high] = [min?.[name], max?.[name]];
+    if (low === undefined || high === undefined || numberOf(low) === 0) return [];
+    const widest = numberOf(high) / numberOf(low);
+    return ratio > widest ? [fieldInvalid(at, text, `ratio ${text} is greater than max/min = ${widest.toFixed(6)}`)] : [];
+  });
+}
+
+const numberOf = (amount: string | number): number => quantityToNumber(parseQuantity(amount));
 
 export const limitRangeDefinition = defineBuiltin<LimitRange>({
   group: '',
@@ -71,10 +106,10 @@ export const limitRangeDefinition = defineBuiltin<LimitRange>({
   validate: ({ spec }) => {
     const types = new Set<string>();
     return each(spec.limits, 'spec.limits', (item, field) => {
-      const errors: FieldError[] = [...requiredName(`${field}.type`, item.type, checkQualifiedName)];
+      const errors: FieldError[] = [...typeErrors(item.type, `${field}.type`)];
       if (types.has(item.type)) errors.push(fieldDuplicate(`${field}.type`, item.type));
       types.add(item.type);
-      return [...errors, ...boundErrors(item, field)];
+      return [...errors, ...shapeErrors(item, field), ...boundErrors(item, field), ...ratioErrors(item, field)];
     });
   },
 });

@@ -14,6 +14,7 @@ import { limitRangeDefinition } from '#apis/core/v1/limit-range.ts';
 import { namespaceDefinition } from '#apis/core/v1/namespace.ts';
 import { nodeDefinition } from '#apis/core/v1/node.ts';
 import { persistentVolumeClaimDefinition } from '#apis/core/v1/persistent-volume-claim.ts';
+import { resourceQuotaDefinition } from '#apis/core/v1/resource-quota.ts';
 import { secretDefinition } from '#apis/core/v1/secret.ts';
 import type { KindDefinition } from '#apis/definition.ts';
 import { cells, refine } from '#apis/meta/test-kit.ts';
@@ -57,6 +58,36 @@ describe('limit ranges', () => {
         'spec.limits[3].type: Invalid value: "Bad": must be a standard limit type or fully qualified',
       ],
     );
+  });
+});
+
+describe('resource quotas', () => {
+  it('refuse scopes that are none or contradict each other', () => {
+    const scopes = ['BestEffort', 'NotBestEffort', 'Foo'];
+    assert.deepEqual(errorsOf(resourceQuotaDefinition, { spec: { hard: { pods: '1' }, scopes } }), [
+      `spec.scopes: Invalid value: ${JSON.stringify(scopes)}: unsupported scope`,
+      `spec.scopes: Invalid value: ${JSON.stringify(scopes)}: conflicting scopes`,
+    ]);
+    assert.deepEqual(errorsOf(resourceQuotaDefinition, { spec: { hard: { pods: '1' }, scopes: ['Terminating', 'BestEffort'] } }), []);
+  });
+
+  it('refuse scope selectors in the words of Kubernetes', () => {
+    const matchExpressions = [
+      { scopeName: 'PriorityClass', operator: 'In' },
+      { scopeName: 'BestEffort', operator: 'In', values: ['a'] },
+      { scopeName: 'Foo', operator: 'Bar' },
+      { scopeName: 'PriorityClass', operator: 'Exists', values: ['x'] },
+      { scopeName: 'PriorityClass', operator: 'In', values: ['x'] },
+      { scopeName: 'Terminating', operator: 'Exists' },
+    ];
+    const at = 'spec.scopeSelector.matchExpressions';
+    assert.deepEqual(errorsOf(resourceQuotaDefinition, { spec: { hard: { pods: '1' }, scopeSelector: { matchExpressions } } }), [
+      `${at}.values: Required value: must be at least one value when \`operator\` is 'In' or 'NotIn' for scope selector`,
+      `${at}.operator: Invalid value: "In": must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity`,
+      `${at}.scopeName: Invalid value: "Foo": unsupported scope`,
+      `${at}.operator: Invalid value: "Bar": not a valid selector operator`,
+      `${at}.values: Invalid value: ["x"]: must be no value when \`operator\` is 'Exist' or 'DoesNotExist' for scope selector`,
+    ]);
   });
 });
 

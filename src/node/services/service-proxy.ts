@@ -30,6 +30,8 @@ export interface ServiceProxyOptions {
 
 /** Changes that come together are applied together. */
 const batchMs = 20;
+/** With thousands of Services the rules are long: making them and handing them over takes at most so much of the time. */
+const timeShare = 0.2;
 const retryMs = 5_000;
 
 /**
@@ -56,6 +58,7 @@ class NftServiceProxy implements AsyncDisposable {
   readonly #options: ServiceProxyOptions;
   #applied = '';
   #isScheduled = false;
+  #tookMs = 0;
   #applying: Promise<void> = Promise.resolve();
   #stop: (() => void)[] = [];
   #isClosed = false;
@@ -65,12 +68,13 @@ class NftServiceProxy implements AsyncDisposable {
   }
 
   async apply(): Promise<void> {
-    const { services, endpointSlices, pods, table, podNetwork, listen, hostServices } = this.#options;
+    const { services, endpointSlices, pods, table, podNetwork, listen, hostServices, clock } = this.#options;
+    const beganMs = clock.monotonic();
     const network = { podCidr: podNetwork.cidr, bridge: podNetwork.interfaceName, listen, hostServices };
     const rules = renderRules({ table, ...network, services: services.list(), slices: endpointSlices.list(), pods: pods.list() });
-    if (rules === this.#applied) return;
-    await nft(rules);
+    if (rules !== this.#applied) await nft(rules);
     this.#applied = rules;
+    this.#tookMs = clock.monotonic() - beganMs;
   }
 
   follow(): void {
@@ -91,7 +95,7 @@ class NftServiceProxy implements AsyncDisposable {
   #schedule(delayMs: number): void {
     if (this.#isScheduled || this.#isClosed) return;
     this.#isScheduled = true;
-    this.#options.clock.after(delayMs, () => {
+    this.#options.clock.after(Math.max(delayMs, this.#tookMs / timeShare), () => {
       this.#isScheduled = false;
       if (this.#isClosed) return;
       this.#applying = this.#applying

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { systemClock } from '#core/clock.ts';
 import { jsonLogger, writeLogLine, type Logger } from '#core/logger.ts';
 import { errorText, UserError } from '#core/errors.ts';
-import { collectWhenIdle } from '#platform/heap.ts';
+import { collectWhenIdle, useLargeSlabs } from '#platform/heap.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 
@@ -33,6 +33,7 @@ export function runProcess(start: (context: ProcessContext) => Promise<Started>,
   const text = process.env[configVariable];
   // Without a configuration the module was only loaded.
   if (text === undefined) return;
+  useLargeSlabs();
   const config = JSON.parse(text) as ProcessConfig;
   if (before === undefined) run(config, start);
   else

@@ -66,6 +66,7 @@ export class RouteSync {
   readonly #ownRules = new Map<string, RuleConfig>();
   readonly #dirtyIngresses = new Set<string>();
   readonly #dirtyServices = new Set<string>();
+  #lookAgain: NodeJS.Timeout | undefined;
   #scheduled = false;
   #started = false;
 
@@ -249,13 +250,15 @@ export class RouteSync {
 
   /** Backends that no rule needs go; but requests that were sent on their way to one see it through. */
   #dropUnused(): void {
+    clearTimeout(this.#lookAgain);
+    this.#lookAgain = undefined;
     let kept = false;
     for (const [key, ref] of this.#uses.unused()) {
       const active = this.#options.proxy.backends.get(key)?.meter.active ?? 0;
       if (active > 0 && this.#services.get(ref.namespace, ref.name) !== undefined) kept = true;
       else this.#dropBackend(key);
     }
-    if (kept) setTimeout(() => this.#dropUnused(), lookAgainMs).unref();
+    if (kept) this.#lookAgain = setTimeout(() => this.#dropUnused(), lookAgainMs).unref();
   }
 
   #dropBackend(key: string): void {

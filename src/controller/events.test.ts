@@ -58,14 +58,20 @@ describe('event recorder', () => {
     const { cluster, recorder, clock } = recorderOf();
     const say = (type: 'Normal' | 'Warning', name: string) =>
       recorder.event({ ...pod, metadata: { ...pod.metadata, name, uid: name } }, type, 'Said', 'something');
-    for (let index = 0; index < 19; index += 1) {
+    for (let index = 0; index < 20; index += 1) {
       say('Normal', `p${index}`);
-      await clock.advance(100);
+      await clock.advance(99);
     }
-    assert.equal(cluster.all(events).length, 0);
-    await clock.advance(200);
+    assert.equal(cluster.all(events).length, 0, 'somebody is still talking');
+    await clock.advance(99);
+    assert.notEqual(cluster.all(events).length, 0, 'two seconds are over');
     await recorder.flush();
-    assert.equal(cluster.all(events).length, 19);
+    assert.equal(cluster.all(events).length, 20);
+    say('Normal', 'last');
+    await clock.advance(199);
+    assert.equal(cluster.all(events).length, 20);
+    await clock.advance(1);
+    assert.equal(cluster.all(events).length, 21, 'it has been quiet');
     say('Warning', 'failed');
     for (let index = 0; index < 3; index += 1) {
       await clock.advance(100);

@@ -195,7 +195,7 @@ class Recorder implements FlushableEventRecorder {
       const nowMs = clock.monotonic();
       const quietMs = nowMs - this.#saidMs;
       if (this.#urgent || quietMs >= settleMs || nowMs - beganMs >= longestSettleMs) return this.#hurry.resolve();
-      cancel = clock.after(settleMs - quietMs, look);
+      cancel = clock.after(Math.min(settleMs - quietMs, beganMs + longestSettleMs - nowMs), look);
     };
     cancel = clock.after(settleMs, look);
     return () => cancel();

@@ -39,7 +39,6 @@ export const autoscalerController: ControllerModule<PodAutoscaler> = {
     config.onChange(['config-autoscaler', 'config-deployment'], () => enqueue.all());
     const reconciler = new AutoscalerReconciler(context, informers, config, scalers);
     return {
-      name: 'kpa-controller',
       resource: podAutoscalers,
       skipsTerminating: true,
       workers: 8,

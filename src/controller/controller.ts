@@ -43,7 +43,6 @@ export interface ControllerContext {
  * never writes it itself. A deleted object is reported to `deleted`, if present.
  */
 export interface Controller<T extends KubeObject> {
-  readonly name: string;
   readonly resource: Resource<T>;
   /** Parallel reconciles (never two of the same key). Default 4. */
   readonly workers?: number;
@@ -73,6 +72,7 @@ export interface Enqueue {
 
 /** A controller's folder exports one of these: builds the reconciler and its watches from a context. */
 export interface ControllerModule<T extends KubeObject = KubeObject> {
+  /** Who speaks in its events, log lines and metrics. */
   readonly name: string;
   setup(context: ControllerContext, enqueue: Enqueue): Controller<T>;
 }

@@ -23,14 +23,13 @@ const widget = (spec: Widget['spec'], status?: Widget['status']): Widget => ({
 
 const moduleOf = (reconcile: Controller<Widget>['reconcile'], more: Partial<Controller<Widget>> = {}): ControllerModule => ({
   name: 'widget-controller',
-  setup: () => ({ name: 'widget-controller', resource: widgets, reconcile, ...more }) as Controller<KubeObject>,
+  setup: () => ({ resource: widgets, reconcile, ...more }) as Controller<KubeObject>,
 });
 
 const copySize: ControllerModule = {
   name: 'copy-size',
   setup: ({ client, events }) => {
     const controller: Controller<Widget> = {
-      name: 'copy-size',
       resource: widgets,
       async reconcile(object) {
         object.status = { ...object.status, seen: object.spec?.size ?? 0 };
@@ -138,7 +137,6 @@ describe('reconciler harness', () => {
       setup(_context, enqueue) {
         again = enqueue;
         const controller: Controller<Widget> = {
-          name: 'counter',
           resource: widgets,
           reconcile(object) {
             object.status = { seen: (object.status?.seen ?? 0) + 1 };
@@ -226,7 +224,6 @@ describe('reconciler harness', () => {
       setup: ({ client, informers }) => {
         const informer = informers.of(widgets);
         const controller: Controller<Widget> = {
-          name: 'widget-controller',
           resource: widgets,
           async reconcile(object) {
             const gone = new Promise<void>((resolve) => {

@@ -25,7 +25,6 @@ export const hpaController: ControllerModule<PodAutoscaler> = {
     config.onChange(['config-autoscaler'], () => enqueue.all());
     const reconciler = new HpaReconciler(context, autoscalers, services, config);
     return {
-      name: 'hpa-controller',
       resource: podAutoscalers,
       skipsTerminating: true,
       reconcile: (autoscaler) => (isHpa(autoscaler) ? reconciler.reconcile(autoscaler) : Promise.resolve(done)),

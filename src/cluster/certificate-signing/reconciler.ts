@@ -18,7 +18,6 @@ export interface CertificateSigner {
 export const certificateSigningController = (signer: CertificateSigner): ControllerModule<CertificateSigningRequest> => ({
   name: 'csr-signing-controller',
   setup: ({ clock }) => ({
-    name: 'csr-signing-controller',
     resource: certificateSigningRequests,
     async reconcile(request) {
       if (!isWaiting(request)) return done;

@@ -16,7 +16,6 @@ export const cronJobController: ControllerModule<CronJob> = {
     enqueueOwner(informer, cronJobs, enqueue);
     const reconciler = new CronJobReconciler(context, informer);
     return {
-      name: 'cronjob-controller',
       resource: cronJobs,
       skipsTerminating: true,
       reconcile: (cronJob) => reconciler.reconcile(cronJob),

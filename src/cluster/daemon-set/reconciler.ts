@@ -40,7 +40,6 @@ export const daemonSetController: ControllerModule<DaemonSet> = {
     });
     const reconciler = new DaemonSetReconciler(context, sources, new History(daemonSets, context.client, revisions));
     return {
-      name: 'daemonset-controller',
       resource: daemonSets,
       skipsTerminating: true,
       reconcile: (set) => reconciler.reconcile(set),

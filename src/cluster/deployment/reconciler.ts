@@ -44,7 +44,6 @@ export const deploymentController: ControllerModule<Deployment> = {
     });
     const reconciler = new DeploymentReconciler(context, sets, podInformer);
     return {
-      name: 'deployment-controller',
       resource: deployments,
       workers: 8,
       isUrgent: true,

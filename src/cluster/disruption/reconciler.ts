@@ -38,7 +38,7 @@ export const disruptionController: ControllerModule<PodDisruptionBudget> = {
       const selected = podInformer.list(budget.metadata.namespace).filter((pod) => selects(budget, pod));
       return Promise.resolve(describe(context, budget, selected, scaleOf(selected, owners)));
     };
-    return { name: 'disruption-controller', resource: podDisruptionBudgets, reconcile };
+    return { resource: podDisruptionBudgets, reconcile };
   },
 };
 

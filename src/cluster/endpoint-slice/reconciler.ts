@@ -27,7 +27,7 @@ export const endpointSliceController: ControllerModule<Service> = {
     enqueueOwner(endpointsInformer, services, enqueue);
     watchPods(context, podInformer, enqueue);
     const reconciler = new EndpointSliceReconciler(context, podInformer, sliceInformer, endpointsInformer);
-    return { name: 'endpointslice-controller', resource: services, workers: 8, reconcile: (service) => reconciler.reconcile(service) };
+    return { resource: services, workers: 8, reconcile: (service) => reconciler.reconcile(service) };
   },
 };
 

@@ -13,7 +13,6 @@ export const garbageCollector: ControllerModule<CustomResourceDefinition> = {
   setup(context) {
     const kinds = new WatchedKinds(context);
     return {
-      name: 'garbage-collector',
       resource: customResourceDefinitions,
       workers: 1,
       reconcile(definition, signal) {

@@ -25,7 +25,6 @@ export const horizontalPodAutoscalerController: ControllerModule<HorizontalPodAu
   setup(context) {
     const reconciler = new Reconciler(context, context.informers.of(pods), context.informers.of(customResourceDefinitions));
     return {
-      name: 'horizontal-pod-autoscaler',
       resource: horizontalPodAutoscalers,
       skipsTerminating: true,
       reconcile: (autoscaler) => reconciler.reconcile(autoscaler),

@@ -57,7 +57,6 @@ export const jobController: ControllerModule<Job> = {
       if (type === 'deleted') for (const pod of childrenOf(informer, object)) if (isTracked(pod)) void reconciler.releaseOrphan(pod);
     });
     return {
-      name: 'job-controller',
       resource: jobs,
       workers: 4,
       reconcile: (job) => reconciler.reconcile(job),

@@ -10,7 +10,6 @@ import { done, type ControllerModule } from '#controller/controller.ts';
 export const loadBalancerController: ControllerModule<Service> = {
   name: 'service-lb-controller',
   setup: () => ({
-    name: 'service-lb-controller',
     resource: services,
     reconcile(service) {
       if (objectKey(service) === gatewayService || service.metadata.deletionTimestamp !== undefined) return Promise.resolve(done);

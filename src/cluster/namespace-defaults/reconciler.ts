@@ -26,7 +26,6 @@ export function namespaceDefaultsController(authority: string): ControllerModule
         if (type !== 'added') enqueue.key(object.metadata.namespace ?? '');
       });
       return {
-        name: 'namespace-defaults-controller',
         resource: namespaces,
         async reconcile({ metadata: { name = '', deletionTimestamp } }) {
           if (deletionTimestamp !== undefined) return done;

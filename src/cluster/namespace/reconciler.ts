@@ -19,7 +19,6 @@ export const namespaceController: ControllerModule<Namespace> = {
   setup(context) {
     const reconciler = new NamespaceReconciler(context, context.informers.of(customResourceDefinitions));
     return {
-      name: 'namespace-controller',
       resource: namespaces,
       workers: 4,
       reconcile: (namespace) => reconciler.reconcile(namespace),

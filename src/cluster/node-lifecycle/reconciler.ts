@@ -29,7 +29,6 @@ export const nodeLifecycleController: ControllerModule<Node> = {
     });
     const reconciler = new NodeReconciler(context, podInformer, leaseInformer);
     return {
-      name: 'node-controller',
       resource: nodes,
       workers: 1,
       reconcile: (node) => reconciler.reconcile(node),

@@ -18,7 +18,6 @@ export const claimProtector: ControllerModule<PersistentVolumeClaim> = {
       for (const { claim } of claimsOfPod(object)) enqueue.key(`${object.metadata.namespace}/${claim}`);
     });
     return {
-      name: 'pvc-protection-controller',
       resource: persistentVolumeClaims,
       async reconcile(claim) {
         const { metadata } = claim;

@@ -31,7 +31,6 @@ export const claimBinder: ControllerModule<PersistentVolumeClaim> = {
     const binder = new ClaimBinder(context, volumes, classes, informers.of(nodes));
     // One at a time: two claims at once could be given the same volume.
     return {
-      name: 'persistentvolume-controller',
       resource: persistentVolumeClaims,
       workers: 1,
       reconcile: (claim) => binder.reconcile(claim),

@@ -12,7 +12,6 @@ export const ephemeralVolumeController: ControllerModule<Pod> = {
   setup(context) {
     const claims = context.informers.of(persistentVolumeClaims);
     return {
-      name: 'ephemeral-volume-controller',
       resource: pods,
       skipsTerminating: true,
       async reconcile(pod) {

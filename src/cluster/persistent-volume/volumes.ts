@@ -21,7 +21,7 @@ export const volumeKeeper: ControllerModule<PersistentVolume> = {
       if ((spec.volumeName ?? '') !== '') enqueue.key(spec.volumeName ?? '');
     });
     const keeper = new VolumeKeeper(context, claims);
-    return { name: 'persistentvolume-binder', resource: persistentVolumes, reconcile: (volume) => keeper.reconcile(volume) };
+    return { resource: persistentVolumes, reconcile: (volume) => keeper.reconcile(volume) };
   },
 };
 

@@ -38,7 +38,6 @@ export const podGarbageCollector: ControllerModule = {
     const nodeInformer = context.informers.of(nodes);
     const sweeper = new Sweeper(context);
     return {
-      name: 'pod-garbage-collector',
       resource: nodes,
       workers: 1,
       reconcile: () => Promise.resolve(done),

@@ -32,7 +32,6 @@ export const replicaSetController: ControllerModule<ReplicaSet> = {
     enqueueOwner(informer, replicaSets, enqueue);
     const reconciler = new ReplicaSetReconciler(context, informer, expectations);
     return {
-      name: 'replicaset-controller',
       resource: replicaSets,
       workers: 8,
       isUrgent: true,

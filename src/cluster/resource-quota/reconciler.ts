@@ -44,7 +44,6 @@ export const resourceQuotaController: ControllerModule<ResourceQuota> = {
       });
     }
     return {
-      name: 'resource-quota-controller',
       resource: resourceQuotas,
       reconcile: (quota) => reconciler.reconcile(quota),
       deleted: (key) => reconciler.changed(key),

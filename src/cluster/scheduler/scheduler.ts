@@ -52,7 +52,7 @@ export const schedulerController: ControllerModule<Pod> = {
       waiting.wake();
     });
     // One at a time: two decisions at once could take the same room.
-    return { name: schedulerName, resource: pods, workers: 1, isUrgent: true, reconcile: (pod) => scheduler.schedule(pod) };
+    return { resource: pods, workers: 1, isUrgent: true, reconcile: (pod) => scheduler.schedule(pod) };
   },
 };
 

@@ -28,7 +28,6 @@ export const statefulSetController: ControllerModule<StatefulSet> = {
       new History(statefulSets, context.client, revisions),
     );
     return {
-      name: 'statefulset-controller',
       resource: statefulSets,
       skipsTerminating: true,
       reconcile: (set) => reconciler.reconcile(set),

@@ -17,7 +17,6 @@ export function drainMarkerModule(inUse: (podKey: string) => boolean, enqueued: 
     setup: (context, enqueue) => {
       enqueued(enqueue);
       return {
-        name: 'gateway-drain',
         resource: pods,
         async reconcile(pod) {
           const { metadata } = pod;

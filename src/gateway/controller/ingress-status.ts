@@ -26,7 +26,6 @@ export function ingressStatusModule(
     setup: (context, enqueue) => {
       enqueued(enqueue);
       return {
-        name: 'gateway-ingress-status',
         resource: ingresses,
         reconcile(ingress) {
           if (!owns(ingress) || ingress.metadata.deletionTimestamp !== undefined) return Promise.resolve(done);

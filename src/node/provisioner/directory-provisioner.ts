@@ -30,14 +30,14 @@ export function directoryProvisionerModules(options: ProvisionerOptions): readon
     name: `${directoryProvisioner}_${options.nodeName}`,
     setup: (context) => {
       const provisioner = new DirectoryProvisioner(context, options);
-      return { name: 'directory-provisioner', resource: persistentVolumeClaims, reconcile: (claim) => provisioner.provide(claim) };
+      return { resource: persistentVolumeClaims, reconcile: (claim) => provisioner.provide(claim) };
     },
   };
   const remover: ControllerModule<PersistentVolume> = {
     name: `${directoryProvisioner}_${options.nodeName}`,
     setup: (context) => {
       const provisioner = new DirectoryProvisioner(context, options);
-      return { name: 'directory-remover', resource: persistentVolumes, reconcile: (volume) => provisioner.reclaim(volume) };
+      return { resource: persistentVolumes, reconcile: (volume) => provisioner.reclaim(volume) };
     },
   };
   return [maker, remover] as readonly ControllerModule[];

@@ -34,7 +34,6 @@ export const certificateController: ControllerModule<Certificate> = {
     authority.onChange(() => enqueue.all());
     const reconciler = new CertificateReconciler(context, issued, authority);
     return {
-      name: 'certificate-controller',
       resource: certificates,
       skipsTerminating: true,
       reconcile: (certificate) => reconciler.reconcile(certificate),

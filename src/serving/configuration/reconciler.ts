@@ -20,7 +20,6 @@ export const configurationController: ControllerModule<Configuration> = {
     enqueueOwner(informer, configurations, enqueue);
     const reconciler = new ConfigurationReconciler(context, informer);
     return {
-      name: 'configuration-controller',
       resource: configurations,
       skipsTerminating: true,
       reconcile: (object) => reconciler.reconcile(object),

@@ -47,7 +47,6 @@ export const domainMappingController: ControllerModule<DomainMapping> = {
       port,
     });
     return {
-      name: 'domainmapping-controller',
       resource: domainMappings,
       reconcile: (mapping) =>
         mapping.metadata.deletionTimestamp === undefined ? reconciler.reconcile(mapping) : reconciler.finalize(mapping),

@@ -20,7 +20,6 @@ export const gcController: ControllerModule<Configuration> = {
     const config = new ConfigStore(context);
     config.onChange(['config-gc'], () => enqueue.all());
     return {
-      name: 'revision-gc-controller',
       resource: configurations,
       async reconcile(configuration): Promise<Outcome> {
         const owned = childrenOf(informer, configuration);

@@ -26,7 +26,6 @@ export const labelerController: ControllerModule<Revision> = {
     });
     const labeler = new Labeler(context, routeInformer);
     return {
-      name: 'labeler-controller',
       resource: revisions,
       async reconcile(revision) {
         await labeler.label(revision);

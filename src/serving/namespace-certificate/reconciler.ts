@@ -26,7 +26,6 @@ export const namespaceCertificateController: ControllerModule<Namespace> = {
     config.onChange(['config-network', 'config-domain'], () => enqueue.all());
     const reconciler = new NamespaceCertificateReconciler(context, informer, config);
     return {
-      name: 'namespace-certificate-controller',
       resource: namespaces,
       skipsTerminating: true,
       reconcile: (namespace) => reconciler.reconcile(namespace),

@@ -46,7 +46,6 @@ export function revisionController(resolver: ImageResolver): ControllerModule<Re
       config.onChange(['config-deployment', 'config-observability', 'config-features'], () => enqueue.all());
       const reconciler = new RevisionReconciler(context, informers, config, resolver);
       return {
-        name: 'revision-controller',
         resource: revisions,
         skipsTerminating: true,
         workers: 8,

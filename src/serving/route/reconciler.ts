@@ -57,7 +57,6 @@ export const routeController: ControllerModule<Route> = {
     port.onChange(() => enqueue.all());
     const reconciler = new RouteReconciler(context, informers, config, port);
     return {
-      name: 'route-controller',
       resource: routes,
       workers: 8,
       skipsTerminating: true,

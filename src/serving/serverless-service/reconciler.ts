@@ -38,7 +38,6 @@ export const serverlessServiceController: ControllerModule<ServerlessService> = 
     });
     const reconciler = new ServerlessServiceReconciler(context, serviceInformer, slices);
     return {
-      name: 'serverlessservice-controller',
       resource: serverlessServices,
       skipsTerminating: true,
       workers: 8,

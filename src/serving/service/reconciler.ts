@@ -21,7 +21,6 @@ export const serviceController: ControllerModule<Service> = {
     enqueueOwner(routeInformer, services, enqueue);
     const reconciler = new ServiceReconciler(context, configurationInformer, routeInformer);
     return {
-      name: 'service-controller',
       resource: services,
       skipsTerminating: true,
       reconcile: (service) => reconciler.reconcile(service),

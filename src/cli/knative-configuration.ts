@@ -6,11 +6,10 @@ const oneHop = 'There is no sidecar: the gateway does its part.';
 export const withoutEffect: Readonly<Record<string, string>> = {
   'scale-to-zero-grace-period': 'Requests are held from the first moment: there is nothing to wait for before the last instance goes.',
   'queue-sidecar-image': oneHop,
-  'queueproxy.mount-podinfo': oneHop,
-  'queueproxy.resource-defaults': oneHop,
-  'autodetect-http2': 'Probes speak HTTP/1.1, and requests the protocol of the port’s name.',
+  'queueproxy.mount-podinfo': 'There is no sidecar into which the pod’s annotations could be mounted.',
+  'queueproxy.resource-defaults': 'There is no sidecar that needs CPU and memory of its own.',
   'cluster-local-domain-tls': 'Requests inside the cluster are not encrypted.',
-  'system-internal-tls': 'Requests between the gateway and pods are not encrypted.',
+  'system-internal-tls': 'Requests between the gateway and pods stay on this machine, and no sidecar is there to decrypt them.',
   'logging.enable-var-log-collection': 'Output goes to `kubectl logs`.',
   'logging.enable-probe-request-log': 'Probes do not pass the gateway, whose requests are logged.',
 };

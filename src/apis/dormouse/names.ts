@@ -18,6 +18,10 @@ export const idleAnnotation = 'autoscaling.dormouse.dev/idle';
 export const frozenRetentionAnnotation = 'autoscaling.dormouse.dev/frozen-retention';
 /** On a pod: `true` asks the node agent to freeze it, absent or `false` to thaw it. */
 export const freezeAnnotation = 'node.dormouse.dev/freeze';
+/** On a pod: `true` asks for readiness probes as fast as sensible until the first success (Knative's `periodSeconds: 0`). */
+export const aggressiveProbeAnnotation = 'node.dormouse.dev/aggressive-probe';
+/** On a pod: `true` lets readiness probes by HTTP speak HTTP/2 (prior knowledge) first, and HTTP/1.1 where that is not answered well. */
+export const detectHttp2Annotation = 'node.dormouse.dev/detect-http2';
 /** The Service that stands for the gateway's public listener, under the name people look for it. */
 export const gatewayService = 'istio-system/istio-ingressgateway';
 /**

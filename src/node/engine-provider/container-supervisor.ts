@@ -285,6 +285,7 @@ export class ContainerSupervisor implements ContainerView {
       clock,
       pace,
       aggressive: this.#host.aggressiveProbes,
+      detectHttp2: this.#host.detectsHttp2,
       listener: {
         started: () => this.#mark({ started: true }),
         ready: (isReady) => this.#mark({ ready: isReady }),

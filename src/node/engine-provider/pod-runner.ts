@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Container } from '#apis/core/v1/container.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
+import { aggressiveProbeAnnotation, detectHttp2Annotation } from '#apis/dormouse/names.ts';
 import type { ContainerState as EngineState, SandboxState } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { backoffMs } from '#core/async.ts';
@@ -20,7 +21,6 @@ import { containerHistory, withoutSandbox, type PodPast } from '#node/engine-pro
 import { buildPodStatus } from '#node/engine-provider/pod-status.ts';
 import type { SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
 import { resolveEnvironment } from '#node/environment/resolve.ts';
-import { aggressiveProbeAnnotation } from '#node/names.ts';
 import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 import { LocalPodVolumes } from '#node/volumes/local-pod-volumes.ts';
 import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
@@ -372,6 +372,7 @@ export class PodRunner {
       sandboxId: this.#pod.metadata.uid ?? '',
       hasInitContainers: (this.#pod.spec?.initContainers ?? []).length > 0,
       aggressiveProbes: this.#pod.metadata.annotations?.[aggressiveProbeAnnotation] === 'true',
+      detectsHttp2: this.#pod.metadata.annotations?.[detectHttp2Annotation] === 'true',
       signal: this.#ending.signal,
       engine,
       puller: this.#puller,

@@ -16,6 +16,7 @@ export interface SupervisorHost {
   readonly sandboxId: string;
   readonly hasInitContainers: boolean;
   readonly aggressiveProbes: boolean;
+  readonly detectsHttp2: boolean;
   /** Seconds a container of this pod gets to end. */
   readonly graceSeconds: number;
   /** Aborts when the pod is being ended. */

@@ -1,7 +1,7 @@
 import type { Probe } from '#apis/core/v1/probe.ts';
 import type { Clock } from '#core/clock.ts';
 import { grpcHealth } from '#node/probes/grpc-attempt.ts';
-import { httpGet } from '#node/probes/http-attempt.ts';
+import { http2Status, httpGet } from '#node/probes/http-attempt.ts';
 import type { ProbeTarget } from '#node/probes/probe-target.ts';
 
 /** The outcome of one probe; `message` is kubelet's text. */
@@ -12,25 +12,31 @@ export interface Attempt {
 
 const success: Attempt = { ok: true, message: '' };
 
-/** Probes once, within the probe's timeout. Never throws. */
-export async function attemptProbe(probe: Probe, target: ProbeTarget, clock: Clock): Promise<Attempt> {
-  const timeoutSeconds = probe.timeoutSeconds ?? 1;
-  const timeout = new AbortController();
-  const cancel = clock.after(timeoutSeconds * 1000, () => timeout.abort());
+/** Probes once, within the probe's timeout. Never throws. `detectHttp2`: a probe by HTTP tries HTTP/2 before, with a timeout of its own. */
+export async function attemptProbe(probe: Probe, target: ProbeTarget, clock: Clock, detectHttp2 = false): Promise<Attempt> {
+  const { httpGet: action, timeoutSeconds = 1 } = probe;
+  const within = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const timeout = new AbortController();
+    const cancel = clock.after(timeoutSeconds * 1000, () => timeout.abort());
+    return work(timeout.signal).finally(cancel);
+  };
   try {
-    return await dispatch(probe, target, timeout.signal, timeoutSeconds);
+    if (detectHttp2 && action !== undefined) {
+      const status = await within((signal) => http2Status(action, target, signal));
+      if (status !== undefined && isGood(status)) return success;
+    }
+    return await within((signal) => dispatch(probe, target, signal, timeoutSeconds));
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
-  } finally {
-    cancel();
   }
 }
+
+const isGood = (statusCode: number): boolean => statusCode >= 200 && statusCode < 400;
 
 async function dispatch(probe: Probe, target: ProbeTarget, signal: AbortSignal, timeoutSeconds: number): Promise<Attempt> {
   if (probe.httpGet !== undefined) {
     const { statusCode } = await httpGet(probe.httpGet, target, signal);
-    const ok = statusCode >= 200 && statusCode < 400;
-    return ok ? success : { ok, message: `HTTP probe failed with statuscode: ${statusCode}` };
+    return isGood(statusCode) ? success : { ok: false, message: `HTTP probe failed with statuscode: ${statusCode}` };
   }
   if (probe.tcpSocket !== undefined) {
     const port = target.resolvePort(probe.tcpSocket.port);

@@ -33,7 +33,15 @@ class Rig {
       unhealthy: (kind: string, message: string) => this.seen.push(`${kind}: ${message}`),
       failed: (kind: string) => this.seen.push(`${kind} failed`),
     };
-    this.probes = new ContainerProbes({ probes, target, clock: this.clock, pace: new ProbePace(), aggressive, listener });
+    this.probes = new ContainerProbes({
+      probes,
+      target,
+      clock: this.clock,
+      pace: new ProbePace(),
+      aggressive,
+      detectHttp2: false,
+      listener,
+    });
   }
 
   /** Lets time pass in small steps, so that an attempt's promises settle before the next is due. */

@@ -51,6 +51,8 @@ export interface ProbeOptions {
   readonly pace: ProbePace;
   /** Knative's `periodSeconds: 0`: ask as fast as sensible until the first success. */
   readonly aggressive: boolean;
+  /** Readiness by HTTP is asked by HTTP/2 first. */
+  readonly detectHttp2: boolean;
   readonly listener: ProbeListener;
 }
 
@@ -169,7 +171,8 @@ class ProbeLoop {
   }
 
   async #tick(generation: number): Promise<void> {
-    const attempt = await attemptProbe(this.#probe, this.#options.target, this.#options.clock);
+    const { target, clock, detectHttp2 } = this.#options;
+    const attempt = await attemptProbe(this.#probe, target, clock, detectHttp2 && this.#kind === 'Readiness');
     if (generation !== this.#generation) return;
     if (attempt.ok) this.#onSuccess();
     else this.#onFailure(attempt);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AdmissionContext } from '#apis/definition.ts';
 import { readConfig } from '#apis/serving/config/config-map.ts';
-import { autoscalerTable, deploymentTable, observabilityTable, type FeaturesConfig } from '#apis/serving/config/tables.ts';
+import { autoscalerTable, deploymentTable, featuresTable, observabilityTable, type FeaturesConfig } from '#apis/serving/config/tables.ts';
 import { serviceDefinition } from '#apis/serving/v1/kinds.ts';
 import type { RevisionSpec, Service } from '#apis/serving/v1/schemas.ts';
 import { makeDeployment } from '#serving/revision/resources.ts';
@@ -66,6 +66,7 @@ const config = {
   deployment: readConfig(deploymentTable, undefined),
   autoscaler: readConfig(autoscalerTable, undefined),
   observability: readConfig(observabilityTable, undefined),
+  features: readConfig(featuresTable, undefined),
 };
 
 describe('feature flags', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import { podAutoscalers } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { configMaps } from '#apis/core/v1/config-map.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { labels } from '#apis/serving/names.ts';
 import { revisions } from '#apis/serving/v1/kinds.ts';
@@ -38,6 +39,8 @@ const timedOut = {
 };
 const autoscaler = (conditions: Record<string, string>, more: object = {}): KubeObject =>
   ownedBy(make(podAutoscalers, 's-00001', { status: status(conditions, { serviceName: 's-00001', ...more }) }), known, revisions);
+const configMap = (name: string, data: Record<string, string>): KubeObject =>
+  make(configMaps, name, { metadata: { namespace: 'knative-serving' }, data });
 const queued = { Ready: 'Unknown Queued: waiting', Active: 'Unknown Queued: waiting' };
 const pod = (state: object, more: object = {}): Pod =>
   make(pods, 'p', { metadata: { labels: { [labels.revision]: 's-00001' } }, status: { containerStatuses: [state], ...more } } as never);
@@ -159,6 +162,29 @@ describe('revision controller', () => {
     if (scaled.spec) scaled.spec.replicas = 7;
     const { updates } = await reconcile(known, scaled, autoscaler(queued));
     for (const update of updates) if (update.kind === 'Deployment') assert.equal((update as Deployment).spec?.replicas, 7);
+  });
+
+  test('configuration that changes what pods are like reaches the revisions that are there, and nothing else of theirs changes', async () => {
+    const [made] = (await reconcile(known)).creates.filter(({ kind }) => kind === 'Deployment') as [Deployment];
+    const there = { ...deployment(), ...made, spec: { ...made.spec, replicas: 3 } } as Deployment;
+    const unchanged = await reconcile(known, there, autoscaler(queued));
+    assert.deepEqual(
+      unchanged.updates.filter(({ kind }) => kind === 'Deployment'),
+      [],
+    );
+    const { updates } = await reconcile(
+      known,
+      there,
+      autoscaler(queued),
+      configMap('config-features', { 'autodetect-http2': 'Enabled' }),
+      configMap('config-deployment', { 'default-affinity-type': 'none' }),
+    );
+    const [after] = updates.filter(({ kind }) => kind === 'Deployment') as Deployment[];
+    const template = there.spec?.template;
+    const { affinity, ...spec } = template?.spec ?? {};
+    assert.ok(affinity !== undefined);
+    const annotations = { ...template?.metadata?.annotations, 'node.dormouse.dev/detect-http2': 'true' };
+    assert.deepEqual(after?.spec, { ...there.spec, template: { metadata: { ...template?.metadata, annotations }, spec } });
   });
 
   test("somebody else's Deployment of the name is left alone", async () => {

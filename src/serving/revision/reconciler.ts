@@ -113,6 +113,7 @@ class RevisionReconciler {
       deployment: this.#config.get('config-deployment'),
       autoscaler: this.#config.get('config-autoscaler'),
       observability: this.#config.get('config-observability'),
+      features: this.#config.get('config-features'),
     };
   }
 
@@ -208,16 +209,16 @@ class RevisionReconciler {
   }
 }
 
-/** The template follows the revision; how many replicas there are is the autoscaler's business. */
+/** What the configuration maps say of pods is followed; the revision itself never changes, and how many there are is the autoscaler's business. */
 function adoptDeployment(existing: Deployment, desired: Deployment): void {
-  const replicas = existing.spec?.replicas;
-  const template = desired.spec?.template;
-  if (existing.spec === undefined || template === undefined) return;
-  existing.spec = {
-    ...existing.spec,
-    ...(desired.spec?.progressDeadlineSeconds === undefined ? {} : { progressDeadlineSeconds: desired.spec.progressDeadlineSeconds }),
-    ...(replicas === undefined ? {} : { replicas }),
-  };
+  const [spec, template] = [existing.spec, desired.spec?.template];
+  if (spec === undefined || template === undefined) return;
+  if (desired.spec?.progressDeadlineSeconds !== undefined) spec.progressDeadlineSeconds = desired.spec.progressDeadlineSeconds;
+  const { affinity: _a, runtimeClassName: _r, ...rest } = spec.template.spec ?? { containers: [] };
+  const { affinity, runtimeClassName } = template.spec ?? {};
+  const pod = { ...rest, ...(affinity && { affinity }), ...(runtimeClassName && { runtimeClassName }) };
+  const { annotations } = template.metadata ?? {};
+  spec.template = { ...spec.template, metadata: { ...spec.template.metadata, annotations }, spec: pod } as typeof template;
   existing.metadata.labels = { ...existing.metadata.labels, ...desired.metadata.labels };
 }
 

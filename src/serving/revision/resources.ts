@@ -4,23 +4,23 @@ import type { PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-auto
 import type { CachedImage } from '#apis/caching/v1alpha1/image.ts';
 import type { Container, EnvVar } from '#apis/core/v1/pod.ts';
 import { apiVersionOf } from '#apis/definition.ts';
+import { aggressiveProbeAnnotation, detectHttp2Annotation } from '#apis/dormouse/names.ts';
 import { annotations, deploymentName, imageCacheName, labels } from '#apis/serving/names.ts';
 import { revisions } from '#apis/serving/v1/kinds.ts';
 import type { Revision, RevisionSpec } from '#apis/serving/v1/schemas.ts';
 import { autoscalingAnnotation, autoscalingPrefix } from '#apis/serving/validation/annotations.ts';
-import type { AutoscalerConfig, DeploymentConfig, ObservabilityConfig } from '#apis/serving/config/tables.ts';
+import type { AutoscalerConfig, DeploymentConfig, FeaturesConfig, ObservabilityConfig } from '#apis/serving/config/tables.ts';
 import { controllerReference } from '#controller/owner.ts';
 import { goDurationMs } from '#core/duration.ts';
 import { pick } from '#controller/children.ts';
 
 const defaultPort = 8080;
-/** Asks the node agent for a readiness probe every few milliseconds: Knative's periodSeconds 0, which a Pod cannot say. */
-const aggressiveProbeAnnotation = 'node.dormouse.dev/aggressive-probe';
 
 export interface RevisionConfig {
   readonly deployment: DeploymentConfig;
   readonly autoscaler: AutoscalerConfig;
   readonly observability: ObservabilityConfig;
+  readonly features: FeaturesConfig;
 }
 
 /** The container that gets the requests: the one with a port, or the only one. */
@@ -72,7 +72,7 @@ export function makeDeployment(revision: Revision, digests: ReadonlyMap<string, 
       revisionHistoryLimit: 0,
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0 } },
       template: {
-        metadata: { labels: podLabels(revision), annotations: podAnnotations(kept, spec) },
+        metadata: { labels: podLabels(revision), annotations: podAnnotations(kept, spec, config.features) },
         spec: makePodSpec(revision, spec, digests, config.deployment),
       },
     },
@@ -138,13 +138,14 @@ function progressDeadlineSeconds(revision: Revision, config: DeploymentConfig): 
   return (own ?? config['progress-deadline']) / 1000;
 }
 
-function podAnnotations(kept: Record<string, string>, spec: RevisionSpec): Record<string, string> {
+function podAnnotations(kept: Record<string, string>, spec: RevisionSpec, features: FeaturesConfig): Record<string, string> {
   const serving = servingContainer(spec);
   const aggressive = (serving?.readinessProbe?.periodSeconds ?? 0) === 0;
   return {
     ...kept,
     'kubectl.kubernetes.io/default-container': serving?.name ?? '',
     ...(aggressive ? { [aggressiveProbeAnnotation]: 'true' } : {}),
+    ...(features['autodetect-http2'] === 'Enabled' ? { [detectHttp2Annotation]: 'true' } : {}),
   };
 }
 

@@ -43,6 +43,12 @@ function ownersOf(event: InformerEvent<KubeObject>, owners: Resource): string[] 
 
 const ownerIndex = 'controller-uid';
 
+/** Files children by their managing owner, for `childrenOf`, and enqueues it whenever one of them changes. */
+export function trackChildren<C extends KubeObject>(children: Informer<C>, owners: Resource, enqueue: { key(key: string): void }): void {
+  indexByOwner(children);
+  enqueueOwner(children, owners, enqueue);
+}
+
 /** Files children under the uid of their managing owner; then `childrenOf` finds them. */
 export function indexByOwner<C extends KubeObject>(children: Informer<C>): void {
   children.addIndex(ownerIndex, (object) => {

@@ -25,6 +25,12 @@ export class Mutex {
   }
 }
 
+/** Waits until every attempt has ended; then the first failure is thrown. */
+export async function settleAll(attempts: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(attempts)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
 /** Throws the signal's reason when it is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();

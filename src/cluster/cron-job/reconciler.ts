@@ -1,9 +1,10 @@
 import { cronJobs, type CronJob } from '#apis/batch/v1/cron-job.ts';
 import { endOf, type Job, jobs } from '#apis/batch/v1/job.ts';
 import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, controllerReference, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, controllerReference, trackChildren } from '#controller/owner.ts';
 import { latestDue, parseSchedule, type Schedule } from '#cluster/cron-job/schedule.ts';
 import { rfc3339 } from '#core/clock.ts';
 
@@ -12,8 +13,7 @@ export const cronJobController: ControllerModule<CronJob> = {
   name: 'cronjob-controller',
   setup(context, enqueue) {
     const informer = context.informers.of(jobs);
-    indexByOwner(informer);
-    enqueueOwner(informer, cronJobs, enqueue);
+    trackChildren(informer, cronJobs, enqueue);
     const reconciler = new CronJobReconciler(context, informer);
     return {
       resource: cronJobs,
@@ -130,16 +130,14 @@ class CronJobReconciler {
     }
   }
 
-  async #remove(cronJob: CronJob, { metadata }: Job): Promise<void> {
-    const { namespace, name = '', uid = '' } = metadata;
+  async #remove(cronJob: CronJob, job: Job): Promise<void> {
     try {
-      await this.#context.client.of(jobs).delete(namespace, name, { propagationPolicy: 'Background', preconditions: { uid } });
+      if (!(await deleteObject(this.#context.client.of(jobs), job, { propagationPolicy: 'Background' }))) return;
     } catch (error) {
-      if (isReason(error, 'NotFound')) return;
       this.#say(cronJob, 'Warning', 'FailedDelete', `Deleted job: ${(error as Error).message}`);
       throw error;
     }
-    this.#say(cronJob, 'Normal', 'SuccessfulDelete', `Deleted job ${name}`);
+    this.#say(cronJob, 'Normal', 'SuccessfulDelete', `Deleted job ${job.metadata.name}`);
   }
 
   #say(cronJob: CronJob, type: 'Normal' | 'Warning', reason: string, message: string): void {

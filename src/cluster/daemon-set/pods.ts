@@ -1,7 +1,7 @@
 import { daemonSets, type DaemonSet } from '#apis/apps/v1/daemon-set.ts';
 import type { Node } from '#apis/core/v1/node.ts';
 import type { Affinity, Pod, Toleration } from '#apis/core/v1/pod.ts';
-import { controllerReference } from '#controller/owner.ts';
+import { podFromTemplate } from '#cluster/owned-pods.ts';
 import { revisionLabel } from '#cluster/revision-history.ts';
 import { matchesNodeSelector, tolerates } from '#cluster/scheduler/filters.ts';
 
@@ -22,22 +22,16 @@ const daemonTolerations = [
 
 /** The pod of a node: the scheduler puts it there and nowhere else. */
 export function podFor(set: DaemonSet, node: string, revision: string): Pod {
-  const { metadata = {}, spec } = set.spec.template;
+  const { metadata, spec } = podFromTemplate(set, daemonSets, set.spec.template);
   const own = spec.tolerations ?? [];
   const network = spec.hostNetwork === true ? [toleration('network-unavailable', 'NoSchedule')] : [];
   const added = [...daemonTolerations, ...network].filter(
     (one) => !own.some(({ key, effect }) => key === one.key && effect === one.effect),
   );
   return {
-    metadata: {
-      generateName: `${set.metadata.name}-`,
-      namespace: set.metadata.namespace,
-      labels: { ...metadata.labels, [revisionLabel]: revision },
-      ...(metadata.annotations === undefined ? {} : { annotations: metadata.annotations }),
-      ownerReferences: [controllerReference(set, daemonSets)],
-    },
+    metadata: { ...metadata, labels: { ...metadata.labels, [revisionLabel]: revision } },
     spec: { ...spec, tolerations: [...own, ...added], affinity: onNode(spec.affinity, node) },
-  } as Pod;
+  };
 }
 
 function onNode(affinity: Affinity | undefined, node: string): Affinity {

@@ -2,10 +2,11 @@ import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
 import { replicaSets, type ReplicaSet } from '#apis/apps/v1/replica-set.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { podTemplateSpecSchema } from '#apis/core/v1/pod-spec.ts';
-import { ifThere, isReason } from '#apis/meta/status.ts';
+import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, controllerReference, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, controllerReference, indexByOwner, trackChildren } from '#controller/owner.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { deploymentStatus, progressDeadlineLeftMs } from '#cluster/deployment/status.ts';
@@ -32,9 +33,8 @@ export const deploymentController: ControllerModule<Deployment> = {
   setup(context, enqueue) {
     const sets = context.informers.of(replicaSets);
     const podInformer = context.informers.of(pods);
-    indexByOwner(sets);
+    trackChildren(sets, deployments, enqueue);
     indexByOwner(podInformer);
-    enqueueOwner(sets, deployments, enqueue);
     // Recreate waits for the last old pod to be gone, which no ReplicaSet's status tells.
     podInformer.on((event) => {
       if (event.type !== 'deleted') return;
@@ -191,8 +191,7 @@ class DeploymentReconciler {
       )
       .toSorted((a, b) => revisionOf(a) - revisionOf(b));
     for (const set of idle.slice(0, Math.max(0, idle.length - limit))) {
-      const { namespace, name = '', uid } = set.metadata;
-      await ifThere(this.#context.client.of(replicaSets).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } }));
+      await deleteObject(this.#context.client.of(replicaSets), set);
     }
   }
 }

@@ -6,7 +6,7 @@ import { objectKey } from '#apis/meta/object.ts';
 import { ifThere } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, enqueueOwner, trackChildren } from '#controller/owner.ts';
 import { deepClone } from '#machinery/deep.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 import { makeEndpoints } from '#cluster/endpoint-slice/legacy-endpoints.ts';
@@ -21,8 +21,7 @@ export const endpointSliceController: ControllerModule<Service> = {
   setup(context, enqueue) {
     const podInformer = context.informers.of(pods);
     const sliceInformer = context.informers.of(endpointSlices);
-    indexByOwner(sliceInformer);
-    enqueueOwner(sliceInformer, services, enqueue);
+    trackChildren(sliceInformer, services, enqueue);
     const endpointsInformer = context.informers.of(endpoints);
     enqueueOwner(endpointsInformer, services, enqueue);
     watchPods(context, podInformer, enqueue);

@@ -1,7 +1,7 @@
 import { jobs, type Job } from '#apis/batch/v1/job.ts';
-import type { Pod } from '#apis/core/v1/pod.ts';
-import { controllerReference } from '#controller/owner.ts';
+import type { Pod, PodSpec } from '#apis/core/v1/pod.ts';
 import { isTerminating } from '#apis/core/v1/pod-state.ts';
+import { podFromTemplate } from '#cluster/owned-pods.ts';
 
 /** Keeps a finished pod until the job has counted it. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
@@ -32,24 +32,23 @@ export function endedMs(pod: Pod): number {
 }
 
 export function makePod(job: Job, index: number | undefined): Pod {
-  const { template } = job.spec;
-  const { name = '', namespace = '' } = job.metadata;
+  const pod = podFromTemplate(job, jobs, job.spec.template);
+  const { name = '' } = job.metadata;
   const own = index === undefined ? {} : { [indexKey]: String(index) };
   return {
     metadata: {
-      generateName: index === undefined ? `${name}-` : `${name}-${index}-`,
-      namespace,
-      labels: { ...template.metadata?.labels, ...own },
-      annotations: { ...template.metadata?.annotations, ...own },
-      finalizers: [...(template.metadata?.finalizers ?? []), trackingFinalizer],
-      ownerReferences: [controllerReference(job, jobs)],
+      ...pod.metadata,
+      ...(index === undefined ? {} : { generateName: `${name}-${index}-` }),
+      labels: { ...pod.metadata.labels, ...own },
+      annotations: { ...pod.metadata.annotations, ...own },
+      finalizers: [...(pod.metadata.finalizers ?? []), trackingFinalizer],
     },
-    spec: index === undefined ? template.spec : withIndex(template.spec, `${name}-${index}`),
-  } as Pod;
+    spec: index === undefined ? pod.spec : withIndex(pod.spec, `${name}-${index}`),
+  };
 }
 
 /** The containers of an indexed pod learn their index; the host name carries it. */
-function withIndex(spec: Job['spec']['template']['spec'], hostname: string): Job['spec']['template']['spec'] {
+function withIndex(spec: PodSpec, hostname: string): PodSpec {
   const variable = { name: 'JOB_COMPLETION_INDEX', valueFrom: { fieldRef: { fieldPath: `metadata.labels['${indexKey}']` } } };
   const told = <C extends { env?: { name: string }[] }>(container: C): C => {
     const known = container.env?.some(({ name }) => name === variable.name) ?? false;
@@ -57,8 +56,8 @@ function withIndex(spec: Job['spec']['template']['spec'], hostname: string): Job
   };
   return {
     ...spec,
-    hostname: spec?.hostname ?? hostname,
-    containers: spec?.containers.map(told),
-    ...(spec?.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(told) }),
-  } as Job['spec']['template']['spec'];
+    hostname: spec.hostname ?? hostname,
+    containers: spec.containers.map(told),
+    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(told) }),
+  };
 }

@@ -2,13 +2,14 @@ import { endOf, type Job, jobs } from '#apis/batch/v1/job.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { ifThere } from '#apis/meta/status.ts';
-import type { Informer } from '#client/informer-types.ts';
+import { deleteObject } from '#client/delete-object.ts';
+import { OwnedPods } from '#cluster/owned-pods.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner, ownerKey } from '#controller/owner.ts';
+import { ownerKey } from '#controller/owner.ts';
+import { settleAll } from '#core/async.ts';
 import { errorText } from '#core/errors.ts';
 import { deepClone } from '#machinery/deep.ts';
-import { Expectations } from '#cluster/expectations.ts';
 import { isTerminating } from '#apis/core/v1/pod-state.ts';
 import { deletionOrder } from '#cluster/replica-set/pod-ranking.ts';
 import { isTracked, makePod, trackingFinalizer } from '#cluster/job/pods.ts';
@@ -34,33 +35,26 @@ export const jobController: ControllerModule<Job> = {
   setup(context, enqueue) {
     const informer = context.informers.of(pods);
     const jobInformer = context.informers.of(jobs);
-    indexByOwner(informer);
-    const expectations = new Expectations(context.clock);
-    const reconciler = new JobReconciler(context, informer, expectations);
+    const own = new OwnedPods(context, jobs, enqueue);
+    const reconciler = new JobReconciler(context, own);
     const releaseOrphan = (pod: Pod) => {
       const key = ownerKey(pod, jobs);
       if (key === undefined || !isTracked(pod) || !isTerminating(pod) || !jobInformer.synced) return;
       const slash = key.indexOf('/');
       if (jobInformer.get(key.slice(0, slash), key.slice(slash + 1)) === undefined) void reconciler.releaseOrphan(pod);
     };
-    informer.on((event) => {
-      const key = ownerKey(event.object, jobs);
-      if (key === undefined) return;
-      const uid = event.object.metadata.uid ?? '';
-      if (event.type === 'added') expectations.seen(key, `+${uid}`);
-      if (event.type === 'deleted' || isTerminating(event.object)) expectations.seen(key, `-${uid}`);
-      if (event.type !== 'deleted') releaseOrphan(event.object);
-    });
-    enqueueOwner(informer, jobs, enqueue);
     // A pod held by its finalizer whose job has gone would stay for ever.
+    informer.on(({ type, object }) => {
+      if (type !== 'deleted') releaseOrphan(object);
+    });
     jobInformer.on(({ type, object }) => {
-      if (type === 'deleted') for (const pod of childrenOf(informer, object)) if (isTracked(pod)) void reconciler.releaseOrphan(pod);
+      if (type === 'deleted') for (const pod of own.of(object)) if (isTracked(pod)) void reconciler.releaseOrphan(pod);
     });
     return {
       resource: jobs,
       workers: 4,
       reconcile: (job) => reconciler.reconcile(job),
-      deleted: (key) => expectations.forget(key),
+      deleted: (key) => own.forget(key),
       run() {
         for (const pod of informer.list()) releaseOrphan(pod);
         return Promise.resolve();
@@ -71,13 +65,11 @@ export const jobController: ControllerModule<Job> = {
 
 class JobReconciler {
   readonly #context: ControllerContext;
-  readonly #pods: Informer<Pod>;
-  readonly #expectations: Expectations;
+  readonly #pods: OwnedPods;
 
-  constructor(context: ControllerContext, informer: Informer<Pod>, expectations: Expectations) {
+  constructor(context: ControllerContext, own: OwnedPods) {
     this.#context = context;
-    this.#pods = informer;
-    this.#expectations = expectations;
+    this.#pods = own;
   }
 
   async releaseOrphan(pod: Pod): Promise<void> {
@@ -90,7 +82,7 @@ class JobReconciler {
 
   async reconcile(job: Job): Promise<Outcome> {
     if ((job.spec.managedBy ?? 'kubernetes.io/job-controller') !== 'kubernetes.io/job-controller') return done;
-    const own = childrenOf(this.#pods, job);
+    const own = this.#pods.of(job);
     if (job.metadata.deletionTimestamp !== undefined) {
       await Promise.all(own.filter(isTracked).map((pod) => this.#release(pod)));
       return done;
@@ -135,7 +127,7 @@ class JobReconciler {
   async #proceed(job: Job, own: readonly Pod[], progress: Progress): Promise<number | undefined> {
     const now = this.#context.clock.now();
     const deadline = deadlineLeftMs(job, now);
-    if (!this.#expectations.met(objectKey(job))) return deadline;
+    if (!this.#pods.isSettled(job)) return deadline;
     const wanted = job.spec.suspend === true ? 0 : wantedActive(job, progress);
     const surplus = progress.active.length - wanted;
     if (surplus > 0) await this.#remove(job, deletionOrder(progress.active).slice(0, surplus));
@@ -144,9 +136,7 @@ class JobReconciler {
     if (backoff > 0) return Math.min(backoff, deadline ?? Infinity);
     const missing = Math.min(-surplus, burst);
     const indexes = isIndexed(job) ? freeIndexes(job, progress, missing) : Array.from({ length: missing }, () => undefined);
-    const results = await Promise.allSettled(indexes.map((index) => this.#create(job, index)));
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
+    await settleAll(indexes.map((index) => this.#pods.create(job, makePod(job, index))));
     return deadline;
   }
 
@@ -170,39 +160,12 @@ class JobReconciler {
     if (ttl === undefined) return done;
     const left = Date.parse(endOf(job)?.lastTransitionTime ?? '') + ttl * 1000 - this.#context.clock.now();
     if (left > 0) return requeue(left);
-    const { namespace, name = '', uid } = job.metadata;
-    const options = { propagationPolicy: 'Foreground' as const, ...(uid === undefined ? {} : { preconditions: { uid } }) };
-    await ifThere(this.#context.client.of(jobs).delete(namespace, name, options));
+    await deleteObject(this.#context.client.of(jobs), job, { propagationPolicy: 'Foreground' });
     return done;
   }
 
-  async #create(job: Job, index: number | undefined): Promise<void> {
-    const key = objectKey(job);
-    try {
-      const created = await this.#context.client.of(pods).create(makePod(job, index));
-      const { namespace, name = '', uid = '' } = created.metadata;
-      if (this.#pods.get(namespace, name) === undefined) this.#expectations.expect(key, `+${uid}`);
-      this.#context.events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
-    } catch (error) {
-      this.#context.events.event(job, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
-      throw error;
-    }
-  }
-
   async #remove(job: Job, surplus: readonly Pod[]): Promise<void> {
-    const key = objectKey(job);
-    await Promise.all(
-      surplus.map(async ({ metadata: { namespace, name = '', uid = '' } }) => {
-        this.#expectations.expect(key, `-${uid}`);
-        try {
-          await ifThere(this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } }));
-          this.#context.events.event(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
-        } catch (error) {
-          this.#expectations.seen(key, `-${uid}`);
-          throw error;
-        }
-      }),
-    );
+    await settleAll(surplus.map((pod) => this.#pods.remove(job, pod)));
   }
 
   async #release(pod: Pod): Promise<void> {

@@ -3,6 +3,7 @@ import { nodes, type Node } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { ifThere } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
@@ -117,9 +118,8 @@ class NodeReconciler {
         next = Math.min(next ?? Infinity, due);
         continue;
       }
-      const { namespace, name = '', uid } = pod.metadata;
       this.#context.events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${objectKey(pod)}`);
-      await ifThere(this.#context.client.of(pods).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } }));
+      await deleteObject(this.#context.client.of(pods), pod);
     }
     return next;
   }

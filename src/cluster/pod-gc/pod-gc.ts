@@ -1,7 +1,7 @@
 import { nodes } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import { done, type ControllerContext, type ControllerModule } from '#controller/controller.ts';
 import { sleep } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
@@ -71,12 +71,10 @@ class Sweeper {
   }
 
   async #remove(pod: Pod): Promise<void> {
-    const { namespace, name = '', uid } = pod.metadata;
-    const preconditions = uid === undefined ? {} : { preconditions: { uid } };
     try {
-      await this.#context.client.of(pods).delete(namespace, name, { gracePeriodSeconds: 0, ...preconditions });
+      await deleteObject(this.#context.client.of(pods), pod, { gracePeriodSeconds: 0 });
     } catch (error) {
-      if (!isReason(error, 'NotFound')) this.#context.logger.warn('cannot remove a pod', { pod: objectKey(pod), error: errorText(error) });
+      this.#context.logger.warn('cannot remove a pod', { pod: objectKey(pod), error: errorText(error) });
     }
   }
 }

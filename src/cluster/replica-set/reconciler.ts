@@ -1,14 +1,12 @@
-import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import type { Pod } from '#apis/core/v1/pod.ts';
 import { replicaSets, type ReplicaSet } from '#apis/apps/v1/replica-set.ts';
-import { objectKey } from '#apis/meta/object.ts';
-import { isReason } from '#apis/meta/status.ts';
-import type { Informer } from '#client/informer-types.ts';
+import { OwnedPods, podFromTemplate } from '#cluster/owned-pods.ts';
 import { timestamp, withCondition, withoutCondition } from '#controller/conditions.ts';
-import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, controllerReference, enqueueOwner, indexByOwner, ownerKey } from '#controller/owner.ts';
-import { Expectations } from '#cluster/expectations.ts';
-import { isActive, isAvailable, isReady, readySinceMs } from '#apis/core/v1/pod-state.ts';
+import { done, requeue, type ControllerModule, type Outcome } from '#controller/controller.ts';
+import { isActive, isAvailable, isReady, nextAvailableMs } from '#apis/core/v1/pod-state.ts';
 import { deletionOrder } from '#cluster/replica-set/pod-ranking.ts';
+import { settleAll } from '#core/async.ts';
+import type { Clock } from '#core/clock.ts';
 
 type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;
 
@@ -19,105 +17,49 @@ const burst = 500;
 export const replicaSetController: ControllerModule<ReplicaSet> = {
   name: 'replicaset-controller',
   setup(context, enqueue) {
-    const informer = context.informers.of(pods);
-    indexByOwner(informer);
-    const expectations = new Expectations(context.clock);
-    informer.on((event) => {
-      const key = ownerKey(event.object, replicaSets);
-      if (key === undefined) return;
-      const uid = event.object.metadata.uid ?? '';
-      if (event.type === 'added') expectations.seen(key, `+${uid}`);
-      if (event.type === 'deleted' || event.object.metadata.deletionTimestamp !== undefined) expectations.seen(key, `-${uid}`);
-    });
-    enqueueOwner(informer, replicaSets, enqueue);
-    const reconciler = new ReplicaSetReconciler(context, informer, expectations);
+    const own = new OwnedPods(context, replicaSets, enqueue);
+    const reconciler = new ReplicaSetReconciler(context.clock, own);
     return {
       resource: replicaSets,
       workers: 8,
       isUrgent: true,
       reconcile: (replicaSet) => reconciler.reconcile(replicaSet),
-      deleted: (key) => expectations.forget(key),
+      deleted: (key) => own.forget(key),
     };
   },
 };
 
 class ReplicaSetReconciler {
-  readonly #context: ControllerContext;
-  readonly #pods: Informer<Pod>;
-  readonly #expectations: Expectations;
+  readonly #clock: Clock;
+  readonly #pods: OwnedPods;
 
-  constructor(context: ControllerContext, informer: Informer<Pod>, expectations: Expectations) {
-    this.#context = context;
-    this.#pods = informer;
-    this.#expectations = expectations;
+  constructor(clock: Clock, own: OwnedPods) {
+    this.#clock = clock;
+    this.#pods = own;
   }
 
   async reconcile(replicaSet: ReplicaSet): Promise<Outcome> {
-    const key = objectKey(replicaSet);
-    const active = childrenOf(this.#pods, replicaSet).filter(isActive);
+    const active = this.#pods.of(replicaSet).filter(isActive);
     let failure: Error | undefined;
-    if (this.#expectations.met(key) && replicaSet.metadata.deletionTimestamp === undefined) {
-      failure = await this.#manage(key, replicaSet, active).then(
+    if (this.#pods.isSettled(replicaSet) && replicaSet.metadata.deletionTimestamp === undefined) {
+      failure = await this.#manage(replicaSet, active).then(
         () => undefined,
         (error: unknown) => error as Error,
       );
     }
     const waitMs = this.#describe(replicaSet, active, failure);
     if (failure !== undefined) throw failure;
-    return waitMs === undefined ? done : requeue(waitMs);
+    return waitMs === undefined ? done : requeue(Math.max(50, waitMs));
   }
 
-  async #manage(key: string, replicaSet: ReplicaSet, active: readonly Pod[]): Promise<void> {
+  async #manage(replicaSet: ReplicaSet, active: readonly Pod[]): Promise<void> {
     const difference = (replicaSet.spec?.replicas ?? 1) - active.length;
-    if (difference > 0) await this.#settle(Array.from({ length: Math.min(difference, burst) }, () => this.#createPod(key, replicaSet)));
-    if (difference < 0) {
+    if (difference > 0) {
+      const pod = podFromTemplate(replicaSet, replicaSets, replicaSet.spec?.template ?? {});
+      await settleAll(Array.from({ length: Math.min(difference, burst) }, () => this.#pods.create(replicaSet, pod)));
+    } else {
       const surplus = deletionOrder(active).slice(0, Math.min(-difference, burst));
-      await this.#settle(surplus.map((pod) => this.#deletePod(key, replicaSet, pod)));
-    }
-  }
-
-  /** All have been tried; the first failure is thrown. */
-  async #settle(attempts: readonly Promise<void>[]): Promise<void> {
-    const failed = (await Promise.allSettled(attempts)).find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  async #createPod(key: string, replicaSet: ReplicaSet): Promise<void> {
-    const { name = '', namespace = '' } = replicaSet.metadata;
-    const template = replicaSet.spec?.template;
-    const pod = {
-      metadata: {
-        generateName: `${name}-`,
-        namespace,
-        labels: { ...template?.metadata?.labels },
-        annotations: { ...template?.metadata?.annotations },
-        ...(template?.metadata?.finalizers === undefined ? {} : { finalizers: template.metadata.finalizers }),
-        ownerReferences: [controllerReference(replicaSet, replicaSets)],
-      },
-      spec: template?.spec,
-    } as Pod;
-    try {
-      const created = await this.#context.client.of(pods).create(pod);
-      // The watch may have been quicker than the answer.
-      if (this.#pods.get(namespace, created.metadata.name ?? '') === undefined) this.#expectations.expect(key, `+${created.metadata.uid}`);
-      this.#context.events.event(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
-    } catch (error) {
-      this.#context.events.event(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
-      throw error;
-    }
-  }
-
-  async #deletePod(key: string, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
-    const { namespace, name = '', uid = '' } = pod.metadata;
-    this.#expectations.expect(key, `-${uid}`);
-    try {
-      await this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } });
-      this.#context.events.event(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
-    } catch (error) {
-      this.#expectations.seen(key, `-${uid}`);
-      if (isReason(error, 'NotFound')) return;
-      this.#context.events.event(replicaSet, 'Warning', 'FailedDelete', `Error deleting: ${(error as Error).message}`);
-      throw error;
+      await settleAll(surplus.map((pod) => this.#pods.remove(replicaSet, pod)));
     }
   }
 
@@ -131,12 +73,12 @@ class ReplicaSetReconciler {
     const known = conditions.some(
       ({ type, status, reason }) => type === failed.type && status === failed.status && reason === failed.reason,
     );
-    return known ? conditions : withCondition(conditions, failed, timestamp(this.#context.clock));
+    return known ? conditions : withCondition(conditions, failed, timestamp(this.#clock));
   }
 
   /** Sets the status; returns after how many milliseconds a pod becomes available, if that is what is waited for. */
   #describe(replicaSet: ReplicaSet, active: readonly Pod[], failure: Error | undefined): number | undefined {
-    const nowMs = this.#context.clock.now();
+    const nowMs = this.#clock.now();
     const minReadySeconds = replicaSet.spec?.minReadySeconds ?? 0;
     const templateLabels = Object.entries(replicaSet.spec?.template?.metadata?.labels ?? {});
     const ready = active.filter(isReady);
@@ -151,9 +93,6 @@ class ReplicaSetReconciler {
     if (replicaSet.metadata.generation !== undefined) status.observedGeneration = replicaSet.metadata.generation;
     status.conditions = this.#conditions(status.conditions ?? [], failure);
     if (status.conditions.length === 0) delete status.conditions;
-    const waiting = ready
-      .filter((pod) => !available.includes(pod))
-      .map((pod) => (readySinceMs(pod) ?? nowMs) + minReadySeconds * 1000 - nowMs);
-    return waiting.length === 0 ? undefined : Math.max(50, Math.min(...waiting));
+    return nextAvailableMs(ready, minReadySeconds, nowMs);
   }
 }

@@ -1,7 +1,7 @@
 import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import type { Pod, PodTemplateSpec } from '#apis/core/v1/pod.ts';
 import { statefulSets, type StatefulSet } from '#apis/apps/v1/stateful-set.ts';
-import { controllerReference } from '#controller/owner.ts';
+import { podFromTemplate } from '#cluster/owned-pods.ts';
 import { revisionLabel } from '#cluster/revision-history.ts';
 
 export function podName({ metadata }: StatefulSet, ordinal: number): string {
@@ -16,29 +16,28 @@ export function ordinalOf({ metadata }: StatefulSet, pod: Pod): number | undefin
 
 /** The pod of an ordinal, with its lasting name and claims. */
 export function podOf(set: StatefulSet, template: PodTemplateSpec, ordinal: number, revision: string): Pod {
+  const { metadata, spec } = podFromTemplate(set, statefulSets, template);
   const name = podName(set, ordinal);
   const claims = set.spec.volumeClaimTemplates ?? [];
   const claimed = claims.map((claim) => ({
     name: claim.metadata.name ?? '',
     persistentVolumeClaim: { claimName: claimName(set, claim, ordinal), readOnly: false },
   }));
-  const others = (template.spec?.volumes ?? []).filter((volume) => !claimed.some((one) => one.name === volume.name));
+  const others = (spec.volumes ?? []).filter((volume) => !claimed.some((one) => one.name === volume.name));
   const volumes = [...claimed, ...others];
   return {
     metadata: {
+      ...metadata,
       name,
-      namespace: set.metadata.namespace,
       labels: {
-        ...template.metadata?.labels,
+        ...metadata.labels,
         [revisionLabel]: revision,
         'statefulset.kubernetes.io/pod-name': name,
         'apps.kubernetes.io/pod-index': String(ordinal),
       },
-      ...(template.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
-      ownerReferences: [controllerReference(set, statefulSets)],
     },
     spec: {
-      ...template.spec,
+      ...spec,
       hostname: name,
       ...((set.spec.serviceName ?? '') === '' ? {} : { subdomain: set.spec.serviceName }),
       ...(volumes.length === 0 ? {} : { volumes }),

@@ -3,10 +3,11 @@ import { statefulSets, type StatefulSet, type StatefulSetStatus } from '#apis/ap
 import { persistentVolumeClaims, type PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
-import { isAvailable, isTerminating, readySinceMs } from '#apis/core/v1/pod-state.ts';
+import { childrenOf, indexByOwner, trackChildren } from '#controller/owner.ts';
+import { isAvailable, isTerminating, nextAvailableMs } from '#apis/core/v1/pod-state.ts';
 import { isHealthy, planStep, revisionOf, type Revisions } from '#cluster/stateful-set/plan.ts';
 import { ownersOfClaim } from '#cluster/stateful-set/claim-retention.ts';
 import { claimsOf, ordinalOf, podName, podOf } from '#cluster/stateful-set/pods.ts';
@@ -18,9 +19,8 @@ export const statefulSetController: ControllerModule<StatefulSet> = {
   setup(context, enqueue) {
     const informer = context.informers.of(pods);
     const revisions = context.informers.of(controllerRevisions);
-    indexByOwner(informer);
+    trackChildren(informer, statefulSets, enqueue);
     indexByOwner(revisions);
-    enqueueOwner(informer, statefulSets, enqueue);
     const reconciler = new StatefulSetReconciler(
       context,
       informer,
@@ -59,7 +59,8 @@ class StatefulSetReconciler {
     for (const { ordinal, revision } of create) await this.#create(set, ordinal, revision);
     for (const pod of remove) await this.#remove(set, pod);
     await this.#history.trim(set, new Set([set.status.currentRevision ?? '', update, revisions.current, ...own.map(revisionOf)]));
-    return waitForAvailability(set, own, nowMs);
+    const waitMs = nextAvailableMs(own.filter(isHealthy), set.spec.minReadySeconds, nowMs);
+    return waitMs === undefined ? done : requeue(Math.max(50, waitMs));
   }
 
   async #create(set: StatefulSet, ordinal: number, revision: string): Promise<void> {
@@ -103,12 +104,11 @@ class StatefulSetReconciler {
     }
   }
 
-  async #remove(set: StatefulSet, { metadata }: Pod): Promise<void> {
-    const { namespace, name = '', uid = '' } = metadata;
+  async #remove(set: StatefulSet, pod: Pod): Promise<void> {
+    const { name } = pod.metadata;
     try {
-      await this.#context.client.of(pods).delete(namespace, name, { preconditions: { uid } });
+      if (!(await deleteObject(this.#context.client.of(pods), pod))) return;
     } catch (error) {
-      if (isReason(error, 'NotFound')) return;
       this.#say(
         set,
         'Warning',
@@ -146,12 +146,4 @@ function statusOf(set: StatefulSet, own: readonly Pod[], { current, update }: Re
     updateRevision: update,
     collisionCount: set.status?.collisionCount ?? 0,
   };
-}
-
-function waitForAvailability({ spec }: StatefulSet, own: readonly Pod[], nowMs: number): Outcome {
-  const seconds = spec.minReadySeconds ?? 0;
-  const waits = own
-    .filter((pod) => isHealthy(pod) && !isAvailable(pod, seconds, nowMs))
-    .map((pod) => (readySinceMs(pod) ?? nowMs) + seconds * 1000 - nowMs);
-  return waits.length === 0 ? done : requeue(Math.max(50, Math.min(...waits)));
 }

@@ -11,6 +11,7 @@ import type { ImageSourceOptions } from './open-image-source.ts';
 import { createAgents } from './agents.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { admitted, digestAt, imageError, resolveInRegistry, type RegistryOptions } from './resolve.ts';
+import { settleAll } from '#core/async.ts';
 
 const maxConcurrentLayers = 3;
 
@@ -96,9 +97,7 @@ export class RegistrySource implements ImageSource {
     const worker = async () => {
       for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await this.#fetchBlob(client, layer, onProgress);
     };
-    const results = await Promise.allSettled(Array.from({ length: maxConcurrentLayers }, worker));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await settleAll(Array.from({ length: maxConcurrentLayers }, worker));
   }
 
   async #fetchBlob(client: RegistryClient, { digest, size }: Descriptor, onProgress: ProgressListener): Promise<void> {

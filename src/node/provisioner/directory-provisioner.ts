@@ -6,6 +6,7 @@ import { persistentVolumes, type PersistentVolume } from '#apis/core/v1/persiste
 import { directoryProvisioner } from '#apis/dormouse/names.ts';
 import { ifThere, isReason } from '#apis/meta/status.ts';
 import { storageClasses, type StorageClass } from '#apis/storage/v1/storage-class.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { errorText } from '#core/errors.ts';
 import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
@@ -80,7 +81,7 @@ class DirectoryProvisioner {
     const isDoomed = isLeft && spec.persistentVolumeReclaimPolicy === 'Delete';
     if (isDoomed) {
       await rm(path, { recursive: true, force: true });
-      if (metadata.deletionTimestamp === undefined) await this.#delete(volume);
+      if (metadata.deletionTimestamp === undefined) await deleteObject(this.#context.client.of(persistentVolumes), volume);
     }
     // Kept by its policy, or never a claim's: the volume may go, the directory stays.
     const isFree = isLeft || status?.phase === 'Available';
@@ -138,11 +139,6 @@ class DirectoryProvisioner {
   /** Made by us, on this node: nothing else is ever removed, whatever a volume's path says. */
   #isOurs(path: string): boolean {
     return path === join(this.#options.directory, basename(path)) && basename(path).startsWith('pvc-');
-  }
-
-  async #delete({ metadata }: PersistentVolume): Promise<void> {
-    const { name = '', uid = '' } = metadata;
-    await ifThere(this.#context.client.of(persistentVolumes).delete(undefined, name, { preconditions: { uid } }));
   }
 
   async #patch(name: string, body: object): Promise<void> {

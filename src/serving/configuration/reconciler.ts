@@ -6,7 +6,7 @@ import { isReason } from '#apis/meta/status.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { done, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, trackChildren } from '#controller/owner.ts';
 import { configurationConditions, quoted } from '#serving/conditions.ts';
 import { findNamedRevision } from '#serving/configuration/named-revision.ts';
 import { makeRevision } from '#serving/configuration/resources.ts';
@@ -16,8 +16,7 @@ export const configurationController: ControllerModule<Configuration> = {
   name: 'configuration-controller',
   setup(context, enqueue) {
     const informer = context.informers.of(revisions);
-    indexByOwner(informer);
-    enqueueOwner(informer, configurations, enqueue);
+    trackChildren(informer, configurations, enqueue);
     const reconciler = new ConfigurationReconciler(context, informer);
     return {
       resource: configurations,

@@ -10,7 +10,7 @@ import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/childre
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
-import { enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { enqueueOwner, trackChildren } from '#controller/owner.ts';
 import { ingressTls, isIssued, makeCertificate, tlsNotEnabled, wantsTls, type IngressTls } from '#serving/certificate/requests.ts';
 import { removeOtherCertificates } from '#serving/certificate/stale.ts';
 import { domainMappingConditions, quoted } from '#serving/conditions.ts';
@@ -30,9 +30,8 @@ export const domainMappingController: ControllerModule<DomainMapping> = {
     const claims = context.informers.of(clusterDomainClaims);
     const resolver = new ReferenceResolver(context.informers);
     const certificateInformer = context.informers.of(certificates);
-    indexByOwner(certificateInformer);
     enqueueOwner(ingressInformer, domainMappings, enqueue);
-    enqueueOwner(certificateInformer, domainMappings, enqueue);
+    trackChildren(certificateInformer, domainMappings, enqueue);
     watchReferences(context, resolver, claims, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-network'], () => enqueue.all());

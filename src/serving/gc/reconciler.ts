@@ -2,9 +2,9 @@ import { annotations, labels } from '#apis/serving/names.ts';
 import { configurations, revisions } from '#apis/serving/v1/kinds.ts';
 import type { GcConfig } from '#apis/serving/config/tables.ts';
 import type { Configuration, Revision } from '#apis/serving/v1/schemas.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import { done, requeue, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, trackChildren } from '#controller/owner.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 
 const hourMs = 3_600_000;
@@ -14,9 +14,8 @@ export const gcController: ControllerModule<Configuration> = {
   name: 'revision-gc-controller',
   setup(context, enqueue) {
     const informer = context.informers.of(revisions);
-    indexByOwner(informer);
     // A revision that loses its route may be one too many at once.
-    enqueueOwner(informer, configurations, enqueue);
+    trackChildren(informer, configurations, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-gc'], () => enqueue.all());
     return {
@@ -31,13 +30,9 @@ export const gcController: ControllerModule<Configuration> = {
       },
     };
 
-    async function remove({ metadata: { namespace, name = '', uid } }: Revision): Promise<void> {
-      try {
-        await context.client.of(revisions).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
-        context.logger.info('revision collected', { namespace, name });
-      } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error;
-      }
+    async function remove(revision: Revision): Promise<void> {
+      const { namespace, name } = revision.metadata;
+      if (await deleteObject(context.client.of(revisions), revision)) context.logger.info('revision collected', { namespace, name });
     }
   },
 };

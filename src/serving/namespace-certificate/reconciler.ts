@@ -8,7 +8,7 @@ import type { Informer } from '#client/informer-types.ts';
 import { ensureChild } from '#controller/children.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, PermanentError, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { controllerReference, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { controllerReference, trackChildren } from '#controller/owner.ts';
 import { errorText } from '#core/errors.ts';
 import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 import { removeOtherCertificates } from '#serving/certificate/stale.ts';
@@ -20,8 +20,7 @@ export const namespaceCertificateController: ControllerModule<Namespace> = {
   name: 'namespace-certificate-controller',
   setup(context, enqueue) {
     const informer = context.informers.of(certificates);
-    indexByOwner(informer);
-    enqueueOwner(informer, namespaces, enqueue);
+    trackChildren(informer, namespaces, enqueue);
     const config = new ConfigStore(context);
     config.onChange(['config-network', 'config-domain'], () => enqueue.all());
     const reconciler = new NamespaceCertificateReconciler(context, informer, config);

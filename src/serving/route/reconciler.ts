@@ -5,11 +5,11 @@ import { ingresses, type Ingress } from '#apis/networking/v1alpha1/ingress.ts';
 import { configurations, revisions, routes } from '#apis/serving/v1/kinds.ts';
 import { annotations, labels } from '#apis/serving/names.ts';
 import type { Configuration, Revision, Route, RouteStatus } from '#apis/serving/v1/schemas.ts';
-import { isReason } from '#apis/meta/status.ts';
+import { deleteObject } from '#client/delete-object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
-import { childrenOf, enqueueOwner, indexByOwner } from '#controller/owner.ts';
+import { childrenOf, enqueueOwner, trackChildren } from '#controller/owner.ts';
 import { goDurationMs } from '#core/duration.ts';
 import { quoted, routeConditions } from '#serving/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
@@ -46,9 +46,8 @@ export const routeController: ControllerModule<Route> = {
       ingresses: context.informers.of(ingresses),
       services: context.informers.of(coreServices),
     };
-    indexByOwner(informers.services);
     enqueueOwner(informers.ingresses, routes, enqueue);
-    enqueueOwner(informers.services, routes, enqueue);
+    trackChildren(informers.services, routes, enqueue);
     watchCertificates(context, enqueue);
     watchTargets(context, informers, enqueue);
     const config = new ConfigStore(context);
@@ -89,8 +88,7 @@ function watchTargets(context: ControllerContext, informers: RouteInformers, enq
 /** A route looks again when its certificates change; when one of a whole namespace does, all routes do. */
 function watchCertificates({ informers }: ControllerContext, enqueue: Enqueue): void {
   const informer = informers.of(certificates);
-  indexByOwner(informer);
-  enqueueOwner(informer, routes, enqueue);
+  trackChildren(informer, routes, enqueue);
   informer.on(({ object }) => {
     if (object.metadata.labels?.[labels.wildcardDomain] !== undefined) enqueue.all();
   });
@@ -212,13 +210,8 @@ class RouteReconciler {
   }
 
   async #remove(route: Route, service: CoreService): Promise<void> {
-    const { namespace, name = '', uid } = service.metadata;
-    try {
-      await this.#context.client.of(coreServices).delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
-      this.#context.events.event(route, 'Normal', 'Deleted', `Deleted placeholder service ${quoted(name)}`);
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    if (!(await deleteObject(this.#context.client.of(coreServices), service))) return;
+    this.#context.events.event(route, 'Normal', 'Deleted', `Deleted placeholder service ${quoted(service.metadata.name ?? '')}`);
   }
 }
 

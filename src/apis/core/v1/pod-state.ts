@@ -23,6 +23,14 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
   return since !== undefined && (minReadySeconds === 0 || since + minReadySeconds * 1000 <= nowMs);
 }
 
+/** After how many milliseconds the next of these ready pods becomes available; undefined when none waits for that. */
+export function nextAvailableMs(ready: readonly Pod[], minReadySeconds = 0, nowMs: number): number | undefined {
+  const waits = ready
+    .filter((pod) => !isAvailable(pod, minReadySeconds, nowMs))
+    .map((pod) => (readySinceMs(pod) ?? nowMs) + minReadySeconds * 1000 - nowMs);
+  return waits.length === 0 ? undefined : Math.min(...waits);
+}
+
 /** Of the container that was restarted most. */
 export function restartsOf(pod: Pod): number {
   return Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -166,6 +166,37 @@ describe('TLS with the platform’s own authority', { skip: withoutKubectl }, ()
       ]);
       return stdout === 'Hello safe!\n' ? true : undefined;
     });
+  });
+
+  test('inside the cluster names get certificates too, and pods call them by https', async () => {
+    const client = { name: 'c', image, command: ['node', '-e', 'setInterval(() => {}, 1000)'] };
+    const spec = { terminationGracePeriodSeconds: 0, containers: [client] };
+    const inner = service('inner');
+    await platform.apply(
+      { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'client' }, spec },
+      { ...inner, metadata: { name: 'inner', labels: { 'networking.knative.dev/visibility': 'cluster-local' } } },
+    );
+    await platform.waitForPod('client');
+    await ready('inner', 'http');
+    await configure({ 'cluster-local-domain-tls': 'Enabled' });
+    assert.equal(await ready('inner'), 'https://inner.default.svc.cluster.local');
+    const address = () => read('ksvc safe', '{.status.address.url}');
+    await until('https', async () => ((await address()) === 'https://safe.default.svc.cluster.local' ? true : undefined));
+    assert.equal(await ready('safe'), `https://safe.default.localhost:${platform.port('https')}`);
+    const ca = JSON.stringify(await readFile(caFile, 'utf8'));
+    const fromPod = (url: string) => {
+      const { protocol } = new URL(url);
+      const program = `require('node:${protocol.slice(0, -1)}').get('${url}', { ca: ${ca} }, (answer) => answer.pipe(process.stdout))`;
+      return platform.tryKubectl(['exec', 'client', '--', 'node', '-e', program]);
+    };
+    const names = ['inner.default', 'inner.default.svc', 'inner.default.svc.cluster.local', 'safe.default.svc.cluster.local'];
+    for (const name of names) assert.equal((await fromPod(`https://${name}/`)).stdout, `Hello ${name.split('.')[0]}!\n`, name);
+    assert.equal((await fromPod('http://inner.default/')).stdout, 'Hello inner!\n');
+    assert.notEqual((await fromPod('https://inner-00001.default/')).code, 0);
+    const forged = await run('curl', ['-sS', '-o', '/dev/null', '-w', '%{http_code}', '-H', 'Host: inner.default', platform.gatewayUrl]);
+    assert.equal(forged.stdout, '404');
+    await configure({ 'cluster-local-domain-tls': 'Disabled' });
+    assert.equal(await ready('inner', 'http'), 'http://inner.default.svc.cluster.local');
   });
 
   test('switched off, the URLs are plain again and the certificates gone', async () => {

@@ -8,7 +8,6 @@ export const withoutEffect: Readonly<Record<string, string>> = {
   'queue-sidecar-image': oneHop,
   'queueproxy.mount-podinfo': 'There is no sidecar into which the pod’s annotations could be mounted.',
   'queueproxy.resource-defaults': 'There is no sidecar that needs CPU and memory of its own.',
-  'cluster-local-domain-tls': 'Requests inside the cluster are not encrypted.',
   'system-internal-tls': 'Requests between the gateway and pods stay on this machine, and no sidecar is there to decrypt them.',
   'logging.enable-var-log-collection': 'Output goes to `kubectl logs`.',
   'logging.enable-probe-request-log': 'Probes do not pass the gateway, whose requests are logged.',

@@ -108,11 +108,14 @@ export interface GatewayOptions {
 /** `trusted`: clients are proxies of ours, whose X-Forwarded-For is extended instead of replaced. */
 export type ClientListenOptions = ListenOptions & { readonly trusted?: boolean };
 
+/** `secured`: with TLS, for names that have a certificate. */
+export type LocalListenOptions = Omit<ListenOptions, 'tls'> & { readonly secured?: boolean };
+
 /** `http` and `https` serve ExternalIP rules alone; `local` ClusterLocal rules alone, on the pod network. */
 export interface GatewayListeners {
   readonly http: ClientListenOptions;
   readonly https?: Omit<ClientListenOptions, 'tls'>;
-  readonly local?: readonly ListenOptions[];
+  readonly local?: readonly LocalListenOptions[];
   readonly admin?: { readonly host?: string; readonly port: number; readonly fd?: number };
 }
 
@@ -125,7 +128,7 @@ export interface Gateway {
   /** Resolves when the routes are those of the API server (not only the last known ones). */
   readonly synced: Promise<void>;
   /** Another listener for ClusterLocal rules, e.g. when a node's bridge has come up. */
-  listenLocal(options: ListenOptions): Promise<WireListener>;
+  listenLocal(options: LocalListenOptions): Promise<WireListener>;
   /** Stops accepting, lets requests finish for at most `deadlineMs`, ends everything. */
   drain(deadlineMs?: number): Promise<void>;
 }
@@ -179,7 +182,9 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
   const https = listeners.https === undefined ? undefined : await proxy.listen({ ...listeners.https, tls, visibility: 'external' });
   const redirects = https === undefined ? {} : { httpsPort: https.port };
   const http = await proxy.listen({ ...listeners.http, ...redirects, visibility: 'external' });
-  const local = await Promise.all((listeners.local ?? []).map((one) => proxy.listen({ ...one, visibility: 'local' })));
+  const listenLocal = ({ secured = false, ...one }: LocalListenOptions) =>
+    proxy.listen({ ...one, ...(secured ? { tls } : {}), visibility: 'local' });
+  const local = await Promise.all((listeners.local ?? []).map(listenLocal));
   const moreMetrics = () => (options.metrics ?? noMetrics).expose();
   const admin =
     listeners.admin === undefined
@@ -206,7 +211,6 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     await Promise.all([snapshot.flush(), admin?.close()]);
   };
   ended.addEventListener('abort', () => void Promise.all([proxy.close(), admin?.close()]), { once: true });
-  const listenLocal = (one: ListenOptions) => proxy.listen({ ...one, visibility: 'local' });
   return { proxy, http, https, local, admin, synced, listenLocal, drain };
 }
 

@@ -27,6 +27,8 @@ export interface Layout {
   readonly supervisorSocket: string;
   /** Where an ordinary user's pods come in to the gateway. */
   readonly gatewaySocket: string;
+  /** The same with TLS. */
+  readonly gatewayTlsSocket: string;
   /** Where an ordinary user's node, which is in a network of its own, finds its way to registries. */
   readonly outboundSocket: string;
 }
@@ -50,6 +52,7 @@ export function layoutOf(dataDir: string): Layout {
     versionFile: join(dataDir, 'version'),
     supervisorSocket: join(runDir, 'supervisor.sock'),
     gatewaySocket: join(runDir, 'gateway.sock'),
+    gatewayTlsSocket: join(runDir, 'gateway-tls.sock'),
     outboundSocket: join(runDir, 'outbound.sock'),
   };
 }

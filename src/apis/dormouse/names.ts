@@ -36,6 +36,8 @@ export const localGatewayService = `${systemNamespace}/gateway-local`;
 export const activatorService = `${systemNamespace}/activator-service`;
 /** The gateway's cluster-local port on the pod network: the usual one, so that names need no port. */
 export const localGatewayPort = 80;
+/** The same with TLS, for names that have a certificate. */
+export const localGatewayTlsPort = 443;
 export const clusterDomain = 'cluster.local';
 /** Cluster IPs of Services. */
 export const serviceCidr = '10.96.0.0/16';

@@ -58,6 +58,8 @@ export const deploymentName = (revision: string): string => childName(revision, 
 export const privateServiceName = (revision: string): string => childName(revision, '-private');
 /** Of a route's certificate, or of that of one of its tags. */
 export const certificateName = (routeUid: string, tag: string): string => `route-${routeUid}${tag === '' ? '' : `-${adler32(tag)}`}`;
+/** The same for the names inside the cluster. */
+export const localCertificateName = (routeUid: string, tag: string): string => `${certificateName(routeUid, tag)}-local`;
 export const imageCacheName = (revision: string, container: string): string => childName(`${revision}-cache-${container}`, '');
 
 /** RFC 1950 §9, of the UTF-8 bytes. */

@@ -36,18 +36,26 @@ function serviceRef(split: Split): ServiceRef {
 /** The rules of an Ingress for the data plane. `backendKey` names the backend of a Service port. */
 export function rulesOf(ingress: Ingress, backendKey: (service: ServiceRef) => string): RuleConfig[] {
   const probeHash = hashOf(ingress);
-  const redirected = ingress.spec?.httpOption === 'Redirected';
   return (ingress.spec?.rules ?? []).map((rule) => {
     // Knative's default visibility is ExternalIP.
     const visibility = rule.visibility === 'ClusterLocal' ? 'local' : 'external';
     return {
       hosts: (rule.hosts ?? []).map(normalizeHost),
       visibility,
-      ...(redirected && visibility === 'external' ? { redirectToHttps: true } : {}),
+      ...(isRedirected(ingress, rule) ? { redirectToHttps: true } : {}),
       probeHash,
       paths: pathsOf(rule).map((path) => pathConfig(path, backendKey)),
     };
   });
+}
+
+/** Plain requests are led to https where that is for the rule's hosts: public names may have certificates and those inside the cluster none. */
+function isRedirected({ spec }: Ingress, rule: IngressRule): boolean {
+  if (spec?.httpOption !== 'Redirected') return false;
+  const { tls = [] } = spec;
+  if (tls.length === 0) return rule.visibility !== 'ClusterLocal';
+  const secured = new Set(tls.flatMap(({ hosts = [] }) => hosts).map(normalizeHost));
+  return (rule.hosts ?? []).map(normalizeHost).some((host) => secured.has(host) || secured.has(`*${host.slice(host.indexOf('.'))}`));
 }
 
 /** The names other pods know a revision by, without a route; a call wakes it as any other. */

@@ -180,6 +180,16 @@ describe('rules from Ingresses', () => {
     );
   });
 
+  test('with certificates, only rules whose hosts have one are redirected, those inside the cluster too', () => {
+    const redirectedWith = (...hosts: string[]) =>
+      rulesOf({ ...ingress, spec: { ...ingress.spec, tls: [{ hosts, secretName: 's' }] } } as never, ({ name }) => name).map(
+        ({ redirectToHttps = false }) => redirectToHttps,
+      );
+    assert.deepEqual(redirectedWith('app.example.com'), [true, false]);
+    assert.deepEqual(redirectedWith('*.example.com'), [true, false]);
+    assert.deepEqual(redirectedWith('i.ns', 'i.ns.svc'), [false, true]);
+  });
+
   test('a Service at zero percent need not exist', () => {
     assert.deepEqual(
       servicesOf(ingress).map(({ name }) => name),

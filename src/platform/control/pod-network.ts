@@ -3,7 +3,14 @@ import { nodes, type Node } from '#apis/core/v1/node.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import type { Resource } from '#apis/definition.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
-import { activatorService, localGatewayPort, localGatewayService, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
+import {
+  activatorService,
+  localGatewayPort,
+  localGatewayService,
+  localGatewayTlsPort,
+  podNetworkAnnotation,
+  type PodNetwork,
+} from '#apis/dormouse/names.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { HttpsFront } from '#apiserver/front/https-server.ts';
@@ -76,23 +83,30 @@ function apiEndpoints(address: string, port: number): Endpoints {
 
 async function keepGateway(client: Client, key: string, address: string): Promise<void> {
   const [namespace = '', name = ''] = key.split('/');
-  await keep(client, services, gatewayPorts(namespace, name), (old) => old);
+  const service = gatewayPorts(namespace, name);
+  await keep(client, services, service, (old) => ({ ...old, spec: { ...old.spec, ...service.spec } }));
   await keep(client, endpointSlices, gatewaySlice(namespace, name, address));
 }
 
-/** Headless: its name means the gateway's address itself. Knative's ports; HTTP/2 is told from HTTP/1.1 by its first bytes. */
+/** Where Knative's ports of the gateway lead; HTTP/2 is told from HTTP/1.1 by its first bytes. */
+const gatewayTargets = [
+  { name: 'http', port: 80, target: localGatewayPort },
+  { name: 'http2', port: 81, target: localGatewayPort },
+  { name: 'https', port: 443, target: localGatewayTlsPort },
+];
+
+/** Headless: its name means the gateway's address itself. */
 function gatewayPorts(namespace: string, name: string): Service {
-  const port = (portName: string, number: number) => ({ name: portName, port: number, protocol: 'TCP', targetPort: localGatewayPort });
-  return { metadata: { namespace, name }, spec: { clusterIP: 'None', ports: [port('http', 80), port('http2', 81)] } } as Service;
+  const ports = gatewayTargets.map(({ name: portName, port, target }) => ({ name: portName, port, protocol: 'TCP', targetPort: target }));
+  return { metadata: { namespace, name }, spec: { clusterIP: 'None', ports } } as Service;
 }
 
 function gatewaySlice(namespace: string, name: string, address: string): EndpointSlice {
-  const port = (portName: string) => ({ name: portName, protocol: 'TCP' as const, port: localGatewayPort });
   return {
     metadata: { namespace, name, labels: { 'kubernetes.io/service-name': name } },
     addressType: 'IPv4',
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports: [port('http'), port('http2')],
+    ports: gatewayTargets.map(({ name: portName, target }) => ({ name: portName, protocol: 'TCP' as const, port: target })),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   gatewayService,
   localGatewayPort,
   localGatewayService,
+  localGatewayTlsPort,
   podNetworkAnnotation,
   type PodNetwork,
 } from '#apis/dormouse/names.ts';
@@ -62,7 +63,10 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
   );
   if (isRoot()) followPodNetwork(gateway, informers, logger);
   // An ordinary user's pods are in a network of their own, from which a forwarder leads here.
-  else await gateway.listenLocal({ path: layout.gatewaySocket, port: 0 });
+  else {
+    await gateway.listenLocal({ path: layout.gatewaySocket, port: 0 });
+    await gateway.listenLocal({ path: layout.gatewayTlsSocket, port: 0, secured: true });
+  }
   const relay = followRelay(client, informers, settings.listen, logger);
   await gateway.synced;
   return {
@@ -84,10 +88,14 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
     const { bridgeIp } = JSON.parse(text) as PodNetwork;
     if (listening.has(bridgeIp)) return;
     listening.add(bridgeIp);
-    gateway.listenLocal({ host: bridgeIp, port: localGatewayPort, reusePort: true }).catch((error: unknown) => {
-      listening.delete(bridgeIp);
-      logger.warn('cluster-local listener is not up', { bridgeIp, port: localGatewayPort, error });
-    });
+    const listen = async (port: number, secured: boolean) => {
+      await gateway.listenLocal({ host: bridgeIp, port, reusePort: true, secured }).catch((error: unknown) => {
+        listening.delete(bridgeIp);
+        logger.warn('cluster-local listener is not up', { bridgeIp, port, error });
+      });
+    };
+    void listen(localGatewayPort, false);
+    void listen(localGatewayTlsPort, true);
   });
 }
 

@@ -8,7 +8,7 @@ import { startNodeAgent } from '#node/agent.ts';
 import { certificateClient } from '#platform/connection.ts';
 import { localHost } from '#platform/local-host.ts';
 import { createMetrics } from '#platform/metrics.ts';
-import { gatewayService, localGatewayPort } from '#apis/dormouse/names.ts';
+import { gatewayService, localGatewayPort, localGatewayTlsPort } from '#apis/dormouse/names.ts';
 import { readKeyPair } from '#platform/pki.ts';
 import { engineDirectories } from '#platform/layout.ts';
 import { runProcess, type ProcessContext, type Started } from '#platform/process.ts';
@@ -22,8 +22,12 @@ runProcess(start, enter);
 
 /** An ordinary user's node moves into the platform's own user, mount and network namespaces first; it comes back here inside them. */
 async function enter({ layout, ports }: ProcessConfig): Promise<void> {
-  const outside = [ports.apiPort, ports.httpPort].filter((port) => port !== localGatewayPort).map((port) => ({ port, hostPort: port }));
-  const expose = [...outside, { port: localGatewayPort, hostPath: layout.gatewaySocket }];
+  const inside = [
+    { port: localGatewayPort, hostPath: layout.gatewaySocket },
+    { port: localGatewayTlsPort, hostPath: layout.gatewayTlsSocket },
+  ];
+  const outside = [ports.apiPort, ports.httpPort].filter((port) => inside.every((one) => one.port !== port));
+  const expose = [...outside.map((port) => ({ port, hostPort: port })), ...inside];
   await enterUserNamespace({ ...engineDirectories(layout), expose, publish: [ports.kubeletPort, ports.registryPort] });
 }
 

@@ -20,28 +20,29 @@ export function wantsTls({ metadata }: KubeObject, network: NetworkConfig): bool
 
 export interface CertificateRequest {
   readonly name: string;
-  readonly dnsName: string;
-  /** The domain the name lies under. */
+  readonly dnsNames: readonly string[];
+  /** The domain the names lie under. */
   readonly domain: string;
+  readonly type: 'external-domain' | 'cluster-local-domain';
   /** Say whose it is. */
   readonly ownerLabels: Readonly<Record<string, string>>;
 }
 
-/** A Certificate for one public name of `owner`. */
+/** A Certificate for names of `owner`. */
 export function makeCertificate(owner: KubeObject, resource: Resource, request: CertificateRequest, network: NetworkConfig): Certificate {
-  const { name, dnsName, domain, ownerLabels } = request;
+  const { name, dnsNames, domain, type, ownerLabels } = request;
   return {
     metadata: {
       name,
       namespace: owner.metadata.namespace ?? '',
-      labels: { ...ownerLabels, [labels.certificateType]: 'external-domain' },
+      labels: { ...ownerLabels, [labels.certificateType]: type },
       annotations: {
         ...pick(owner.metadata.annotations, (key) => key !== annotations.lastApplied),
         [annotations.certificateClass]: certificateClass(owner, network),
       },
       ownerReferences: [controllerReference(owner, resource)],
     },
-    spec: { dnsNames: [dnsName], domain, secretName: name },
+    spec: { dnsNames: [...dnsNames], domain, secretName: name },
   };
 }
 

@@ -11,7 +11,15 @@ import { timestamp, type ConditionManager } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Enqueue, type Outcome } from '#controller/controller.ts';
 import { enqueueOwner, trackChildren } from '#controller/owner.ts';
-import { ingressTls, isIssued, makeCertificate, tlsNotEnabled, wantsTls, type IngressTls } from '#serving/certificate/requests.ts';
+import {
+  ingressTls,
+  isIssued,
+  makeCertificate,
+  tlsNotEnabled,
+  wantsTls,
+  type CertificateRequest,
+  type IngressTls,
+} from '#serving/certificate/requests.ts';
 import { removeOtherCertificates } from '#serving/certificate/stale.ts';
 import { domainMappingConditions, quoted } from '#serving/conditions.ts';
 import { ReferenceResolver, UnresolvedError } from '#serving/domain-mapping/reference.ts';
@@ -132,7 +140,13 @@ class DomainMappingReconciler {
   async #tls(mapping: DomainMapping, manager: ConditionManager, network: NetworkConfig): Promise<MappingTls> {
     const { name = '', namespace = '', uid = '' } = mapping.metadata;
     const own = mapping.spec?.tls?.secretName;
-    const request = { name: childName(name, ''), dnsName: name, domain: name, ownerLabels: { [labels.domainMappingUid]: uid } };
+    const request: CertificateRequest = {
+      name: childName(name, ''),
+      dnsNames: [name],
+      domain: name,
+      type: 'external-domain',
+      ownerLabels: { [labels.domainMappingUid]: uid },
+    };
     const isWanted = own === undefined && wantsTls(mapping, network);
     const kept = new Set(isWanted ? [request.name] : []);
     await removeOtherCertificates(this.#context, this.#parts.certificates, mapping, kept);

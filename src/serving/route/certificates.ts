@@ -1,5 +1,7 @@
+import { clusterDomain } from '#apis/dormouse/names.ts';
 import { certificates, type Certificate } from '#apis/networking/v1alpha1/certificate.ts';
-import { certificateName, labels } from '#apis/serving/names.ts';
+import { certificateName, labels, localCertificateName } from '#apis/serving/names.ts';
+import type { NetworkConfig } from '#apis/serving/config/tables.ts';
 import { routes } from '#apis/serving/v1/kinds.ts';
 import type { Route } from '#apis/serving/v1/schemas.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -13,21 +15,28 @@ import {
   problemOf,
   tlsNotEnabled,
   wantsTls,
+  type CertificateRequest,
   type IngressTls,
 } from '#serving/certificate/requests.ts';
 import { removeOtherCertificates } from '#serving/certificate/stale.ts';
-import { domainFor, isClusterLocal, publicHost, type HostConfig } from '#serving/route/domains.ts';
+import { domainFor, isClusterLocal, localHosts, publicHost, type HostConfig } from '#serving/route/domains.ts';
 
 /** What a route may use of TLS at the moment. */
 export interface RouteTls {
   readonly tls: readonly IngressTls[];
-  /** Public hosts whose URLs say https. */
+  /** Hosts, public and inside the cluster, whose URLs say https. */
   readonly secured: ReadonlySet<string>;
+}
+
+/** A certificate and the hosts of the route that it is for. */
+interface HostCertificate {
+  readonly hosts: readonly string[];
+  readonly certificate: Certificate;
 }
 
 const byWildcardDomain = 'wildcard-domain';
 
-/** Route → Certificates, one a public host, unless one for all hosts of the namespace covers it. */
+/** Route → Certificates, one a public host, unless one for all hosts of the namespace covers it; and one a tag for the names inside the cluster. */
 export class RouteCertificates {
   readonly #context: ControllerContext;
   readonly #certificates: Informer<Certificate>;
@@ -43,56 +52,83 @@ export class RouteCertificates {
 
   /** Marks CertificateProvisioned. Throws NotOwnedError when a certificate's name is taken. */
   async reconcile(route: Route, tags: readonly string[], config: HostConfig, manager: ConditionManager): Promise<RouteTls> {
-    const hosts = new Map(tags.map((tag) => [publicHost(route, tag, config), tag] as const).filter(([host]) => !isClusterLocal(host)));
-    const wanted = wantsTls(route, config.network) ? hosts : new Map<string, string>();
-    const found = await Promise.all(
-      [...wanted].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([host, tag]) => this.#certificateOf(route, host, tag, config)),
+    const { network } = config;
+    const isExternal = wantsTls(route, network);
+    const isLocal = network['cluster-local-domain-tls'] === 'Enabled';
+    const external = isExternal ? await this.#externalOnes(route, tags, config) : [];
+    const local = isLocal ? await Promise.all(tags.map((tag) => this.#localOne(route, tag, config))) : [];
+    const all = [...external, ...local];
+    await removeOtherCertificates(
+      this.#context,
+      this.#certificates,
+      route,
+      new Set(all.map(({ certificate }) => certificate.metadata.name)),
     );
-    const kept = new Set(found.map(({ certificate }) => certificate.metadata.name));
-    await removeOtherCertificates(this.#context, this.#certificates, route, kept);
-    if (wanted !== hosts) manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', tlsNotEnabled);
-    else if (hosts.size === 0) manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', 'TLS is not enabled for cluster-local');
-    else this.#mark(found, config, manager);
-    const issued = found.filter(({ certificate }) => isIssued(certificate));
-    // Where plain requests are refused or redirected, a URL without TLS would be of no use.
-    const secured = config.network['http-protocol'] === 'Enabled' ? issued : found;
+    const problem = worstOf(local, false) ?? worstOf(external, network['http-protocol'] === 'Enabled');
+    if (problem !== undefined) markProblem(problem, manager);
+    else if (all.length > 0) manager.markTrue('CertificateProvisioned');
+    else manager.markTrue('CertificateProvisioned', 'TLSNotEnabled', isExternal ? 'TLS is not enabled for cluster-local' : tlsNotEnabled);
+    const issued = all.filter(({ certificate }) => isIssued(certificate));
+    // Where plain requests are refused or redirected, a public URL without TLS would be of no use.
+    const secured = network['http-protocol'] === 'Enabled' ? issued : [...external, ...issued];
     return {
-      tls: issued.map(({ certificate, host }) => ingressTls(certificate, [host])),
-      secured: new Set(secured.map(({ host }) => host)),
+      tls: issued.map(({ certificate, hosts }) => ingressTls(certificate, hosts)),
+      secured: new Set(secured.flatMap(({ hosts }) => hosts)),
     };
   }
 
-  async #certificateOf(route: Route, host: string, tag: string, { network, domains }: HostConfig): Promise<HostCertificate> {
+  #externalOnes(route: Route, tags: readonly string[], config: HostConfig): Promise<HostCertificate[]> {
+    const hosts = new Map(tags.map((tag) => [publicHost(route, tag, config), tag] as const).filter(([host]) => !isClusterLocal(host)));
+    return Promise.all(
+      [...hosts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([host, tag]) => this.#externalOne(route, host, tag, config)),
+    );
+  }
+
+  async #externalOne(route: Route, host: string, tag: string, { network, domains }: HostConfig): Promise<HostCertificate> {
     const domain = domainFor(route.metadata.labels ?? {}, domains);
     const wildcard = `*${host.slice(host.indexOf('.'))}`;
     const shared = this.#certificates
       .byIndex(byWildcardDomain, `${route.metadata.namespace}/${domain}`)
       .find(({ spec }) => spec?.dnsNames.includes(wildcard) === true);
-    if (shared !== undefined) return { host, certificate: shared };
+    if (shared !== undefined) return { hosts: [host], certificate: shared };
     const name = certificateName(route.metadata.uid ?? '', tag);
-    const ownerLabels = { [labels.route]: route.metadata.name ?? '' };
-    const desired = makeCertificate(route, routes, { name, dnsName: host, domain, ownerLabels }, network);
-    const { object, created } = await ensureChild(this.#context.client, this.#certificates, route, desired);
-    if (created) this.#context.events.event(route, 'Normal', 'Created', `Created Certificate ${route.metadata.namespace}/${name}`);
-    return { host, certificate: object };
+    return this.#ensure(route, { name, dnsNames: [host], domain, type: 'external-domain' }, network);
   }
 
-  /** The worst of them is the route's condition. */
-  #mark(found: readonly HostCertificate[], { network }: HostConfig, manager: ConditionManager): void {
-    const open = found.map(({ certificate }) => certificate).filter((certificate) => !isIssued(certificate));
-    const worst = open.find((certificate) => problemOf(certificate).failed) ?? open[0];
-    if (worst === undefined) return manager.markTrue('CertificateProvisioned');
-    const { name = '' } = worst.metadata;
-    const { failed, reason } = problemOf(worst);
-    if (network['http-protocol'] === 'Enabled') {
-      manager.markTrue('CertificateProvisioned', 'HTTPDowngrade', `Certificate ${name} is not ready downgrade HTTP.`);
-    } else if (failed) {
-      manager.markFalse('CertificateProvisioned', 'CertificateProvisionFailed', `Certificate ${name} fails to be provisioned: ${reason}`);
-    } else manager.markUnknown('CertificateProvisioned', 'CertificateNotReady', `Certificate ${name} is not ready: ${reason}`);
+  #localOne(route: Route, tag: string, { network }: HostConfig): Promise<HostCertificate> {
+    const name = localCertificateName(route.metadata.uid ?? '', tag);
+    const dnsNames = localHosts(route, tag, network).toSorted();
+    return this.#ensure(route, { name, dnsNames, domain: `svc.${clusterDomain}`, type: 'cluster-local-domain' }, network);
+  }
+
+  async #ensure(route: Route, request: Omit<CertificateRequest, 'ownerLabels'>, network: NetworkConfig): Promise<HostCertificate> {
+    const ownerLabels = { [labels.route]: route.metadata.name ?? '' };
+    const desired = makeCertificate(route, routes, { ...request, ownerLabels }, network);
+    const { object, created } = await ensureChild(this.#context.client, this.#certificates, route, desired);
+    if (created) this.#context.events.event(route, 'Normal', 'Created', `Created Certificate ${route.metadata.namespace}/${request.name}`);
+    return { hosts: request.dnsNames, certificate: object };
   }
 }
 
-interface HostCertificate {
-  readonly host: string;
+interface Problem {
   readonly certificate: Certificate;
+  /** Plain requests are served meanwhile. */
+  readonly isDowngraded: boolean;
+}
+
+/** The first of those that failed, else the first that is not there yet. */
+function worstOf(found: readonly HostCertificate[], isDowngraded: boolean): Problem | undefined {
+  const open = found.map(({ certificate }) => certificate).filter((certificate) => !isIssued(certificate));
+  const certificate = open.find((one) => problemOf(one).failed) ?? open[0];
+  return certificate === undefined ? undefined : { certificate, isDowngraded };
+}
+
+function markProblem({ certificate, isDowngraded }: Problem, manager: ConditionManager): void {
+  const { name = '' } = certificate.metadata;
+  const { failed, reason } = problemOf(certificate);
+  if (isDowngraded) {
+    manager.markTrue('CertificateProvisioned', 'HTTPDowngrade', `Certificate ${name} is not ready downgrade HTTP.`);
+  } else if (failed) {
+    manager.markFalse('CertificateProvisioned', 'CertificateProvisionFailed', `Certificate ${name} fails to be provisioned: ${reason}`);
+  } else manager.markUnknown('CertificateProvisioned', 'CertificateNotReady', `Certificate ${name} is not ready: ${reason}`);
 }

@@ -115,6 +115,65 @@ describe('route controller with TLS', () => {
     for (const { creates } of [refused, local]) assert.ok(creates.every(({ kind }) => kind !== 'Certificate'));
   });
 
+  const localHosts = ['s.n', 's.n.svc', 's.n.svc.cluster.local'];
+  const local = (conditions: Record<string, string>) =>
+    ownedBy(
+      make(certificates, 'route-uid-route-s-local', {
+        spec: { dnsNames: localHosts, domain: 'svc.cluster.local', secretName: 'route-uid-route-s-local' },
+        status: status(conditions),
+      }),
+      aRoute(),
+      routes,
+    );
+  const localTls = network({ 'cluster-local-domain-tls': 'Enabled' });
+
+  test('cluster-local-domain-tls asks for a certificate of the names inside the cluster, a tag has its own, and waits for them', async () => {
+    const route = routeTo({ configurationName: 's', percent: 100 }, { configurationName: 's', percent: 0, tag: 'blue' });
+    const { creates, status: after } = await reconcile(localTls, route, ...target);
+    const made = creates.filter(({ kind }) => kind === 'Certificate') as Certificate[];
+    const tagged = ['blue-s.n', 'blue-s.n.svc', 'blue-s.n.svc.cluster.local'];
+    assert.deepEqual(
+      made.map(({ spec }) => spec),
+      [
+        { dnsNames: localHosts, domain: 'svc.cluster.local', secretName: 'route-uid-route-s-local' },
+        { dnsNames: tagged, domain: 'svc.cluster.local', secretName: 'route-uid-route-s-69140905-local' },
+      ],
+    );
+    assert.deepEqual(made[0]?.metadata.labels, { [labels.route]: 's', [labels.certificateType]: 'cluster-local-domain' });
+    assert.match(said(after) ?? '', /^Unknown CertificateNotReady: Certificate route-uid-route-s-local is not ready/);
+    const { url, address } = after as RouteStatus;
+    assert.deepEqual([url, address?.url], ['http://s.n.localhost:8080', 'http://s.n.svc.cluster.local']);
+  });
+
+  test('with it the address is https, the public URL stays as it was, and the Ingress names the Secret', async () => {
+    const { creates, status: after } = await reconcile(localTls, aRoute(), local({ Ready: 'True' }), ...target);
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(ingress.spec?.tls, [{ hosts: localHosts, secretName: 'route-uid-route-s-local', secretNamespace: 'n' }]);
+    assert.equal(said(after), 'True');
+    const { url, address } = after as RouteStatus;
+    assert.deepEqual([url, address?.url], ['http://s.n.localhost:8080', 'https://s.n.svc.cluster.local']);
+    const inside = aRoute({ metadata: { labels: { [labels.visibility]: 'cluster-local' } } });
+    const hidden = await reconcile(localTls, inside, local({ Ready: 'True' }), ...target);
+    assert.equal((hidden.status as RouteStatus).url, 'https://s.n.svc.cluster.local');
+  });
+
+  test('a local certificate that cannot be had fails the route; both kinds together are both named, and go when they are switched off', async () => {
+    const failed = await reconcile(localTls, aRoute(), local({ Ready: 'False NotOwned: no' }), ...target);
+    assert.equal(
+      said(failed.status),
+      'False CertificateProvisionFailed: Certificate route-uid-route-s-local fails to be provisioned: NotOwned',
+    );
+    const all = [local({ Ready: 'True' }), certificate({ Ready: 'True' })];
+    const both = await reconcile(network({ ...withTls, 'cluster-local-domain-tls': 'Enabled' }), aRoute(), ...all, ...target);
+    const ingress = both.creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    assert.deepEqual(
+      ingress.spec?.tls?.map(({ secretName }) => secretName),
+      ['route-uid-route-s', 'route-uid-route-s-local'],
+    );
+    const { deletes } = await reconcile(aRoute(), ...all, ...target);
+    assert.deepEqual(deletes.toSorted(), ['Certificate n/route-uid-route-s', 'Certificate n/route-uid-route-s-local']);
+  });
+
   test("somebody else's certificate of the name is left alone", async () => {
     const stranger = make(certificates, 'route-uid-route-s', { spec: { dnsNames: ['x.y'], secretName: 'x' } });
     const { updates, status: after, outcome } = await reconcile(network(withTls), aRoute(), stranger, ...target);

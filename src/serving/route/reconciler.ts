@@ -17,7 +17,15 @@ import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/childre
 import type { IngressTls } from '#serving/certificate/requests.ts';
 import { RouteCertificates } from '#serving/route/certificates.ts';
 import { hostName, localHosts } from '#serving/route/domains.ts';
-import { makeIngress, makePlaceholderService, routeUrl, statusTraffic, tagsOf, type RouteConfig } from '#serving/route/resources.ts';
+import {
+  localUrl,
+  makeIngress,
+  makePlaceholderService,
+  routeUrl,
+  statusTraffic,
+  tagsOf,
+  type RouteConfig,
+} from '#serving/route/resources.ts';
 import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
 import { PublicPort } from '#serving/route/public-port.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
@@ -143,12 +151,14 @@ class RouteReconciler {
     const { targets } = plan;
     manager.markTrue('AllTrafficAssigned');
     status.traffic = statusTraffic(route, targets, plain);
-    status.address = { url: `http://${localHosts(route, '', plain.network).at(-1) ?? ''}` };
+    const localHost = localHosts(route, '', plain.network).at(-1) ?? '';
+    status.address = { url: localUrl(localHost, plain.secured) };
     try {
       await this.#reconcilePlaceholders(route, targets, plain);
       const { tls, secured } = await this.#certificates.reconcile(route, tagsOf(targets), plain, manager);
       const config = { ...plain, secured };
       status.url = routeUrl(route, '', config);
+      status.address = { url: localUrl(localHost, secured) };
       status.traffic = statusTraffic(route, targets, config);
       return await this.#reconcileIngress(route, status, targets, manager, { ...config, tls });
     } catch (error) {

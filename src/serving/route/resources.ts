@@ -19,7 +19,7 @@ export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomai
 export interface RouteConfig extends HostConfig {
   readonly features: FeaturesConfig;
   readonly ports: UrlPorts;
-  /** Public hosts whose URLs say https. */
+  /** Hosts whose URLs say https. */
   readonly secured: ReadonlySet<string>;
 }
 
@@ -31,10 +31,13 @@ export function tagsOf(targets: readonly RevisionTarget[]): string[] {
 /** URL of a route or of one of its tags. */
 export function routeUrl(route: Route, tag: string, config: RouteConfig): string {
   const host = publicHost(route, tag, config);
-  if (isClusterLocal(host)) return `http://${host}`;
+  if (isClusterLocal(host)) return localUrl(host, config.secured);
   if (config.secured.has(host)) return `https://${host}${config.ports.https}`;
   return `${config.network['default-external-scheme']}://${host}${config.ports.http}`;
 }
+
+/** URL of a name inside the cluster. */
+export const localUrl = (host: string, secured: ReadonlySet<string>): string => `${secured.has(host) ? 'https' : 'http'}://${host}`;
 
 /** status.traffic of a plan. */
 export function statusTraffic(route: Route, targets: readonly RevisionTarget[], config: RouteConfig): TrafficTarget[] {

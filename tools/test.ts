@@ -53,9 +53,7 @@ function run(name: keyof typeof suites): void {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   report(result.stdout);
-  const counts = Object.fromEntries(
-    [...result.stdout.matchAll(/^# (pass|fail|cancelled) (\d+)$/gm)].map(([, key, n]) => [key, Number(n)]),
-  );
+  const counts = Object.fromEntries([...result.stdout.matchAll(/^# (pass|fail|cancelled) (\d+)$/gm)].map(([, key, n]) => [key, Number(n)]));
   total.pass += counts.pass ?? 0;
   const failures = (counts.fail ?? 0) + (counts.cancelled ?? 0);
   // The exit code is trusted over the counts: a late throw can fail a run that counted no failure.

@@ -22,7 +22,7 @@ function rawClient(onStream: (stream: SpdyStream) => void) {
   const codec = new HeaderCodec();
   const open = async (id: number, headers: Record<string, string>, flags = 0) =>
     left.write(controlFrame(frameTypes.synStream, flags, Buffer.concat([words(id, 0), Buffer.alloc(2), await codec.encode(headers)])));
-  return { raw: left, server, open };
+  return { raw: left, serverSocket: right, server, open };
 }
 
 const megabyte = 2 ** 20;
@@ -194,6 +194,18 @@ describe('SPDY', () => {
       [frameTypes.goAway],
     );
     await server.closed;
+  });
+
+  it('listens no further to a far end that makes it reply and does not read, and catches up when it does', async () => {
+    const { raw, serverSocket, server } = rawClient(() => {});
+    const pings = 50_000;
+    const ping = controlFrame(frameTypes.ping, 0, words(5));
+    for (let block = 0; block < 50; block += 1) raw.write(Buffer.concat(Array.from({ length: pings / 50 }, () => ping)));
+    for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(serverSocket.writableLength < 200_000, `${serverSocket.writableLength} bytes of replies wait`);
+    const frames = await framesOf(raw, (seen) => seen.length >= pings);
+    assert.equal(frames.length, pings);
+    await server.close();
   });
 
   it('ends a half-open stream with an error when the connection breaks', async () => {

@@ -31,6 +31,8 @@ const ownWindow = 256 * 1024;
 const maxDataBytes = 32 * 1024;
 /** Unread bytes of a stream at which the whole connection is read no further, towards a peer that keeps no windows. */
 const pauseBytes = 1024 * 1024;
+/** Replies (to pings, to streams that are refused, to data that was read) not yet sent at which the far end is read no further. */
+const maxUnsentReplyBytes = 64 * 1024;
 const maxId = 0x7fff_ffff;
 /** How long after our end the far end may go on before the connection is cut. */
 const lingerMs = 2000;
@@ -58,6 +60,8 @@ export class SpdySession {
   #sendWindow = protocolWindow;
   #goneAway = false;
   #ended = false;
+  #unsentReplyBytes = 0;
+  #lastReply = Promise.resolve();
 
   constructor(socket: Duplex, options: SpdySessionOptions) {
     this.#socket = socket;
@@ -117,8 +121,7 @@ export class SpdySession {
 
   /** For SpdyStream: the reader has taken bytes, so the far end may send as many more. */
   consumed(streamId: number, bytes: number): void {
-    if (this.#peerKeepsWindows && !this.#ended)
-      this.write(controlFrame(frameTypes.windowUpdate, 0, words(streamId, bytes))).catch(() => {});
+    if (this.#peerKeepsWindows) this.#reply(frameTypes.windowUpdate, words(streamId, bytes));
   }
 
   /** For SpdyStream. */
@@ -129,8 +132,18 @@ export class SpdySession {
   }
 
   #announceWindows(): void {
-    const settings = Buffer.concat([words(1), words(initialWindowSetting), words(ownWindow)]);
-    this.write(controlFrame(frameTypes.settings, 0, settings)).catch(() => {});
+    this.#reply(frameTypes.settings, Buffer.concat([words(1), words(initialWindowSetting), words(ownWindow)]));
+  }
+
+  /** Sends what nobody waits for. A far end that makes us reply and does not read is not listened to (`#take`). */
+  #reply(type: number, payload: Uint8Array): void {
+    if (this.#ended) return;
+    const frame = controlFrame(type, 0, payload);
+    this.#unsentReplyBytes += frame.length;
+    const sent = () => {
+      this.#unsentReplyBytes -= frame.length;
+    };
+    this.#lastReply = this.write(frame).then(sent, sent);
   }
 
   async #run(head: Uint8Array | undefined): Promise<void> {
@@ -163,6 +176,7 @@ export class SpdySession {
     for (const frame of this.#reader.push(chunk)) {
       if (frame.kind === 'data') await this.#takeData(frame);
       else await this.#takeControl(frame.type, frame.flags, frame.payload);
+      while (this.#unsentReplyBytes > maxUnsentReplyBytes) await this.#lastReply;
     }
   }
 
@@ -247,7 +261,7 @@ export class SpdySession {
 
   #takePing(payload: Buffer): void {
     const ours = this.#role === 'client' ? 1 : 0;
-    if (payload.readUInt32BE(0) % 2 !== ours) this.write(controlFrame(frameTypes.ping, 0, payload.subarray(0, 4))).catch(() => {});
+    if (payload.readUInt32BE(0) % 2 !== ours) this.#reply(frameTypes.ping, payload.subarray(0, 4));
   }
 
   #takeGoAway(): void {
@@ -267,7 +281,7 @@ export class SpdySession {
   }
 
   #reset(id: number, code: number): void {
-    this.write(controlFrame(frameTypes.rstStream, 0, words(id, code))).catch(() => {});
+    this.#reply(frameTypes.rstStream, words(id, code));
   }
 }
 

@@ -68,6 +68,14 @@ describe('WebSocket', () => {
     assert.deepEqual(answer.map(({ opcode, payload }) => [opcode, payload.toString()])[0], [opcodes.pong, 'p']);
   });
 
+  it('refuses a message of ever more fragments, however small', async () => {
+    const { raw, server } = pair();
+    raw.resume();
+    raw.write(masked(opcodes.text, '', false));
+    for (let count = 0; count < 5000; count += 1) raw.write(masked(opcodes.continuation, '', false));
+    await assert.rejects(texts(server), /too large/);
+  });
+
   it('closes in both directions with the code given', async () => {
     const { client, server } = pair();
     const far = client();

@@ -16,6 +16,8 @@ export interface WebSocketOptions {
 }
 
 const defaultMaxMessageBytes = 4 * 2 ** 20;
+/** Each fragment costs more memory than its bytes. */
+const maxFragments = 4096;
 /** How long the far end may take to answer a close before the connection is cut. */
 const closeTimeoutMs = 2000;
 
@@ -142,7 +144,8 @@ export class WebSocketConnection {
     }
     if (!continues) this.#fragmentsOpcode = opcode;
     this.#fragmentsBytes += payload.length;
-    if (this.#fragmentsBytes > this.#maxMessageBytes) throw new WebSocketError(1009, 'the message is too large');
+    if (this.#fragmentsBytes > this.#maxMessageBytes || this.#fragments.length >= maxFragments)
+      throw new WebSocketError(1009, 'the message is too large');
     this.#fragments.push(payload);
     if (!final) return undefined;
     const data = this.#fragments.length === 1 ? payload : Buffer.concat(this.#fragments);

@@ -1,7 +1,7 @@
 import { Optional } from '@marcbachmann/cel-js';
 import type { CelFunction } from './cel-library.ts';
 import { formatProblem } from './formats.ts';
-import { dns1035Label, dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from './names.ts';
+import { checkDns1035Label, checkDns1123Label, checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
 
 type Check = (text: string) => readonly string[];
 
@@ -17,14 +17,14 @@ const byFormat =
     formatProblem(text, format) ? [problem] : [];
 
 const checks: Readonly<Record<string, Check>> = {
-  dns1123Label,
-  dns1123Subdomain,
-  dns1035Label,
-  qualifiedName,
-  labelValue,
-  dns1123LabelPrefix: asPrefix(dns1123Label),
-  dns1123SubdomainPrefix: asPrefix(dns1123Subdomain),
-  dns1035LabelPrefix: asPrefix(dns1035Label),
+  dns1123Label: checkDns1123Label,
+  dns1123Subdomain: checkDns1123Subdomain,
+  dns1035Label: checkDns1035Label,
+  qualifiedName: checkQualifiedName,
+  labelValue: checkLabelValue,
+  dns1123LabelPrefix: asPrefix(checkDns1123Label),
+  dns1123SubdomainPrefix: asPrefix(checkDns1123Subdomain),
+  dns1035LabelPrefix: asPrefix(checkDns1035Label),
   uri: byFormat('uri', 'invalid URI'),
   uuid: byFormat('uuid', 'does not match the UUID format'),
   byte: byFormat('byte', 'invalid base64'),

@@ -1,4 +1,5 @@
 import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
+import { isFinished } from '#apis/core/v1/pod-state.ts';
 import type { Container, Pod, PodSpec } from '#apis/core/v1/pod.ts';
 import { qosClassOf } from '#apis/core/v1/qos-class.ts';
 import type { ResourceQuota, ResourceQuotaSpec } from '#apis/core/v1/resource-quota.ts';
@@ -42,8 +43,9 @@ export function usageOf(kind: CountedKind, object: KubeObject, nowMs: number): M
 }
 
 /** Pods that have ended, or should have by now, use nothing but their place among the objects. */
-function addPod(usage: Map<string, Quantity>, { metadata, spec, status }: Pod, nowMs: number): void {
-  if (status?.phase === 'Failed' || status?.phase === 'Succeeded') return;
+function addPod(usage: Map<string, Quantity>, pod: Pod, nowMs: number): void {
+  if (isFinished(pod)) return;
+  const { spec, metadata } = pod;
   const { deletionTimestamp, deletionGracePeriodSeconds } = metadata;
   // The timestamp has the grace period in it already; Kubernetes waits for it once more.
   if (deletionTimestamp !== undefined && nowMs > Date.parse(deletionTimestamp) + (deletionGracePeriodSeconds ?? 0) * 1000) return;

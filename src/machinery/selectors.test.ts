@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
+import { formatSelector, matchesLabels, type Selector } from '#apis/meta/label-selector.ts';
 import { formatFieldSelector, matchesFields, parseFieldSelector } from './field-selectors.ts';
-import {
-  everything,
-  formatLabelSelector,
-  fromLabelSelector,
-  matchesLabels,
-  nothing,
-  parseLabelSelector,
-  validateLabelSelector,
-  type Selector,
-} from './selectors.ts';
+import { parseLabelSelector } from './selectors.ts';
 
 const refuses = (text: string, message: string): void =>
   assert.throws(() => parseLabelSelector(text), { name: 'StatusError', code: 400, message });
@@ -71,7 +63,7 @@ describe('label selectors', () => {
     fc.assert(
       fc.property(fc.array(terms, { maxLength: 4 }), (requirements) => {
         const selector: Selector = requirements.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-        assert.deepEqual(parseLabelSelector(formatLabelSelector(selector)), selector);
+        assert.deepEqual(parseLabelSelector(formatSelector(selector)), selector);
       }),
     );
   });
@@ -85,36 +77,6 @@ describe('label selectors', () => {
           assert.equal((error as { code?: number }).code, 400);
         }
       }),
-    );
-  });
-
-  test('a LabelSelector object matches by labels and expressions; none matches nothing, an empty one everything', () => {
-    assert.equal(matchesLabels(fromLabelSelector(undefined), { a: 'b' }), false);
-    assert.deepEqual(fromLabelSelector({}), everything);
-    assert.equal(matchesLabels(nothing, {}), false);
-    const selector = fromLabelSelector({ matchLabels: { a: 'b' }, matchExpressions: [{ key: 'c', operator: 'NotIn', values: ['d'] }] });
-    assert.equal(matchesLabels(selector, { a: 'b' }), true);
-    assert.equal(matchesLabels(selector, { a: 'b', c: 'd' }), false);
-  });
-
-  test('findings about a LabelSelector name the field', () => {
-    const errors = validateLabelSelector(
-      {
-        matchExpressions: [
-          { key: 'a', operator: 'In' },
-          { key: '', operator: 'Is' },
-        ],
-      },
-      'spec.selector',
-    );
-    assert.deepEqual(
-      errors.map((error) => error.field),
-      [
-        'spec.selector.matchExpressions[0].values',
-        'spec.selector.matchExpressions[1].operator',
-        'spec.selector.matchExpressions[1].key',
-        'spec.selector.matchExpressions[1].key',
-      ],
     );
   });
 });

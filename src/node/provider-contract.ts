@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod } from '#apis/core/v1/pod.ts';
+import { isReady } from '#apis/core/v1/pod-state.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Provider } from '#node/provider.ts';
 
@@ -22,7 +23,7 @@ export function providerContract(name: string, create: () => Promise<ProviderUnd
       await using test = await create();
       const pod = test.pod('runs', 'Always');
       await test.provider.createPod(pod);
-      await test.until(() => isReady(test.provider.getPodStatus(uidOf(pod))));
+      await test.until(() => isReadyStatus(test.provider.getPodStatus(uidOf(pod))));
       assert.deepEqual(test.provider.getPods(), [uidOf(pod)]);
       assert.notEqual(test.provider.getPodStatus(uidOf(pod))?.podIP ?? '', '');
     });
@@ -32,7 +33,7 @@ export function providerContract(name: string, create: () => Promise<ProviderUnd
       const pod = test.pod('runs', 'Always');
       await test.provider.createPod(pod);
       await test.provider.createPod(pod);
-      await test.until(() => isReady(test.provider.getPodStatus(uidOf(pod))));
+      await test.until(() => isReadyStatus(test.provider.getPodStatus(uidOf(pod))));
       assert.equal(test.provider.getPods().length, 1);
       assert.equal(test.provider.getPodStatus(uidOf(pod))?.containerStatuses?.[0]?.restartCount, 0);
     });
@@ -64,7 +65,7 @@ export function providerContract(name: string, create: () => Promise<ProviderUnd
       await using test = await create();
       const pod = test.pod('runs', 'Always');
       await test.provider.createPod(pod);
-      await test.until(() => isReady(test.provider.getPodStatus(uidOf(pod))));
+      await test.until(() => isReadyStatus(test.provider.getPodStatus(uidOf(pod))));
       const reports: PodStatus[] = [];
       test.provider.onStatus((report) => reports.push(report.status));
       await test.provider.deletePod(uidOf(pod), 1);
@@ -78,12 +79,12 @@ export function providerContract(name: string, create: () => Promise<ProviderUnd
       await using test = await create();
       const pod = test.pod('runs', 'Always');
       await test.provider.createPod(pod);
-      await test.until(() => isReady(test.provider.getPodStatus(uidOf(pod))));
+      await test.until(() => isReadyStatus(test.provider.getPodStatus(uidOf(pod))));
       const status = test.provider.getPodStatus(uidOf(pod));
       const provider = await test.restart();
       assert.ok((await provider.adopt(new AbortController().signal)).includes(uidOf(pod)));
       await provider.createPod({ ...pod, ...(status === undefined ? {} : { status }) });
-      await test.until(() => isReady(provider.getPodStatus(uidOf(pod))));
+      await test.until(() => isReadyStatus(provider.getPodStatus(uidOf(pod))));
       assert.equal(provider.getPodStatus(uidOf(pod))?.containerStatuses?.[0]?.containerID, status?.containerStatuses?.[0]?.containerID);
     });
 
@@ -100,6 +101,4 @@ export function providerContract(name: string, create: () => Promise<ProviderUnd
 
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
 
-function isReady(status: PodStatus | undefined): boolean {
-  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
-}
+const isReadyStatus = (status: PodStatus | undefined): boolean => status !== undefined && isReady({ status });

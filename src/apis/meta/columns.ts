@@ -1,5 +1,6 @@
 import type { Column } from '#apis/definition.ts';
 import { timeSince } from '#apis/meta/human-duration.ts';
+import { formatSelector, fromLabelSelector } from '#apis/meta/label-selector.ts';
 import type { KubeObject, LabelSelector } from '#apis/meta/object.ts';
 
 type Cell = string | number | boolean | null;
@@ -57,20 +58,8 @@ export function formatLabels(labels: Readonly<Record<string, string>> | undefine
 }
 
 /** A label selector in kubectl's `-l` syntax; `<none>` for an empty one. */
-export function formatLabelSelector(selector: LabelSelector | undefined): string {
-  const parts: [string, string][] = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => [key, `${key}=${value}`]);
-  for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
-    const set = `(${[...values].sort().join(',')})`;
-    if (operator === 'In') parts.push([key, `${key} in ${set}`]);
-    else if (operator === 'NotIn') parts.push([key, `${key} notin ${set}`]);
-    else parts.push([key, operator === 'DoesNotExist' ? `!${key}` : key]);
-  }
-  if (parts.length === 0) return '<none>';
-  return parts
-    .sort(([a], [b]) => (a < b ? -1 : Number(a > b)))
-    .map(([, text]) => text)
-    .join(',');
-}
+export const formatLabelSelector = (selector: LabelSelector | undefined): string =>
+  orNone(formatSelector(fromLabelSelector(selector ?? {})));
 
 /** The first three of a list, and how many more there are. */
 export function firstThree(items: readonly string[], none: string): string {

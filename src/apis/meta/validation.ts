@@ -92,20 +92,3 @@ function requirement({ key, operator, values = [] }: LabelSelectorRequirement, a
   for (const [index, value] of values.entries()) errors.push(...invalidFor(`${at}.values[${index}]`, value, checkLabelValue(value)));
   return errors;
 }
-
-export function isEmptySelector(selector: LabelSelector | undefined): boolean {
-  return Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions?.length ?? 0) === 0;
-}
-
-/** Whether a valid selector selects the labels. */
-export function selectorMatches(selector: LabelSelector | undefined, labels: Readonly<Record<string, string>> = {}): boolean {
-  if (selector === undefined) return false;
-  const has = (key: string) => Object.hasOwn(labels, key);
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (!has(key) || labels[key] !== value) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return has(key);
-    if (operator === 'DoesNotExist') return !has(key);
-    const listed = has(key) && values.includes(labels[key] ?? '');
-    return operator === 'In' ? listed : !listed;
-  });
-}

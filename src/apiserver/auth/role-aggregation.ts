@@ -1,3 +1,4 @@
+import { fromLabelSelector, matchesLabels } from '#apis/meta/label-selector.ts';
 import type { PolicyRule } from '#apiserver/auth/authorizer.ts';
 import { rbacGroup, type Role } from '#apiserver/auth/rbac-authorizer.ts';
 import { send } from '#apiserver/bootstrap.ts';
@@ -6,7 +7,6 @@ import type { ServerContext } from '#apiserver/context.ts';
 import type { Pipeline } from '#apiserver/pipeline.ts';
 import { isReason } from '#apis/meta/status.ts';
 import { jsonEqual } from '#machinery/deep.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 const path = `/apis/${rbacGroup}/v1/clusterroles`;
 

@@ -1,3 +1,6 @@
+import type { Namespace } from '#apis/core/v1/namespace.ts';
+import type { Pod } from '#apis/core/v1/pod.ts';
+import { isFinished as hasEnded } from '#apis/core/v1/pod-state.ts';
 import type { KindDefinition } from '#apis/definition.ts';
 import type { DeleteOptions } from '#apis/meta/delete-options.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
@@ -7,14 +10,6 @@ export type Propagation = 'Background' | 'Foreground' | 'Orphan';
 export const orphanFinalizer = 'orphan';
 export const foregroundFinalizer = 'foregroundDeletion';
 const defaultGraceSeconds = 30;
-
-interface PodShape extends KubeObject {
-  spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
-  status?: { phase?: string };
-}
-interface NamespaceShape extends KubeObject {
-  spec?: { finalizers?: string[] };
-}
 
 function isKind(definition: KindDefinition, group: string, plural: string): boolean {
   return definition.group === group && definition.plural === plural;
@@ -26,9 +21,9 @@ function isKind(definition: KindDefinition, group: string, plural: string): bool
  */
 export function graceOf(definition: KindDefinition, object: KubeObject, options: DeleteOptions): number | undefined {
   if (!isKind(definition, '', 'pods')) return undefined;
-  const { spec = {}, status = {} } = object as PodShape;
-  if ((spec.nodeName ?? '') === '' || status.phase === 'Succeeded' || status.phase === 'Failed') return 0;
-  const asked = options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  const pod = object as Partial<Pod>;
+  if ((pod.spec?.nodeName ?? '') === '' || hasEnded(pod)) return 0;
+  const asked = options.gracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   return asked < 0 ? 1 : asked;
 }
 
@@ -52,7 +47,7 @@ export function finalizersFor(object: KubeObject, propagation: Propagation): str
 /** Whether something still has to happen before the object may go, besides waiting out its grace period. */
 export function isHeld(definition: KindDefinition, object: KubeObject): boolean {
   if ((object.metadata.finalizers ?? []).length > 0) return true;
-  return isKind(definition, '', 'namespaces') && ((object as NamespaceShape).spec?.finalizers ?? []).length > 0;
+  return isKind(definition, '', 'namespaces') && ((object as Namespace).spec?.finalizers ?? []).length > 0;
 }
 
 /** Whether an object on its way out has nothing left to wait for. */

@@ -1,3 +1,5 @@
+import { isReady } from '#apis/core/v1/pod-state.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
 import { evictionDefinition } from '#apis/policy/v1/eviction.ts';
 import type { PodDisruptionBudget } from '#apis/policy/v1/pod-disruption-budget.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
@@ -12,7 +14,6 @@ import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { draftOf } from '#apiserver/rest/stages.ts';
 import { currentState, updateObject } from '#apiserver/rest/update.ts';
 import { parseWriteOptions } from '#apiserver/rest/write-options.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 const severalBudgets = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
 const violates = "Cannot evict pod as it would violate the pod's disruption budget.";
@@ -67,12 +68,12 @@ function budgetsOf({ context, info }: ResourceCall, pod: Pod): PodDisruptionBudg
   const budgets = [...cache.range(objectKeyOf('policy', 'poddisruptionbudgets', info.namespace, ''))];
   return budgets
     .map(({ object }) => object as PodDisruptionBudget)
-    .filter(({ spec }) => matchesLabels(fromLabelSelector(spec?.selector), pod.metadata.labels));
+    .filter(({ spec }) => selectorMatches(spec?.selector, pod.metadata.labels));
 }
 
 /** A pod that is not ready does no work that a budget could protect: it may go while the others suffice, or always where the budget says so. */
 function mayGoUnhealthy(pod: Pod, { spec, status }: PodDisruptionBudget): boolean {
-  if (pod.status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true) return false;
+  if (isReady(pod)) return false;
   if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
   const { currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
   return currentHealthy >= desiredHealthy && desiredHealthy > 0;

@@ -1,3 +1,4 @@
+import { type Selector, matchesLabels } from '#apis/meta/label-selector.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { CachedObject, ObjectView } from '#apiserver/cache/cached-object.ts';
 import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
@@ -7,7 +8,7 @@ import type { Schema } from '#apis/schema.ts';
 import { jsonEqual } from '#machinery/deep.ts';
 import { decode } from '#machinery/decode.ts';
 import { checkSelectable, matchesFields, parseFieldSelector, requireExactField, type FieldSelector } from '#machinery/field-selectors.ts';
-import { matchesLabels, parseLabelSelector, type Selector } from '#machinery/selectors.ts';
+import { parseLabelSelector } from '#machinery/selectors.ts';
 
 const views = new WeakMap<ServedKind['version'], ObjectView>();
 

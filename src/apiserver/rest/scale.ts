@@ -1,6 +1,7 @@
 import type { ScalePaths } from '#apis/definition.ts';
 import { scaleSchema, type Scale } from '#apis/autoscaling/v1/scale.ts';
 import { fieldInvalid, invalid } from '#apis/meta/field-error.ts';
+import { formatSelector, fromLabelSelector } from '#apis/meta/label-selector.ts';
 import type { KubeObject, LabelSelector } from '#apis/meta/object.ts';
 import { badRequest } from '#apis/meta/status.ts';
 import { apiError } from '#apiserver/errors.ts';
@@ -17,7 +18,6 @@ import { decode, DecodeError } from '#machinery/decode.ts';
 import { applyJsonPatch } from '#machinery/json-patch.ts';
 import { applyMergePatch } from '#machinery/merge-patch.ts';
 import { applyStrategicMergePatch } from '#machinery/strategic-merge.ts';
-import { formatLabelSelector, fromLabelSelector } from '#machinery/selectors.ts';
 
 const expectation = { apiVersion: 'autoscaling/v1', kind: 'Scale', schema: scaleSchema } as const;
 
@@ -109,7 +109,7 @@ function selectorText(selector: unknown): string {
   if (typeof selector === 'string') return selector;
   const labels = selector as LabelSelector | Record<string, string>;
   const isSelector = 'matchLabels' in labels || 'matchExpressions' in labels;
-  return formatLabelSelector(fromLabelSelector(isSelector ? (labels as LabelSelector) : { matchLabels: labels as Record<string, string> }));
+  return formatSelector(fromLabelSelector(isSelector ? (labels as LabelSelector) : { matchLabels: labels as Record<string, string> }));
 }
 
 function asNumber(value: unknown): number {

@@ -1,6 +1,7 @@
 import type { MatchResources, ParamRef } from '#apis/admissionregistration/v1/match-resources.ts';
 import type { ValidatingAdmissionPolicyBinding } from '#apis/admissionregistration/v1/validating-admission-policy-binding.ts';
 import type { ValidatingAdmissionPolicy, Validation } from '#apis/admissionregistration/v1/validating-admission-policy.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { StatusError, type StatusReason } from '#apis/meta/status.ts';
 import type { KindVersion } from '#apis/definition.ts';
@@ -12,7 +13,6 @@ import { evaluateExpression, expressionValues, unmetCondition } from '#apiserver
 import { matchedVersion, namespaceOf, type Constraints } from '#apiserver/webhooks/matching.ts';
 import { reviewRequest } from '#apiserver/webhooks/review.ts';
 import { CelError } from '#machinery/cel-environment.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 const group = 'admissionregistration.k8s.io';
 const codes: Readonly<Record<string, number>> = { Unauthorized: 401, Forbidden: 403, Invalid: 422, RequestEntityTooLarge: 413 };
@@ -93,7 +93,7 @@ function paramsOf(
 }
 
 function selects({ selector }: ParamRef, object: KubeObject): boolean {
-  return matchesLabels(fromLabelSelector(selector), object.metadata.labels);
+  return selectorMatches(selector, object.metadata.labels);
 }
 
 function apply(context: ServerContext, request: AdmissionRequest, application: Application, params: KubeObject | undefined): void {

@@ -1,9 +1,9 @@
 import type { NamedRuleWithOperations } from '#apis/admissionregistration/v1/match-resources.ts';
+import { fromLabelSelector, matchesLabels, selectorMatches } from '#apis/meta/label-selector.ts';
 import type { KubeObject, LabelSelector } from '#apis/meta/object.ts';
 import type { KindVersion } from '#apis/definition.ts';
 import type { AdmissionRequest } from '#apiserver/admission/admission.ts';
 import { lookUp, type ServerContext } from '#apiserver/context.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** What webhooks and policies share of saying what they are about. */
 export interface Constraints {
@@ -67,7 +67,7 @@ function matchesNamespace(context: ServerContext, request: AdmissionRequest, sel
   if (isEmpty(selector)) return true;
   const namespace = namespaceOf(context, request);
   if (namespace === undefined) return request.namespace === '';
-  return matchesLabels(fromLabelSelector(selector), namespace.metadata.labels);
+  return selectorMatches(selector, namespace.metadata.labels);
 }
 
 function matchesObjects({ operation, object, old }: AdmissionRequest, selector: LabelSelector | undefined): boolean {

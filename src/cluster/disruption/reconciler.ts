@@ -2,13 +2,13 @@ import { deployments } from '#apis/apps/v1/deployment.ts';
 import { replicaSets } from '#apis/apps/v1/replica-set.ts';
 import { statefulSets } from '#apis/apps/v1/stateful-set.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
 import { podDisruptionBudgets, type PodDisruptionBudget } from '#apis/policy/v1/pod-disruption-budget.ts';
 import { controllerOf, objectKey, type KubeObject, type OwnerReference } from '#apis/meta/object.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { countBudget, disruptionMs, pendingDisruptions } from '#cluster/disruption/budget.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 type Scaled = KubeObject & { readonly spec?: { readonly replicas?: number } };
 
@@ -20,7 +20,7 @@ export const disruptionController: ControllerModule<PodDisruptionBudget> = {
     const podInformer = informers.of(pods);
     const budgets = informers.of(podDisruptionBudgets);
     const selects = (budget: PodDisruptionBudget, { metadata }: Pod) =>
-      budget.metadata.namespace === metadata.namespace && matchesLabels(fromLabelSelector(budget.spec?.selector), metadata.labels);
+      budget.metadata.namespace === metadata.namespace && selectorMatches(budget.spec?.selector, metadata.labels);
     podInformer.on(({ object }) => {
       for (const budget of budgets.list(object.metadata.namespace)) if (selects(budget, object)) enqueue.key(objectKey(budget));
     });

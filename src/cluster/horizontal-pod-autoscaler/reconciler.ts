@@ -4,6 +4,7 @@ import type { Scale } from '#apis/autoscaling/v1/scale.ts';
 import { horizontalPodAutoscalers, type HorizontalPodAutoscaler } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { resourceOf, type Resource } from '#apis/definition.ts';
+import { matchesLabels } from '#apis/meta/label-selector.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { usageKinds, type PodMetrics } from '#apis/metrics/v1beta1/usage.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -13,7 +14,7 @@ import { errorText } from '#core/errors.ts';
 import { normalize, remember, type Decision, type History } from '#cluster/horizontal-pod-autoscaler/behavior.ts';
 import { evaluate, InvalidMetric, type Evaluation, type Surroundings } from '#cluster/horizontal-pod-autoscaler/metric.ts';
 import { customResource, definedResources } from '#cluster/served-kinds.ts';
-import { matchesLabels, parseLabelSelector } from '#machinery/selectors.ts';
+import { parseLabelSelector } from '#machinery/selectors.ts';
 
 /** How often each autoscaler is looked at, as kube-controller-manager does. */
 const periodMs = 15_000;

@@ -2,9 +2,9 @@ import { classOf, isBoundTo } from '#apis/core/v1/claim-binding.ts';
 import type { PersistentVolumeClaim } from '#apis/core/v1/persistent-volume-claim.ts';
 import type { PersistentVolume } from '#apis/core/v1/persistent-volume.ts';
 import type { Node } from '#apis/core/v1/node.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
 import { matchesTerm } from '#cluster/scheduler/filters.ts';
 import { compareQuantities, tryParseQuantity } from '#apis/meta/quantity.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** Whether pods on the node can use the volume. */
 export function isReachable({ spec }: PersistentVolume, node: Node): boolean {
@@ -46,7 +46,7 @@ function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   if ((spec.accessModes ?? []).some((mode) => volume.spec.accessModes?.includes(mode) !== true)) return false;
   if (compareQuantities(sizeOf(volume), wantedSize(claim)) < 0) return false;
   if (spec.selector === undefined || isReservedFor(volume, claim)) return true;
-  return matchesLabels(fromLabelSelector(spec.selector), volume.metadata.labels);
+  return selectorMatches(spec.selector, volume.metadata.labels);
 }
 
 const nothing = { nanos: 0n, format: 'BinarySI' } as const;

@@ -1,10 +1,10 @@
 import type { Node } from '#apis/core/v1/node.ts';
 import type { Pod, PodAffinityTerm, TopologySpreadConstraint } from '#apis/core/v1/pod.ts';
+import { fromLabelSelector, matchesLabels, selectorMatches } from '#apis/meta/label-selector.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
 import { isFinished, isTerminating } from '#apis/core/v1/pod-state.ts';
 import { matchesNodeSelector } from '#cluster/scheduler/filters.ts';
 import type { NodeRefusal } from '#cluster/scheduler/refusal.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** A pod and the node it is on. */
 export interface PlacedPod {
@@ -104,7 +104,7 @@ export class BetweenPods {
 
   #spread(pod: Pod, constraint: TopologySpreadConstraint): void {
     const { topologyKey, maxSkew, whenUnsatisfiable, minDomains = 1 } = constraint;
-    const selector = withKeys(constraint.labelSelector, constraint.matchLabelKeys ?? [], 'In', pod);
+    const selector = fromLabelSelector(withKeys(constraint.labelSelector, constraint.matchLabelKeys ?? [], 'In', pod));
     const isCounted = (node: Node) =>
       domainOf(node, topologyKey) !== undefined && (constraint.nodeAffinityPolicy === 'Ignore' || matchesNodeSelector(pod, node));
     const counts = new Map<string, number>();
@@ -114,13 +114,13 @@ export class BetweenPods {
       const count = domain === undefined ? undefined : counts.get(domain);
       if (domain === undefined || count === undefined || isTerminating(other) || other.metadata.namespace !== pod.metadata.namespace)
         continue;
-      if (matchesLabels(fromLabelSelector(selector), other.metadata.labels)) counts.set(domain, count + 1);
+      if (matchesLabels(selector, other.metadata.labels)) counts.set(domain, count + 1);
     }
     if (whenUnsatisfiable === 'ScheduleAnyway') {
       this.#points.push((node) => -(counts.get(domainOf(node, topologyKey) ?? '') ?? 0));
       return;
     }
-    const own = matchesLabels(fromLabelSelector(selector), pod.metadata.labels) ? 1 : 0;
+    const own = matchesLabels(selector, pod.metadata.labels) ? 1 : 0;
     const least = counts.size < minDomains ? 0 : Math.min(...counts.values());
     this.#rules.push((node) => {
       const domain = domainOf(node, topologyKey);
@@ -155,11 +155,10 @@ export class BetweenPods {
     const near =
       listed.length === 0 && term.namespaceSelector === undefined ? namespace === owner.metadata.namespace : listed.includes(namespace);
     const bySelector =
-      term.namespaceSelector !== undefined &&
-      matchesLabels(fromLabelSelector(term.namespaceSelector), this.#surroundings.namespaceLabels(namespace));
+      term.namespaceSelector !== undefined && selectorMatches(term.namespaceSelector, this.#surroundings.namespaceLabels(namespace));
     if (!near && !bySelector) return false;
     const same = withKeys(term.labelSelector, term.matchLabelKeys ?? [], 'In', owner);
-    return matchesLabels(fromLabelSelector(withKeys(same, term.mismatchLabelKeys ?? [], 'NotIn', owner)), other.metadata.labels);
+    return selectorMatches(withKeys(same, term.mismatchLabelKeys ?? [], 'NotIn', owner), other.metadata.labels);
   }
 }
 

@@ -1,14 +1,13 @@
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { pods } from '#apis/core/v1/pod.ts';
+import { isEmptySelector, selectorMatches } from '#apis/meta/label-selector.ts';
 import { objectKey } from '#apis/meta/object.ts';
 import { isReason } from '#apis/meta/status.ts';
-import { isEmptySelector } from '#apis/meta/validation.ts';
 import { podDisruptionBudgets, type PodDisruptionBudget } from '#apis/policy/v1/pod-disruption-budget.ts';
 import type { Informer } from '#client/informer-types.ts';
 import { timestamp, withCondition } from '#controller/conditions.ts';
 import type { ControllerContext } from '#controller/controller.ts';
 import { isTerminating } from '#apis/core/v1/pod-state.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 
 /** A node that would take the pod if these went. */
 export interface Candidate {
@@ -114,7 +113,7 @@ function violating(victims: readonly Pod[], budgets: readonly PodDisruptionBudge
     for (const budget of budgets) {
       const { selector } = budget.spec ?? {};
       if (budget.metadata.namespace !== pod.metadata.namespace || selector === undefined || isEmptySelector(selector)) continue;
-      if (!matchesLabels(fromLabelSelector(selector), pod.metadata.labels)) continue;
+      if (!selectorMatches(selector, pod.metadata.labels)) continue;
       if (budget.status?.disruptedPods?.[pod.metadata.name ?? ''] !== undefined) continue;
       const allowed = (left.get(budget) ?? 0) - 1;
       left.set(budget, allowed);

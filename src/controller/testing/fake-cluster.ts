@@ -1,4 +1,5 @@
 import { apiVersionOf, type Resource } from '#apis/definition.ts';
+import { formatSelector, fromLabelSelector, matchesLabels } from '#apis/meta/label-selector.ts';
 import { objectKey, type KubeObject, type LabelSelector, type ObjectList } from '#apis/meta/object.ts';
 import { alreadyExists, badRequest, conflict, notFound } from '#apis/meta/status.ts';
 import type {
@@ -18,8 +19,8 @@ import { deferred, type Deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { deepClone, deepFreeze, isObject } from '#machinery/deep.ts';
 import { matchesFields, parseFieldSelector } from '#machinery/field-selectors.ts';
+import { parseLabelSelector } from '#machinery/selectors.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
-import { formatLabelSelector, fromLabelSelector, matchesLabels, parseLabelSelector } from '#machinery/selectors.ts';
 
 /** One write somebody asked for, whether it succeeded or not. */
 export interface Action {
@@ -415,7 +416,7 @@ function scaleOf(object: KubeObject): KubeObject {
     spec?: { replicas?: number; selector?: LabelSelector };
     status?: { replicas?: number };
   };
-  const selector = formatLabelSelector(fromLabelSelector(spec?.selector));
+  const selector = formatSelector(fromLabelSelector(spec?.selector));
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { drainedAnnotation, freezeAnnotation } from '#apis/dormouse/names.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { isReady } from '#apis/core/v1/pod-state.ts';
 import { createInformers } from '#client/informer.ts';
 import type { Informers } from '#client/informer-types.ts';
 import { FakeCluster } from '#controller/testing.ts';
@@ -67,7 +68,7 @@ class Rig implements AsyncDisposable {
     this.change(({ metadata }) => Object.assign(metadata, { deletionTimestamp: end, deletionGracePeriodSeconds: graceSeconds }));
   }
   isReady(): boolean {
-    return this.pod()?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+    return isReady(this.pod() ?? {});
   }
   until(condition: () => boolean): Promise<void> {
     return this.fixture.until(condition);

@@ -1,3 +1,4 @@
+import { isFinished } from '#apis/core/v1/pod-state.ts';
 import { dialAnnotation } from '#apis/dormouse/names.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
@@ -155,8 +156,8 @@ function newEntry(): Entry {
   return { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve(), hurry: deferred() };
 }
 
-function isUrgent({ phase, ...status }: PodStatus, last: PodStatus | undefined): boolean {
-  return phase === 'Succeeded' || phase === 'Failed' || runs(status) || (last !== undefined && runs(last));
+function isUrgent(status: PodStatus, last: PodStatus | undefined): boolean {
+  return isFinished({ status }) || runs(status) || (last !== undefined && runs(last));
 }
 
 function runs({ conditions = [] }: PodStatus): boolean {

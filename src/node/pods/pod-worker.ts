@@ -1,4 +1,4 @@
-import { isReady } from '#apis/core/v1/pod-state.ts';
+import { isReady, isFinished } from '#apis/core/v1/pod-state.ts';
 import { freezeAnnotation } from '#apis/dormouse/names.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
@@ -109,11 +109,11 @@ export class PodWorker {
   async #apply(): Promise<void> {
     const pod = this.#pod;
     if (this.#ending !== undefined || this.#options.signal.aborted) return;
-    const { phase } = pod.status ?? {};
     const known = this.#options.provider.getPodStatus(this.#uid);
-    if (phase === 'Succeeded' || phase === 'Failed') {
+    if (isFinished(pod)) {
       // Ended by us, or declared ended by somebody else while it runs; either way it is never run again.
-      if (known !== undefined && known.phase !== phase) await this.#options.provider.deletePod(this.#uid, remainingSeconds(pod, 0));
+      if (known !== undefined && known.phase !== pod.status?.phase)
+        await this.#options.provider.deletePod(this.#uid, remainingSeconds(pod, 0));
       return;
     }
     if (this.#isRefused || this.#refuse(pod)) return;

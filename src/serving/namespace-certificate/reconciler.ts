@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { namespaces, type Namespace } from '#apis/core/v1/namespace.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
 import { certificates, type Certificate } from '#apis/networking/v1alpha1/certificate.ts';
 import type { NetworkConfig } from '#apis/serving/config/tables.ts';
@@ -10,7 +11,6 @@ import { ConfigStore } from '#controller/config-store.ts';
 import { done, PermanentError, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { controllerReference, trackChildren } from '#controller/owner.ts';
 import { errorText } from '#core/errors.ts';
-import { fromLabelSelector, matchesLabels } from '#machinery/selectors.ts';
 import { removeOtherCertificates } from '#serving/certificate/stale.ts';
 import { certificateClass } from '#serving/certificate/requests.ts';
 import { configuredDomains, wildcardHost } from '#serving/route/domains.ts';
@@ -59,7 +59,7 @@ function isChosen({ metadata }: Namespace, network: NetworkConfig): boolean {
   const text = network['namespace-wildcard-cert-selector'].trim();
   if (text === '' || network['external-domain-tls'] !== 'Enabled') return false;
   try {
-    return matchesLabels(fromLabelSelector(parse(text) as LabelSelector), metadata.labels);
+    return selectorMatches(parse(text) as LabelSelector, metadata.labels);
   } catch (error) {
     throw new PermanentError(`namespace-wildcard-cert-selector of config-network is no label selector: ${errorText(error)}`, error);
   }

@@ -1,8 +1,9 @@
 import type { PodTemplateSpec } from '#apis/core/v1/pod-spec.ts';
 import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { fieldForbidden, fieldInvalid, fieldNotSupported, type FieldError } from '#apis/meta/field-error.ts';
+import { isEmptySelector, selectorMatches } from '#apis/meta/label-selector.ts';
 import type { LabelSelector } from '#apis/meta/object.ts';
-import { isEmptySelector, labelSelectorErrors, nonNegative, selectorMatches, type Errors } from '#apis/meta/validation.ts';
+import { labelSelectorErrors, nonNegative, type Errors } from '#apis/meta/validation.ts';
 
 interface WorkloadSpec {
   readonly replicas?: number;

@@ -4,7 +4,8 @@ import type { PodTemplateSpec } from '#apis/core/v1/pod-spec.ts';
 import { deadlineErrors } from '#apis/core/v1/validate-container.ts';
 import { validatePodTemplate } from '#apis/core/v1/validate-pod-spec.ts';
 import { fieldInvalid, fieldRequired, type FieldError } from '#apis/meta/field-error.ts';
-import { immutable, labelSelectorErrors, nonNegative, selectorMatches, type Errors } from '#apis/meta/validation.ts';
+import { selectorMatches } from '#apis/meta/label-selector.ts';
+import { immutable, labelSelectorErrors, nonNegative, type Errors } from '#apis/meta/validation.ts';
 
 /** Findings about a job's spec but for its selector; `at` is `spec`, or the path inside a CronJob. */
 export function validateJobSpec(spec: JobSpec, at: string): Errors {

@@ -1,4 +1,5 @@
 import type { PodSpec } from '#apis/core/v1/pod-spec.ts';
+import { isFinished } from '#apis/core/v1/pod-state.ts';
 import type { ContainerStateTerminated, ContainerStatus, PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Column } from '#apis/definition.ts';
 import { ageColumn, column, orNone, wideColumn } from '#apis/meta/columns.ts';
@@ -33,7 +34,7 @@ export function summarizePod(pod: PodLike): Summary {
   const initializing = addInitContainers(summary, pod, sidecars);
   if (!initializing || isTrue(status, 'Initialized')) addContainers(summary, pod, sidecars);
   if (pod.metadata.deletionTimestamp !== undefined && status.reason === 'NodeLost') summary.reason = 'Unknown';
-  else if (pod.metadata.deletionTimestamp !== undefined && !isTerminal(status)) summary.reason = 'Terminating';
+  else if (pod.metadata.deletionTimestamp !== undefined && !isFinished({ status })) summary.reason = 'Terminating';
   return summary;
 }
 
@@ -94,7 +95,6 @@ function terminationReason({ reason, signal, exitCode }: ContainerStateTerminate
 }
 
 const isGiven = (text: string | undefined): boolean => text !== undefined && text !== '';
-const isTerminal = (status: PodStatus): boolean => status.phase === 'Succeeded' || status.phase === 'Failed';
 const isTrue = (status: PodStatus, type: string): boolean =>
   status.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false;
 

@@ -5,7 +5,7 @@ const conditionOf = ({ status }: Pick<Pod, 'status'>, type: string) => status?.c
 /** Asked to go. */
 export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
 /** Ended for good: none of its containers runs again. */
-export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+export const isFinished = ({ status }: Pick<Pod, 'status'>): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 /** Counts toward what is wanted: neither finished nor on its way out. */
 export const isActive = (pod: Pod): boolean => !isFinished(pod) && !isTerminating(pod);
 /** Fit to be sent requests, as its node says. */

@@ -1,13 +1,14 @@
 import { json } from 'node:stream/consumers';
 import { nodes, type Node } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
+import { matchesLabels } from '#apis/meta/label-selector.ts';
 import type { ObjectMeta } from '#apis/meta/object.ts';
 import { notFound, StatusError } from '#apis/meta/status.ts';
 import type { NodeMetrics, PodMetrics } from '#apis/metrics/v1beta1/usage.ts';
 import type { ApiRequest, ApiResponse, RawRoute } from '#apiserver/request.ts';
 import type { Client } from '#client/client.ts';
 import type { Logger } from '#core/logger.ts';
-import { matchesLabels, parseLabelSelector } from '#machinery/selectors.ts';
+import { parseLabelSelector } from '#machinery/selectors.ts';
 import { refusal, type KubeletClient } from '#platform/control/kubelet/kubelet-client.ts';
 
 interface Measure {

@@ -10,6 +10,7 @@ import { digestOf } from '../store/blob-store.ts';
 import type { Agents } from './agents.ts';
 import { AuthorizationFailure, Authorizer } from './authorizer.ts';
 import { type HttpBody, RequestFailure, exchange, readAll } from './exchange.ts';
+import { retry } from '#core/retry.ts';
 
 export interface RegistryClientOptions {
   readonly registry: string;
@@ -24,6 +25,7 @@ export interface RegistryClientOptions {
 
 const maxManifestBytes = 4 * 2 ** 20;
 const attempts = 4;
+const pauses = { baseMs: 500, maxMs: 8000 } as const;
 /** A download that broke off after this much has not failed for good: it is taken up again. */
 const worthwhileBytes = 1 << 20;
 
@@ -102,7 +104,7 @@ export class RegistryClient {
           if (!this.#leaveMirror()) throw error;
           failures = 0;
         }
-        await sleep(this.#options.clock, backoffMs(failures, 500, 8000), this.#options.signal);
+        await sleep(this.#options.clock, backoffMs(failures, pauses.baseMs, pauses.maxMs), this.#options.signal);
       }
     }
   }
@@ -159,15 +161,15 @@ export class RegistryClient {
 
   /** Tries again, after a growing pause, what failed for a reason that passes by itself. */
   async retried<T>(work: () => Promise<T>): Promise<T> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await work();
-      } catch (error) {
-        this.#options.signal.throwIfAborted();
-        if (failures + 1 >= attempts || !isPassing(error)) throw error;
-        await sleep(this.#options.clock, backoffMs(failures, 500, 8000), this.#options.signal);
-      }
-    }
+    const { clock, signal } = this.#options;
+    return retry(work, {
+      clock,
+      signal,
+      ...pauses,
+      onFailure(error, failures) {
+        if (failures >= attempts || !isPassing(error)) throw error;
+      },
+    });
   }
 
   async #request(

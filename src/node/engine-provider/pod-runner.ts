@@ -5,25 +5,24 @@ import type { Pod } from '#apis/core/v1/pod.ts';
 import { aggressiveProbeAnnotation, detectHttp2Annotation } from '#apis/dormouse/names.ts';
 import type { ContainerState as EngineState, SandboxState } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
-import { backoffMs } from '#core/async.ts';
 import { sleep } from '#core/clock.ts';
 import { directoryBytes } from '#core/directory-bytes.ts';
-import { errorText } from '#core/errors.ts';
+import { Changes } from '#node/engine-provider/changes.ts';
 import { probeTarget, terminationMessage } from '#node/engine-provider/container-access.ts';
-import { buildContainerSpec, buildSandboxSpec } from '#node/engine-provider/container-spec.ts';
+import { buildContainerSpec } from '#node/engine-provider/container-spec.ts';
 import { ContainerSupervisor } from '#node/engine-provider/container-supervisor.ts';
 import type { ContainerRole } from '#node/engine-provider/container-view.ts';
 import type { RunnerDependencies } from '#node/engine-provider/dependencies.ts';
-import { takenHostPort } from '#node/engine-provider/host-ports.ts';
 import { ImagePuller } from '#node/engine-provider/image-puller.ts';
 import { PodDirectory, type PodRecord } from '#node/engine-provider/pod-directory.ts';
 import { containerHistory, withoutSandbox, type PodPast } from '#node/engine-provider/pod-history.ts';
+import { createSandbox, prepareVolumes } from '#node/engine-provider/pod-preparation.ts';
 import { buildPodStatus } from '#node/engine-provider/pod-status.ts';
 import type { SupervisorHost } from '#node/engine-provider/supervisor-host.ts';
 import { resolveEnvironment } from '#node/environment/resolve.ts';
 import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
 import { LocalPodVolumes } from '#node/volumes/local-pod-volumes.ts';
-import { VolumeError, type PodVolumes } from '#node/volumes/pod-volumes.ts';
+import type { PodVolumes } from '#node/volumes/pod-volumes.ts';
 
 /** Why a pod ended that did not end by itself. */
 interface EndReason {
@@ -62,7 +61,7 @@ export class PodRunner {
   #removal: Promise<void> | undefined;
   #cancelDeadline: () => void = () => {};
   #publishing = false;
-  #waiters: (() => void)[] = [];
+  readonly #changes = new Changes();
   /** Runs of sidecars, which end only when the pod does; rejected when stopped before their first start. */
   readonly #background: Promise<void>[] = [];
 
@@ -189,35 +188,10 @@ export class PodRunner {
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        this.#requireHostPorts();
-        const spec = buildSandboxSpec(this.#pod, this.#deps.node(), this.#deps.hostDns());
-        this.#sandbox = await this.#deps.engine.createSandbox(spec, signal);
-        break;
-      } catch (error) {
-        signal.throwIfAborted();
-        this.#deps.events.warning(this.#pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${errorText(error)}`);
-        await sleep(this.#deps.clock, backoffMs(failures, 1_000, 30_000), signal);
-      }
-    }
+    const pod = () => this.#pod;
+    this.#sandbox = await createSandbox(pod, this.#sandbox, this.#deps, signal);
     this.#changed();
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await this.#volumes.prepare(this.#sandbox.ip, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const text = error instanceof VolumeError ? error.message : errorText(error);
-        this.#deps.events.warning(this.#pod, 'FailedMount', text);
-        await sleep(this.#deps.clock, backoffMs(failures, 500, 10_000), signal);
-      }
-    }
-  }
-
-  /** Looked at before the pod has anything: what runs already has its ports. */
-  #requireHostPorts(): void {
-    const problem = this.#sandbox === undefined ? takenHostPort(this.#pod, this.#deps.hostSockets) : undefined;
-    if (problem !== undefined) throw new Error(problem);
+    await prepareVolumes(pod, this.#volumes, this.#sandbox.ip, this.#deps, signal);
   }
 
   /** Runs the init containers; false when one of them has failed for good. Sidecars go on in the background. */
@@ -226,7 +200,7 @@ export class PodRunner {
     for (const one of this.#init) {
       if (one.role === 'sidecar') {
         this.#background.push(one.run(signal).catch(() => {}));
-        await this.#until(() => one.started, signal);
+        await this.#changes.until(() => one.started, signal);
       } else {
         await one.run(signal);
         if (one.state.terminated?.exitCode !== 0) return false;
@@ -302,8 +276,7 @@ export class PodRunner {
   async #atMost(promise: Promise<unknown>, limitMs: number): Promise<void> {
     const settled = new AbortController();
     const limit = sleep(this.#deps.clock, limitMs, settled.signal).catch(() => {});
-    await Promise.race([promise, limit]);
-    settled.abort();
+    await Promise.race([promise, limit]).finally(() => settled.abort());
   }
 
   async #remove(): Promise<void> {
@@ -442,26 +415,6 @@ export class PodRunner {
     return [...this.#init, ...this.#app, ...this.#ephemeral];
   }
 
-  /** Resolves when `condition` holds; it is looked at after every change of a container. */
-  async #until(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    const wake = () => this.#wake();
-    signal.addEventListener('abort', wake, { once: true });
-    try {
-      while (!condition()) {
-        signal.throwIfAborted();
-        await new Promise<void>((resolve) => this.#waiters.push(resolve));
-      }
-    } finally {
-      signal.removeEventListener('abort', wake);
-    }
-  }
-
-  #wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
-  }
-
   /** Publishes once for all changes made in one go. */
   #changed(): void {
     if (this.#publishing) return;
@@ -471,7 +424,7 @@ export class PodRunner {
 
   #publish(): void {
     this.#publishing = false;
-    this.#wake();
+    this.#changes.notify();
     const status = this.#final ?? this.#build();
     if (isDeepStrictEqual(status, this.#status)) return;
     this.#status = status;

@@ -25,7 +25,7 @@ describe('docs/reference', () => {
     const sources = globSync('{serving,autoscaler,apis,gateway,controller,platform,node,apiserver}/**/*.ts', {
       cwd: new URL('..', import.meta.url).pathname,
     })
-      .filter((name) => !/\.i?test\.ts$|config\/tables\.ts$/.test(name))
+      .filter((name) => !/\.i?test\.ts$|config\/(tables|checks)\.ts$/.test(name))
       .map((name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'))
       .join('\n');
     // The resources of containers are read under composed names.

@@ -1,6 +1,7 @@
 import { configMaps, type ConfigMap } from '#apis/core/v1/config-map.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
 import { ConfigError, readConfig, type ConfigOf } from '#apis/serving/config/config-map.ts';
+import { readConfigMap } from '#apis/serving/config/checks.ts';
 import { configTables } from '#apis/serving/config/tables.ts';
 import type { Informer } from '#client/informer-types.ts';
 import type { ControllerContext } from '#controller/controller.ts';
@@ -46,7 +47,7 @@ export class ConfigStore {
 
   #read(name: keyof Tables, data: Readonly<Record<string, string>> | undefined, last: unknown): unknown {
     try {
-      return readConfig(configTables[name], data);
+      return readConfigMap(name, data);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#logger.error('configuration map cannot be used', { name, error: error.message });

@@ -1,38 +1,12 @@
+import { GoTemplate } from '#core/go-template/template.ts';
 import type { AccessRecord } from '#gateway/proxy/context.ts';
 
-/** How finished requests are written down. `template` is Knative's `logging.request-log-template`: fields in `{{…}}`. */
+/** How finished requests are written down. `template` is Knative's `logging.request-log-template`, one of Go's templates. */
 export interface AccessLogOptions {
   readonly format: 'json' | 'template';
   readonly template?: string;
   write(line: string): void;
 }
-
-type Render = (record: AccessRecord) => string;
-
-const fields: Readonly<Record<string, Render>> = {
-  'Request.Method': ({ method }) => method,
-  'Request.RequestURI': ({ target }) => target,
-  'Request.URL.Path': ({ target }) => target.replace(/\?.*$/s, ''),
-  'Request.URL.RawQuery': ({ target }) => target.replace(/^[^?]*\??/, ''),
-  'Request.Host': ({ host }) => host,
-  'Request.RemoteAddr': ({ remote }) => remote,
-  'Request.UserAgent': ({ userAgent }) => userAgent,
-  'Request.Referer': (record) => valuesOf(record, 'referer')[0] ?? '',
-  // Go's -1: not known beforehand.
-  'Request.ContentLength': (record) => valuesOf(record, 'content-length')[0] ?? (hasChunks(record) ? '-1' : '0'),
-  'Request.Proto': ({ proto }) => proto,
-  'Response.Code': ({ status }) => String(status),
-  'Response.Size': ({ responseBytes }) => String(responseBytes),
-  'Response.Latency': ({ durationMs }) => (durationMs / 1000).toFixed(6),
-  'Revision.Name': ({ revision }) => revision,
-  'Revision.Namespace': ({ namespace }) => namespace,
-  'Revision.Service': ({ service }) => service,
-  'Revision.Configuration': ({ configuration }) => configuration,
-  'Revision.PodName': ({ pod }) => pod.replace(/^.*\//, ''),
-  'Revision.PodIP': ({ podIp }) => podIp,
-  RequestId: ({ requestId }) => requestId,
-  TraceID: ({ traceId }) => traceId,
-};
 
 /** The values of a field of the request as the client sent it; `name` in lower case. */
 function valuesOf({ headLines }: AccessRecord, name: string): string[] {
@@ -46,39 +20,97 @@ const hasChunks = (record: AccessRecord): boolean => valuesOf(record, 'transfer-
 const asJson = (record: AccessRecord): string =>
   JSON.stringify({ ...record, headLines: undefined, time: new Date(record.time).toISOString() });
 
-/** Makes the function a proxy calls for each request. An unknown field of a template is an error, told at once. */
+/** Makes the function a proxy calls for each request. A template with unknown fields is an error, told at once. */
 export function accessLog(options: AccessLogOptions): (record: AccessRecord) => void {
   if (options.format === 'json') {
     return (record) => options.write(`${asJson(record)}\n`);
   }
-  const render = compileTemplate(options.template ?? '');
-  return (record) => options.write(`${render(record)}\n`);
+  const template = new GoTemplate('requestLog', options.template ?? '');
+  const input = new TemplateInput();
+  template.execute(input.data, inputType);
+  return (record) => {
+    input.record = record;
+    options.write(`${rendered(template, input)}\n`);
+  };
 }
 
-/**
- * Understands `{{.Request.Method}}`, `{{index .Request.Header "Name"}}` and `{{.Request.Header.Get "Name"}}`, each with or without `js`
- * (escaped for JSON); other actions of Go templates are refused.
- */
-function compileTemplate(template: string): Render {
-  const parts = template.split(/\{\{-?\s*(.*?)\s*-?\}\}/s).map((part, index) => (index % 2 === 0 ? () => part : compileAction(part)));
-  return (record) => parts.map((part) => part(record)).join('');
+const inputType = '*http.RequestLogTemplateInput';
+
+/** What a template says of a request, or Knative's words where it fails on this one (another branch of it than that of other requests). */
+function rendered(template: GoTemplate, { data, record }: TemplateInput): string {
+  try {
+    return template.execute(data, inputType);
+  } catch {
+    const { method, status, target } = record;
+    return `Invalid request log template: method: ${method}, response code: ${status}, latency: ${latencyOf(record)}, url: ${target}`;
+  }
 }
 
-function compileAction(action: string): Render {
-  const [, js, plain] = /^(js\s+)?\(?(.*?)\)?$/s.exec(action) as unknown as [string, string | undefined, string];
-  const render = fieldOf(plain) ?? headerOf(plain);
-  if (render === undefined) throw new Error(`request log template: {{${action}}} is not a known field`);
-  return js === undefined ? render : (record) => JSON.stringify(render(record)).slice(1, -1);
+const latencyOf = ({ durationMs }: AccessRecord): string => (durationMs / 1000).toFixed(6);
+
+const nothing: AccessRecord = {
+  time: 0,
+  method: '',
+  target: '',
+  host: '',
+  proto: '',
+  remote: '',
+  userAgent: '',
+  headLines: '',
+  status: 0,
+  durationMs: 0,
+  responseBytes: 0,
+  namespace: '',
+  revision: '',
+  service: '',
+  configuration: '',
+  pod: '',
+  podIp: '',
+  requestId: '',
+  traceId: '',
+};
+
+/** A request under the names templates know it by; one for all requests, so that only what a template asks for is worked out. */
+class TemplateInput {
+  record = nothing;
+  readonly data = {
+    Request: {
+      Method: () => this.record.method,
+      RequestURI: () => this.record.target,
+      URL: {
+        Path: () => this.record.target.replace(/\?.*$/s, ''),
+        RawQuery: () => this.record.target.replace(/^[^?]*\??/, ''),
+      },
+      Host: () => this.record.host,
+      RemoteAddr: () => this.record.remote,
+      UserAgent: () => this.record.userAgent,
+      Referer: () => this.#values('referer')[0] ?? '',
+      // Go's -1: not known beforehand.
+      ContentLength: () => this.#values('content-length')[0] ?? (hasChunks(this.record) ? '-1' : '0'),
+      Proto: () => this.record.proto,
+      Header: headerOf((name) => this.#values(name)),
+    },
+    Response: { Code: () => this.record.status, Size: () => this.record.responseBytes, Latency: () => latencyOf(this.record) },
+    Revision: {
+      Name: () => this.record.revision,
+      Namespace: () => this.record.namespace,
+      Service: () => this.record.service,
+      Configuration: () => this.record.configuration,
+      PodName: () => this.record.pod.replace(/^.*\//, ''),
+      PodIP: () => this.record.podIp,
+    },
+    RequestId: () => this.record.requestId,
+    TraceID: () => this.record.traceId,
+  };
+
+  #values(name: string): string[] {
+    return valuesOf(this.record, name);
+  }
 }
 
-function fieldOf(text: string): Render | undefined {
-  return text.startsWith('.') ? fields[text.slice(1)] : undefined;
-}
-
-/** As Go prints them: all values in brackets, or the first alone. */
-function headerOf(text: string): Render | undefined {
-  const all = /^index \.Request\.Header "([^"]+)"$/.exec(text)?.[1]?.toLowerCase();
-  if (all !== undefined) return (record) => `[${valuesOf(record, all).join(' ')}]`;
-  const first = /^\.Request\.Header\.Get "([^"]+)"$/.exec(text)?.[1]?.toLowerCase();
-  return first === undefined ? undefined : (record) => valuesOf(record, first)[0] ?? '';
+/** Go's http.Header: `index` gives all values of a field, `.Get` the first. */
+function headerOf(values: (name: string) => string[]): Map<string, string[]> {
+  const header = new Map<string, string[]>();
+  header.get = (name) => values(name.toLowerCase());
+  return Object.assign(header, { Get: (name: string) => values(name.toLowerCase())[0] ?? '' });
 }

@@ -186,6 +186,11 @@ describe('access log', () => {
       '{{.Request.ContentLength}} {{.Request.Referer}} {{index .Request.Header "X-Two"}} {{.Request.Header.Get "X-Two"}} ' +
       '{{js (.Request.Header.Get "None")}}{{index .Request.Header "None"}} {{.Revision.Service}}/{{.Revision.Configuration}} {{.Revision.PodIP}}';
     assert.equal(written({ format: 'template', template: more }), '7 http://r [a b] a [] svc/cfg 10.0.0.2\n');
-    assert.throws(() => written({ format: 'template', template: '{{.Nope}}' }), /\{\{\.Nope\}\} is not a known field/);
+    assert.throws(() => written({ format: 'template', template: '{{.Nope}}' }), /can't evaluate field Nope in type/);
+    const chosen = '{{if eq .Response.Code 500}}{{.Nope}}{{else if .Revision.Service}}of {{.Revision.Service}}{{end}}';
+    assert.equal(written({ format: 'template', template: chosen }), 'of svc\n');
+    record.status = 500;
+    const words = 'Invalid request log template: method: GET, response code: 500, latency: 0.012500, url: ';
+    assert.ok(written({ format: 'template', template: chosen }).startsWith(words));
   });
 });

@@ -29,7 +29,10 @@ describe("the webhook of Knative's configuration", () => {
   });
 
   test('refuses a value that cannot be used', () => {
-    assert.throws(() => check(network({ 'http-protocol': 'gopher' })), /validation failed: invalid http-protocol value: "gopher"/);
+    assert.throws(
+      () => check(network({ 'http-protocol': 'gopher' })),
+      /validation failed: httpProtocol gopher in config-network ConfigMap is not supported/,
+    );
   });
 
   test('computes the checksums that stand in the maps of Knative', () => {

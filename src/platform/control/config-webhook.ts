@@ -2,7 +2,7 @@ import type { ConfigMap } from '#apis/core/v1/config-map.ts';
 import { systemNamespace } from '#apis/dormouse/names.ts';
 import { deniedWith } from '#apis/knative/field-error.ts';
 import { ConfigError } from '#apis/serving/config/config-map.ts';
-import { checkConfigMap } from '#apis/serving/config/tables.ts';
+import { checkConfigMap } from '#apis/serving/config/checks.ts';
 import type { AdmissionPlugin } from '#apiserver/admission/admission.ts';
 import { hasItsChecksum } from '#platform/control/bootstrap/config-maps.ts';
 

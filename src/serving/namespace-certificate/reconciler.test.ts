@@ -53,7 +53,7 @@ describe('namespace certificate controller', () => {
   });
 
   test('a selector that is none is told once', async () => {
-    const { error } = await reconcile(network('matchExpressions: {'));
+    const { error } = await reconcile(network('matchExpressions: 5'));
     assert.ok(error instanceof PermanentError);
     assert.match(error.message, /namespace-wildcard-cert-selector of config-network is no label selector/);
   });

@@ -1,8 +1,11 @@
 import { parse } from 'yaml';
 import { clusterDomain } from '#apis/dormouse/names.ts';
 import type { NetworkConfig } from '#apis/serving/config/tables.ts';
+import { domainName, tagName } from '#apis/serving/config/templates.ts';
 import { labels } from '#apis/serving/names.ts';
 import type { Route } from '#apis/serving/v1/schemas.ts';
+import { aggregate, domainProblems } from '#apis/serving/validation/domain-name.ts';
+import { TemplateError } from '#core/go-template/template.ts';
 
 /** The domain config-domain gives an object with these labels: the entry whose selector matches most, else one without. */
 export function domainFor(objectLabels: Readonly<Record<string, string>>, domains: Readonly<Record<string, string>>): string {
@@ -33,7 +36,7 @@ export const isClusterLocal = (host: string): boolean => host.endsWith(`.svc.${c
 /** The name under which a tag of a route is known: tag-template for tagged targets, the route's own name else. */
 export function hostName(route: Route, tag: string, network: NetworkConfig): string {
   if (tag === '') return route.metadata.name ?? '';
-  return fill(network['tag-template'], { Tag: tag, Name: route.metadata.name ?? '' }, route);
+  return filled('TagTemplate', () => tagName(network['tag-template'], { name: route.metadata.name ?? '', tag }));
 }
 
 /** What decides the public names of a route. */
@@ -44,16 +47,42 @@ export interface HostConfig {
   readonly localTags: ReadonlySet<string>;
 }
 
-/** The host of a tag ('' for the route itself): its public one, or the local one of what is visible in the cluster alone. */
+/** A name cannot be made of a template, or is none; the message is the condition's. */
+export class DomainNameError extends Error {
+  constructor(problem: string) {
+    super(`domain name error: ${problem}`);
+    this.name = 'DomainNameError';
+  }
+}
+
+/**
+ * The host of a tag ('' for the route itself): its public one, or the local one of what is visible in the cluster alone. Throws
+ * DomainNameError.
+ */
 export function publicHost(route: Route, tag: string, { network, domains, localTags }: HostConfig): string {
   const domain = localTags.has(tag) ? `svc.${clusterDomain}` : domainFor(route.metadata.labels ?? {}, domains);
-  const values = { Name: hostName(route, tag, network), Namespace: route.metadata.namespace ?? '', Domain: domain };
-  return fill(isClusterLocal(`x.${domain}`) ? '{{.Name}}.{{.Namespace}}.{{.Domain}}' : network['domain-template'], values, route);
+  const name = hostName(route, tag, network);
+  // Names inside the cluster are not for a template to choose.
+  const host = isClusterLocal(`x.${domain}`)
+    ? `${name}.${route.metadata.namespace}.${domain}`
+    : filled('DomainTemplate', () => domainName(network['domain-template'], route, { name, domain }));
+  const problems = domainProblems('url', host);
+  if (problems.length > 0) throw new DomainNameError(`invalid domain name ${JSON.stringify(host)}: ${aggregate(problems)}`);
+  return host;
+}
+
+function filled(what: string, fill: () => string): string {
+  try {
+    return fill();
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new DomainNameError(`error executing the ${what}: ${error.message}`);
+  }
 }
 
 /** The name that stands for every route of a namespace under a domain. */
 export function wildcardHost(namespace: string, domain: string, network: NetworkConfig): string {
-  return fill(network['domain-template'], { Name: '*', Namespace: namespace, Domain: domain }, { metadata: {} });
+  return domainName(network['domain-template'], { metadata: { namespace } }, { name: '*', domain });
 }
 
 /** Domains that config-domain gives to whatever routes have no better one, and to some: those a namespace may have names under. */
@@ -65,14 +94,4 @@ export function configuredDomains(domains: Readonly<Record<string, string>>): st
 export function localHosts(route: Route, tag: string, network: NetworkConfig): string[] {
   const base = `${hostName(route, tag, network)}.${route.metadata.namespace}`;
   return [base, `${base}.svc`, `${base}.svc.${clusterDomain}`];
-}
-
-/** Go's `{{.Field}}` and `{{index .Labels "key"}}`, as far as the documented templates use them. */
-function fill(template: string, values: Readonly<Record<string, string>>, route: Route): string {
-  return template
-    .replaceAll(/\{\{-?\s*\.(\w+)\s*-?\}\}/g, (_, field: string) => values[field] ?? '')
-    .replaceAll(/\{\{-?\s*(?:index\s+)?\.(Labels|Annotations)\s+"([^"]+)"\s*-?\}\}/g, (_, map: string, key: string) => {
-      const source = map === 'Labels' ? route.metadata.labels : route.metadata.annotations;
-      return source?.[key] ?? '';
-    });
 }

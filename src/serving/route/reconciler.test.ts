@@ -340,6 +340,35 @@ describe('route controller', () => {
     });
   }
 
+  test('a name that is no domain name is said, and the routing stays', async () => {
+    const name = 'very-'.repeat(13);
+    const said = async (template: string) => {
+      const templates = network({ 'domain-template': template });
+      const { actions, status: after } = await reconcile(templates, aRoute(), configured('s-00001'), aRevision(aConfiguration(), 1, ready));
+      assert.deepEqual(actions, []);
+      return conditionsOf(after)['AllTrafficAssigned'];
+    };
+    const long = `False ErrorConfig: domain name error: invalid domain name "${name}s.n.localhost": url: Invalid value: "${name}s": `;
+    assert.equal(await said(`${name}{{.Name}}.{{.Namespace}}.{{.Domain}}`), `${long}must be no more than 63 characters`);
+    assert.match(
+      (await said('{{index .Labels "sub"}}.{{.Domain}}')) ?? '',
+      /^False ErrorConfig: domain name error: invalid domain name "\.localhost": /,
+    );
+  });
+
+  test('a domain-template may look at labels and annotations', async () => {
+    const template =
+      '{{if index .Labels "team"}}{{.Name}}-{{index .Labels "team"}}{{else}}{{.Name}}{{end}}.{{index .Annotations "sub"}}.{{.Domain}}';
+    const route = aRoute({ metadata: { labels: { team: 'a' }, annotations: { sub: 'x' } } });
+    const { status: after } = await reconcile(
+      network({ 'domain-template': template }),
+      route,
+      configured('s-00001'),
+      aRevision(aConfiguration(), 1, ready),
+    );
+    assert.equal((after as RouteStatus).url, 'http://s-a.x.localhost:8080');
+  });
+
   test('a tag that is gone loses its Service', async () => {
     const route = aRoute();
     const stale = ownedBy(make(coreServices, 'old-s', { metadata: { labels: { [labels.route]: 's' } } }), route, routes);

@@ -16,7 +16,7 @@ import { ConfigStore } from '#controller/config-store.ts';
 import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/children.ts';
 import type { IngressTls } from '#serving/certificate/requests.ts';
 import { RouteCertificates } from '#serving/route/certificates.ts';
-import { hostName, localHosts } from '#serving/route/domains.ts';
+import { DomainNameError, hostName, localHosts } from '#serving/route/domains.ts';
 import {
   localUrl,
   makeIngress,
@@ -122,12 +122,17 @@ class RouteReconciler {
     const manager = routeConditions.manage(status, timestamp(this.#context.clock));
     manager.initialize();
     if (route.metadata.generation !== status.observedGeneration) ingressNotConfigured(manager);
-    const config = this.#routeConfig(route);
-    status.url = routeUrl(route, '', config);
-    const plan = planTraffic(route, this.#informers);
     if (route.metadata.generation !== undefined) status.observedGeneration = route.metadata.generation;
-    if (plan.problem === undefined) return this.#assign(route, status, plan, manager, config);
-    blame(plan.problem, manager);
+    try {
+      const config = this.#routeConfig(route);
+      status.url = routeUrl(route, '', config);
+      const plan = planTraffic(route, this.#informers);
+      if (plan.problem === undefined) return await this.#assign(route, status, plan, manager, config);
+      blame(plan.problem, manager);
+    } catch (error) {
+      if (!(error instanceof DomainNameError)) throw error;
+      manager.markFalse('AllTrafficAssigned', 'ErrorConfig', error.message);
+    }
     return done;
   }
 

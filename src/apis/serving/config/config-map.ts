@@ -1,5 +1,5 @@
 import { canonicalQuantity, QuantityError } from '#apis/meta/quantity.ts';
-import { goDurationMs } from '#core/duration.ts';
+import { DurationError, parseGoDuration } from '#core/duration.ts';
 
 /** One key of a `config-*` ConfigMap: its default as text and how its text is read. `read` throws ConfigError. */
 export interface ConfigKey<T> {
@@ -39,8 +39,9 @@ export const text = (fallback: string, aliases?: readonly string[]): ConfigKey<s
 });
 
 /** A quantity in its canonical form; empty: none. */
-export const amount = (): ConfigKey<string> => ({
-  default: '',
+export const amount = (fallback = '', aliases: readonly string[] = []): ConfigKey<string> => ({
+  default: fallback,
+  ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
     try {
       return value === '' ? '' : canonicalQuantity(value);
@@ -52,55 +53,79 @@ export const amount = (): ConfigKey<string> => ({
 });
 
 /** Go's boolean words. */
-export const flag = (fallback: boolean): ConfigKey<boolean> => ({
+export const flag = (fallback: boolean, aliases: readonly string[] = []): ConfigKey<boolean> => ({
   default: String(fallback),
+  ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
     if (/^(1|t|true)$/i.test(value)) return true;
     if (/^(0|f|false)$/i.test(value)) return false;
-    throw new ConfigError(`failed to parse "${key}": strconv.ParseBool: parsing "${value}": invalid syntax`);
+    throw new ConfigError(`failed to parse "${key}": strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
   },
 });
 
-export const integer = (fallback: number, range: { min?: number; max?: number } = {}): ConfigKey<number> => ({
+export const integer = (fallback: number, aliases: readonly string[] = [], bits: 32 | 64 = 64): ConfigKey<number> => ({
   default: String(fallback),
+  ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
-    if (!/^[+-]?\d+$/.test(value)) throw new ConfigError(`failed to parse "${key}": strconv.ParseInt: parsing "${value}": invalid syntax`);
-    return inRange(Number(value), key, range);
+    const problem = (text: string) =>
+      new ConfigError(`failed to parse "${key}": strconv.ParseInt: parsing ${JSON.stringify(value)}: ${text}`);
+    if (!/^[+-]?\d+$/.test(value)) throw problem('invalid syntax');
+    const number = Number(value);
+    const limit = 2 ** (bits - 1);
+    if (number >= limit || number < -limit) throw problem('value out of range');
+    return number;
   },
 });
+export const int32 = (fallback: number): ConfigKey<number> => integer(fallback, [], 32);
 
-export const float = (fallback: number, range: { min?: number; max?: number } = {}): ConfigKey<number> => ({
+export const float = (fallback: number): ConfigKey<number> => ({
   default: String(fallback),
   read(value, key) {
     const number = Number(value);
     if (value.trim() === '' || Number.isNaN(number))
-      throw new ConfigError(`failed to parse "${key}": strconv.ParseFloat: parsing "${value}": invalid syntax`);
-    return inRange(number, key, range);
+      throw new ConfigError(`failed to parse "${key}": strconv.ParseFloat: parsing ${JSON.stringify(value)}: invalid syntax`);
+    return number;
   },
 });
 
+/** A share: percent, or for old times' sake a number of at most 1; the value is in percent. */
+export const percentage = (fallback: number): ConfigKey<number> => {
+  const number = float(fallback);
+  return {
+    default: number.default,
+    read(value, key) {
+      const read = number.read(value, key);
+      return read > 1 ? read : read * 100;
+    },
+  };
+};
+
 /** A Go duration; the value is in milliseconds. */
-export const duration = (fallback: string, range: { min?: number; max?: number } = {}): ConfigKey<number> => ({
+export const duration = (fallback: string, aliases: readonly string[] = []): ConfigKey<number> => ({
   default: fallback,
+  ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
-    const ms = goDurationMs(value);
-    if (ms === undefined) throw new ConfigError(`failed to parse "${key}": time: invalid duration ${JSON.stringify(value)}`);
-    return inRange(ms, key, range);
+    try {
+      return Number(parseGoDuration(value)) / 1e6;
+    } catch (error) {
+      if (error instanceof DurationError) throw new ConfigError(`failed to parse "${key}": ${error.message}`);
+      throw error;
+    }
   },
 });
 
 /** One of some words, compared without case; the value is the listed spelling. */
-export const oneOf = <const W extends string>(words: readonly W[], fallback: W, aliases: readonly string[] = []): ConfigKey<W> => ({
+export const oneOf = <const W extends string>(
+  words: readonly W[],
+  fallback: W,
+  aliases: readonly string[] = [],
+  refusal = (key: string, value: string) => `invalid ${key} value: ${JSON.stringify(value)}, must be one of: ${words.join(', ')}`,
+): ConfigKey<W> => ({
   default: fallback,
   ...(aliases.length === 0 ? {} : { aliases }),
   read(value, key) {
     const word = words.find((candidate) => candidate.toLowerCase() === value.toLowerCase());
-    if (word === undefined) throw new ConfigError(`invalid ${key} value: ${JSON.stringify(value)}, must be one of: ${words.join(', ')}`);
+    if (word === undefined) throw new ConfigError(refusal(key, value));
     return word;
   },
 });
-
-function inRange(value: number, key: string, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): number {
-  if (value < min || value > max) throw new ConfigError(`${key} = ${value}, must be in [${min}, ${max}] range`);
-  return value;
-}

@@ -1,49 +1,48 @@
 import {
   amount,
-  ConfigError,
   duration,
   flag,
   float,
+  int32,
   integer,
   oneOf,
-  readConfig,
+  percentage,
   text,
-  type ConfigData,
   type ConfigKey,
   type ConfigOf,
 } from '#apis/serving/config/config-map.ts';
 
 /** config-autoscaler; durations in milliseconds. */
 export const autoscalerTable = {
-  'container-concurrency-target-percentage': float(70, { min: 0, max: 100 }),
-  'container-concurrency-target-default': float(100, { min: 0.01 }),
-  'requests-per-second-target-default': float(200, { min: 0.01 }),
-  'target-burst-capacity': float(211, { min: -1 }),
-  'stable-window': duration('60s', { min: 6000, max: 3_600_000 }),
-  'panic-window-percentage': float(10, { min: 1, max: 100 }),
-  'panic-threshold-percentage': float(200, { min: 100 }),
-  'max-scale-up-rate': float(1000, { min: 1.000001 }),
-  'max-scale-down-rate': float(2, { min: 1.000001 }),
+  'container-concurrency-target-percentage': percentage(70),
+  'container-concurrency-target-default': float(100),
+  'requests-per-second-target-default': float(200),
+  'target-burst-capacity': float(211),
+  'stable-window': duration('60s'),
+  'panic-window-percentage': float(10),
+  'panic-threshold-percentage': float(200),
+  'max-scale-up-rate': float(1000),
+  'max-scale-down-rate': float(2),
   'enable-scale-to-zero': flag(true),
-  'scale-to-zero-grace-period': duration('30s', { min: 0 }),
-  'scale-to-zero-pod-retention-period': duration('0s', { min: 0 }),
+  'scale-to-zero-grace-period': duration('30s'),
+  'scale-to-zero-pod-retention-period': duration('0s'),
   'pod-autoscaler-class': text('kpa.autoscaling.knative.dev'),
-  'activator-capacity': float(100, { min: 1 }),
-  'initial-scale': integer(1, { min: 0 }),
+  'activator-capacity': float(100),
+  'initial-scale': int32(1),
   'allow-zero-initial-scale': flag(false),
-  'min-scale': integer(0, { min: 0 }),
-  'max-scale': integer(0, { min: 0 }),
-  'max-scale-limit': integer(0, { min: 0 }),
-  'scale-down-delay': duration('0s', { min: 0, max: 3_600_000 }),
+  'min-scale': int32(0),
+  'max-scale': int32(0),
+  'max-scale-limit': int32(0),
+  'scale-down-delay': duration('0s'),
 } as const;
 export type AutoscalerConfig = ConfigOf<typeof autoscalerTable>;
 
 /** config-defaults; `-1` marks keys whose default is another key's value. */
 export const defaultsTable = {
-  'revision-timeout-seconds': integer(300, { min: 0 }),
-  'max-revision-timeout-seconds': integer(600, { min: 0 }),
+  'revision-timeout-seconds': integer(300),
+  'max-revision-timeout-seconds': integer(600),
   'revision-response-start-timeout-seconds': integer(-1),
-  'revision-idle-timeout-seconds': integer(0, { min: 0 }),
+  'revision-idle-timeout-seconds': integer(0),
   'revision-cpu-request': amount(),
   'revision-cpu-limit': amount(),
   'revision-memory-request': amount(),
@@ -52,8 +51,8 @@ export const defaultsTable = {
   'revision-ephemeral-storage-limit': amount(),
   'container-name-template': text('user-container'),
   'init-container-name-template': text('init-container'),
-  'container-concurrency': integer(0, { min: 0 }),
-  'container-concurrency-max-limit': integer(1000, { min: 1 }),
+  'container-concurrency': integer(0),
+  'container-concurrency-max-limit': integer(1000),
   'allow-container-concurrency-zero': flag(true),
   'enable-service-links': oneOf(['true', 'false', 'default'], 'false'),
 } as const;
@@ -62,10 +61,21 @@ export type DefaultsConfig = ConfigOf<typeof defaultsTable>;
 /** config-deployment. */
 export const deploymentTable = {
   'queue-sidecar-image': text('', ['queueSidecarImage']),
+  'queue-sidecar-cpu-request': amount('25m', ['queueSidecarCPURequest']),
+  'queue-sidecar-cpu-limit': amount('', ['queueSidecarCPULimit']),
+  'queue-sidecar-memory-request': amount('', ['queueSidecarMemoryRequest']),
+  'queue-sidecar-memory-limit': amount('', ['queueSidecarMemoryLimit']),
+  'queue-sidecar-ephemeral-storage-request': amount('', ['queueSidecarEphemeralStorageRequest']),
+  'queue-sidecar-ephemeral-storage-limit': amount('', ['queueSidecarEphemeralStorageLimit']),
   'registries-skipping-tag-resolving': text('kind.local,ko.local,dev.local', ['registriesSkippingTagResolving']),
-  'digest-resolution-timeout': duration('10s', { min: 1 }),
-  'progress-deadline': duration('600s', { min: 1000 }),
-  'default-affinity-type': oneOf(['prefer-spread-revision-over-nodes', 'none'], 'prefer-spread-revision-over-nodes'),
+  'digest-resolution-timeout': duration('10s', ['digestResolutionTimeout']),
+  'progress-deadline': duration('600s', ['progressDeadline']),
+  'default-affinity-type': oneOf(
+    ['prefer-spread-revision-over-nodes', 'none'],
+    'prefer-spread-revision-over-nodes',
+    [],
+    (key, value) => `unsupported ${key} value: ${JSON.stringify(value)}`,
+  ),
   'pod-is-always-schedulable': flag(false),
   'runtime-class-name': text(''),
 } as const;
@@ -74,18 +84,20 @@ export type DeploymentConfig = ConfigOf<typeof deploymentTable>;
 /** config-gc; `disabled` reads as Infinity. */
 const orDisabled = (key: ConfigKey<number>): ConfigKey<number> => ({
   default: key.default,
-  read: (value, name) => (value === 'disabled' ? Infinity : key.read(value, name)),
+  read: (value, name) => (value.toLowerCase() === 'disabled' ? Infinity : key.read(value, name)),
 });
 export const gcTable = {
-  'retain-since-create-time': orDisabled(duration('48h', { min: 0 })),
-  'retain-since-last-active-time': orDisabled(duration('15h', { min: 0 })),
-  'min-non-active-revisions': integer(20, { min: 0 }),
-  'max-non-active-revisions': orDisabled(integer(1000, { min: 0 })),
+  'retain-since-create-time': orDisabled(duration('48h')),
+  'retain-since-last-active-time': orDisabled(duration('15h')),
+  'min-non-active-revisions': integer(20),
+  'max-non-active-revisions': orDisabled(integer(1000)),
 } as const;
 export type GcConfig = ConfigOf<typeof gcTable>;
 
 /** The certificates the platform issues itself, under the name Knative's default has. */
 export const platformCertificateClass = 'cert-manager.certificate.networking.knative.dev';
+const unsupported = (key: string, value: string) =>
+  `${key} with value: ${JSON.stringify(value)} in config-network ConfigMap is not supported`;
 /** config-network. */
 export const networkTable = {
   'ingress-class': text('dormouse.ingress.networking.knative.dev', ['ingress.class']),
@@ -94,12 +106,17 @@ export const networkTable = {
   'domain-template': text('{{.Name}}.{{.Namespace}}.{{.Domain}}', ['domainTemplate']),
   'tag-template': text('{{.Tag}}-{{.Name}}', ['tagTemplate']),
   'external-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled', ['auto-tls', 'autoTLS']),
-  'cluster-local-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
-  'system-internal-tls': oneOf(['Enabled', 'Disabled'], 'Disabled'),
-  'http-protocol': oneOf(['Enabled', 'Redirected', 'Disabled'], 'Enabled', ['httpProtocol']),
-  'rollout-duration': integer(0, { min: 0 }),
-  'autocreate-cluster-domain-claims': flag(false),
-  'default-external-scheme': oneOf(['http', 'https'], 'http'),
+  'cluster-local-domain-tls': oneOf(['Enabled', 'Disabled'], 'Disabled', [], unsupported),
+  'system-internal-tls': oneOf(['Enabled', 'Disabled'], 'Disabled', [], unsupported),
+  'http-protocol': oneOf(
+    ['Enabled', 'Redirected', 'Disabled'],
+    'Enabled',
+    ['httpProtocol'],
+    (_, value) => `httpProtocol ${value} in config-network ConfigMap is not supported`,
+  ),
+  'rollout-duration': integer(0, ['rolloutDuration']),
+  'autocreate-cluster-domain-claims': flag(false, ['autocreateClusterDomainClaims']),
+  'default-external-scheme': oneOf(['http', 'https'], 'http', ['defaultExternalScheme']),
 } as const;
 export type NetworkConfig = ConfigOf<typeof networkTable>;
 
@@ -164,35 +181,3 @@ export const configTables = {
   'config-observability': observabilityTable,
   'config-features': featuresTable,
 } as const;
-
-/** Throws ConfigError when `data` is not acceptable for the ConfigMap `name`; names without a table are free. */
-export function checkConfigMap(name: string, data: ConfigData): void {
-  const table = configTables[name as keyof typeof configTables];
-  if (table === undefined) return;
-  const values = readConfig(table, data) as Readonly<Record<string, unknown>>;
-  if (name === 'config-defaults') checkDefaults(values as unknown as DefaultsConfig);
-  if (name === 'config-autoscaler') checkAutoscaler(values as unknown as AutoscalerConfig);
-}
-
-function checkDefaults(config: DefaultsConfig): void {
-  if (config['revision-timeout-seconds'] > config['max-revision-timeout-seconds']) {
-    throw new ConfigError(
-      `revision-timeout-seconds (${config['revision-timeout-seconds']}) cannot be greater than max-revision-timeout-seconds (${config['max-revision-timeout-seconds']})`,
-    );
-  }
-  if (config['container-concurrency'] > config['container-concurrency-max-limit']) {
-    throw new ConfigError(
-      `container-concurrency (${config['container-concurrency']}) cannot be greater than container-concurrency-max-limit (${config['container-concurrency-max-limit']})`,
-    );
-  }
-}
-
-function checkAutoscaler(config: AutoscalerConfig): void {
-  const limit = config['max-scale-limit'];
-  if (limit > 0 && (config['max-scale'] > limit || config['max-scale'] === 0)) {
-    throw new ConfigError(`max-scale = ${config['max-scale']}, must be in [1, max-scale-limit(${limit})] range`);
-  }
-  if (config['initial-scale'] === 0 && !config['allow-zero-initial-scale']) {
-    throw new ConfigError('initial-scale = 0, must be at least 1 (or at least 0 when allow-zero-initial-scale is true)');
-  }
-}

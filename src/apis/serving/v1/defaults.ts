@@ -3,6 +3,7 @@ import type { KubeObject } from '#apis/meta/object.ts';
 import type { Container } from '#apis/core/v1/container.ts';
 import { readConfig } from '#apis/serving/config/config-map.ts';
 import { defaultsTable, featuresTable, type DefaultsConfig, type FeaturesConfig } from '#apis/serving/config/tables.ts';
+import { containerName } from '#apis/serving/config/templates.ts';
 import { annotations, childName } from '#apis/serving/names.ts';
 import type { RevisionSpec, RevisionTemplate, TrafficTarget } from '#apis/serving/v1/schemas.ts';
 
@@ -12,13 +13,16 @@ export interface DefaultsContext {
   readonly defaults: DefaultsConfig;
   readonly features: FeaturesConfig;
   readonly creating: boolean;
+  /** What names of containers may be made of. */
+  readonly parent: Pick<KubeObject, 'metadata'>;
 }
 
-export function defaultsContext(context: AdmissionContext): DefaultsContext {
+export function defaultsContext(context: AdmissionContext, parent: Pick<KubeObject, 'metadata'> = { metadata: {} }): DefaultsContext {
   return {
     defaults: readConfig(defaultsTable, context.config(systemNamespace, 'config-defaults')),
     features: readConfig(featuresTable, context.config(systemNamespace, 'config-features')),
     creating: context.operation === 'create',
+    parent,
   };
 }
 
@@ -45,7 +49,7 @@ export function defaultRevisionSpec(spec: RevisionSpec, context: DefaultsContext
   spec.containerConcurrency ??= defaults['container-concurrency'];
   const links = defaults['enable-service-links'];
   if (spec.enableServiceLinks === undefined && context.creating && links !== 'default') spec.enableServiceLinks = links === 'true';
-  nameContainers(spec, defaults);
+  nameContainers(spec, context);
   for (const container of spec.containers ?? []) {
     defaultContainer(container, spec, defaults);
     defaultSecurity(container, spec, context.features);
@@ -70,10 +74,10 @@ export function setUserInfo(object: KubeObject & { spec?: unknown }, context: Ad
   } else if (!sameSpec) notes[annotations.lastModifier] = context.user.username;
 }
 
-function nameContainers(spec: RevisionSpec, defaults: DefaultsConfig): void {
+function nameContainers(spec: RevisionSpec, { defaults, parent }: DefaultsContext): void {
   const taken = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name));
-  nameList(spec.containers ?? [], taken, defaults['container-name-template']);
-  nameList(spec.initContainers ?? [], taken, defaults['init-container-name-template']);
+  nameList(spec.containers ?? [], taken, containerName(defaults['container-name-template'], parent));
+  nameList(spec.initContainers ?? [], taken, containerName(defaults['init-container-name-template'], parent));
 }
 
 function nameList(containers: readonly Container[], taken: ReadonlySet<string>, base: string): void {

@@ -78,7 +78,7 @@ export const serviceDefinition = defineKind<Service>({
   ...modernizing(modernServiceSpec),
   default(service, context) {
     const spec = (service.spec ??= {});
-    defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context));
+    defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context, service));
     if ((spec.traffic ?? []).length === 0) spec.traffic = [{ percent: 100, latestRevision: true }];
     defaultTraffic(spec.traffic ?? []);
     setUserInfo(service, context, sameValue(context.old?.spec, service.spec));
@@ -116,7 +116,7 @@ export const configurationDefinition = defineKind<Configuration>({
   ...modernizing((spec) => modernConfigurationSpec(spec, 'spec')),
   default(configuration, context) {
     const spec = (configuration.spec ??= {});
-    defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context));
+    defaultTemplate((spec.template ??= {}), context.old?.spec?.template, defaultsContext(context, configuration));
     if (!isOwned(configuration)) setUserInfo(configuration, context, sameValue(context.old?.spec, configuration.spec));
   },
   validate(configuration, context) {

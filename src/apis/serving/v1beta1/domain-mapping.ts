@@ -2,10 +2,10 @@ import { defineKind, resourceOf } from '#apis/definition.ts';
 import { clusterDomain } from '#apis/dormouse/names.ts';
 import { denied, disallowedFields, generic, missingField, viaField, type Finding } from '#apis/knative/field-error.ts';
 import { addressSchema, readyColumns, statusProperties, type KnativeStatus } from '#apis/knative/status.ts';
-import { checkDns1123Label, checkDns1123Subdomain } from '#apis/meta/names.ts';
 import { objectMetaSchema, type KubeObject, type ObjectMeta } from '#apis/meta/object.ts';
 import { object, string } from '#apis/schema.ts';
 import { servingGroup } from '#apis/serving/names.ts';
+import { aggregate, domainProblems } from '#apis/serving/validation/domain-name.ts';
 import { setUserInfo } from '#apis/serving/v1/defaults.ts';
 import type { Address } from '#apis/serving/v1/schemas.ts';
 import { sameValue } from '#apis/serving/validation/difference.ts';
@@ -73,31 +73,13 @@ export const domainMappings = resourceOf(domainMappingDefinition);
 
 function validateDomain({ name = '', generateName = '' }: ObjectMeta): Finding[] {
   const findings: Finding[] = generateName === '' ? [] : [disallowedFields('generateName')];
-  const problems = domainProblems(name);
+  const problems = domainProblems('name', name);
   if (problems.length > 0) findings.push(generic(`invalid name ${JSON.stringify(name)}: ${aggregate(problems)}`, 'name'));
   if (name.endsWith(`.${clusterDomain}`)) {
     const text = `invalid name ${JSON.stringify(name)}: must not be a subdomain of cluster local domain ${JSON.stringify(clusterDomain)}`;
     findings.push(generic(text, 'name'));
   }
   return findings;
-}
-
-/** Kubernetes' rules of a fully qualified domain name. */
-function domainProblems(name: string): string[] {
-  if (name === '') return ['name: Required value'];
-  const bare = name.endsWith('.') ? name.slice(0, -1) : name;
-  const invalid = (detail: string) => `name: Invalid value: ${JSON.stringify(name)}: ${detail}`;
-  const problems = checkDns1123Subdomain(bare);
-  if (problems.length > 0) return problems.map(invalid);
-  const labels = bare.split('.');
-  if (labels.length < 2) return [invalid('should be a domain with at least two segments separated by dots')];
-  return labels.flatMap((label) => checkDns1123Label(label).map((detail) => `name: Invalid value: ${JSON.stringify(label)}: ${detail}`));
-}
-
-/** Several errors in brackets, one as it is. */
-function aggregate(problems: readonly string[]): string {
-  const distinct = [...new Set(problems)];
-  return distinct.length === 1 ? (distinct[0] ?? '') : `[${distinct.join(', ')}]`;
 }
 
 function validateReference({ name = '', apiVersion = '', kind = '', group = '', namespace = '' }: Reference, parent: string): Finding[] {

@@ -64,6 +64,11 @@ export class Head {
   }
 }
 
+/** Whether the bytes at `at` are `HTTP/`; the caller has checked the length. */
+export function startsProtocol(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 72 && bytes[at + 1] === 84 && bytes[at + 2] === 84 && bytes[at + 3] === 80 && bytes[at + 4] === 47;
+}
+
 /** Looks at one field that may matter; `nameEnd` ends the name, `[from, to)` is the trimmed value, `lineEnd` follows CRLF. */
 export type Classify<H extends Head> = (
   bytes: Buffer,
@@ -134,6 +139,40 @@ function trimEnd(bytes: Uint8Array, from: number, to: number): number {
   return end;
 }
 
+/** Fields that mean the same in a request and in a response. */
+export const framingFields = ['connection', 'content-length', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'] as const;
+const connection = latin1('connection');
+const contentLength = latin1('content-length');
+const proxyConnection = latin1('proxy-connection');
+const transferEncoding = latin1('transfer-encoding');
+const upgrade = latin1('upgrade');
+
+/** Reads one of `framingFields`, but for Keep-Alive; anything else it leaves alone. */
+export const classifyFraming: Classify<Head> = (bytes, start, nameEnd, from, to, lineEnd, head) => {
+  switch (nameEnd - start) {
+    case 7:
+      if (!equalsIgnoreCase(bytes, start, upgrade)) return 0;
+      head.drop(start, lineEnd);
+      head.upgradeStart = from;
+      head.upgradeEnd = to;
+      return 0;
+    case 10:
+      if (!equalsIgnoreCase(bytes, start, connection)) return 0;
+      head.drop(start, lineEnd);
+      readConnection(bytes, from, to, head);
+      return 0;
+    case 14:
+      return equalsIgnoreCase(bytes, start, contentLength) ? readContentLength(bytes, from, to, head) : 0;
+    case 16:
+      if (equalsIgnoreCase(bytes, start, proxyConnection)) head.drop(start, lineEnd);
+      return 0;
+    case 17:
+      return equalsIgnoreCase(bytes, start, transferEncoding) ? readTransferEncoding(bytes, from, to, head) : 0;
+    default:
+      return 0;
+  }
+};
+
 const closeToken = latin1('close');
 const keepAliveToken = latin1('keep-alive');
 const upgradeToken = latin1('upgrade');
@@ -142,7 +181,7 @@ const chunkedToken = latin1('chunked');
 const neverNominated = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'expect']);
 
 /** Reads a `Connection` value into `close`, `connectionUpgrade` and `nominated`. */
-export function readConnection(bytes: Buffer, from: number, to: number, head: Head): void {
+function readConnection(bytes: Buffer, from: number, to: number, head: Head): void {
   const length = to - from;
   if (length === 5 && equalsIgnoreCase(bytes, from, closeToken)) head.close = true;
   else if (length === 7 && equalsIgnoreCase(bytes, from, upgradeToken)) head.connectionUpgrade = true;
@@ -157,7 +196,7 @@ function readConnectionToken(token: string, head: Head): void {
 }
 
 /** Content-Length: digits alone, once. Repeated (even equal) or listed values are refused: RFC 9112 §6.3 allows it. */
-export function readContentLength(bytes: Uint8Array, from: number, to: number, head: Head): number {
+function readContentLength(bytes: Uint8Array, from: number, to: number, head: Head): number {
   if (head.contentLength >= 0 || to === from || to - from > 15) return malformed;
   let value = 0;
   for (let index = from; index < to; index++) {
@@ -170,7 +209,7 @@ export function readContentLength(bytes: Uint8Array, from: number, to: number, h
 }
 
 /** Transfer-Encoding: exactly `chunked`, once, in HTTP/1.1. Other codings are unsupported; anything odd is malformed. */
-export function readTransferEncoding(bytes: Uint8Array, from: number, to: number, head: Head): number {
+function readTransferEncoding(bytes: Uint8Array, from: number, to: number, head: Head): number {
   if (head.chunked || head.minor === 0) return malformed;
   if (to - from === 7 && equalsIgnoreCase(bytes, from, chunkedToken)) {
     head.chunked = true;

@@ -1,15 +1,15 @@
 import { CR, LF, SP, equalsIgnoreCase, hostByte, latin1, tokenByte } from '#gateway/http/bytes.ts';
 import {
   Head,
+  classifyFraming,
   dropNamed,
+  framingFields,
   http2Preface,
   incomplete,
   interestTable,
   malformed,
   parseFields,
-  readConnection,
-  readContentLength,
-  readTransferEncoding,
+  startsProtocol,
   targetTooLong,
   unsupportedVersion,
 } from '#gateway/http/head.ts';
@@ -45,13 +45,8 @@ export class RequestHead extends Head {
 
 const names = {
   host: latin1('host'),
-  connection: latin1('connection'),
-  contentLength: latin1('content-length'),
-  transferEncoding: latin1('transfer-encoding'),
   keepAlive: latin1('keep-alive'),
-  proxyConnection: latin1('proxy-connection'),
   te: latin1('te'),
-  upgrade: latin1('upgrade'),
   expect: latin1('expect'),
   forwarded: latin1('forwarded'),
   forwardedFor: latin1('x-forwarded-for'),
@@ -65,14 +60,9 @@ const names = {
 };
 const interest = interestTable(
   [
+    ...framingFields,
     'host',
-    'connection',
-    'content-length',
-    'transfer-encoding',
-    'keep-alive',
-    'proxy-connection',
     'te',
-    'upgrade',
     'expect',
     'forwarded',
     'x-forwarded-for',
@@ -144,14 +134,7 @@ function parseRequestLine(bytes: Buffer, start: number, end: number, head: Reque
 function parseVersion(bytes: Buffer, start: number, at: number, end: number, head: RequestHead): number {
   if (end - at < 10) return bytes.subarray(at, end).includes(LF) ? malformed : incomplete;
   // "HTTP/1.x" CRLF
-  const isHttp =
-    bytes[at] === 72 &&
-    bytes[at + 1] === 84 &&
-    bytes[at + 2] === 84 &&
-    bytes[at + 3] === 80 &&
-    bytes[at + 4] === 47 &&
-    bytes[at + 6] === 46;
-  if (!isHttp || bytes[at + 8] !== CR || bytes[at + 9] !== LF) return malformed;
+  if (!startsProtocol(bytes, at) || bytes[at + 6] !== 46 || bytes[at + 8] !== CR || bytes[at + 9] !== LF) return malformed;
   const major = (bytes[at + 5] as number) - 48;
   const minor = (bytes[at + 7] as number) - 48;
   if (major !== 1 || minor < 0 || minor > 1) {
@@ -213,21 +196,8 @@ function classifyRequestField(
     case 6:
       if (is(names.expect)) head.expectContinue = to - from === continueToken.length && equalsIgnoreCase(bytes, from, continueToken);
       return 0;
-    case 7:
-      if (is(names.upgrade)) {
-        head.drop(start, lineEnd);
-        head.upgradeStart = from;
-        head.upgradeEnd = to;
-      }
-      return 0;
     case 9:
       if (is(names.forwarded)) head.drop(start, lineEnd);
-      return 0;
-    case 10:
-      if (is(names.connection)) {
-        head.drop(start, lineEnd);
-        readConnection(bytes, from, to, head);
-      }
       return 0;
     case 11:
       if (is(names.traceparent)) head.hasTraceparent = true;
@@ -235,8 +205,6 @@ function classifyRequestField(
     case 12:
       if (is(names.requestId)) head.hasRequestId = true;
       return 0;
-    case 14:
-      return is(names.contentLength) ? readContentLength(bytes, from, to, head) : 0;
     case 15:
       if (is(names.forwardedFor)) {
         head.drop(start, lineEnd);
@@ -245,14 +213,13 @@ function classifyRequestField(
       }
       return 0;
     case 16:
-      if (is(names.proxyConnection) || is(names.forwardedHost)) head.drop(start, lineEnd);
-      return 0;
+      if (is(names.forwardedHost)) head.drop(start, lineEnd);
+      break;
     case 17:
       if (is(names.forwardedProto)) head.drop(start, lineEnd);
-      return is(names.transferEncoding) ? readTransferEncoding(bytes, from, to, head) : 0;
-    default:
-      return 0;
+      break;
   }
+  return classifyFraming(bytes, start, nameEnd, from, to, lineEnd, head);
 }
 
 /** Keep-Alive, and Knative's internal fields, which no outsider may set. */

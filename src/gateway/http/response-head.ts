@@ -1,14 +1,14 @@
 import { CR, LF, equalsIgnoreCase, fieldByte, latin1 } from '#gateway/http/bytes.ts';
 import {
   Head,
+  classifyFraming,
   dropNamed,
+  framingFields,
   incomplete,
   interestTable,
   malformed,
   parseFields,
-  readConnection,
-  readContentLength,
-  readTransferEncoding,
+  startsProtocol,
 } from '#gateway/http/head.ts';
 
 export class ResponseHead extends Head {
@@ -20,26 +20,16 @@ export class ResponseHead extends Head {
   codingEnd = 0;
 }
 
-const connection = latin1('connection');
-const contentLength = latin1('content-length');
 const transferEncoding = latin1('transfer-encoding');
 const keepAlive = latin1('keep-alive');
-const proxyConnection = latin1('proxy-connection');
-const upgrade = latin1('upgrade');
-const interest = interestTable(['connection', 'content-length', 'transfer-encoding', 'keep-alive', 'proxy-connection', 'upgrade']);
+const interest = interestTable(framingFields);
 
 /** Parses a response head strictly; hop-by-hop fields are in the head's drops. */
 export function parseResponseHead(bytes: Buffer, at: number, end: number, head: ResponseHead): number {
   if (end - at < 13) return incomplete;
-  const isHttp =
-    bytes[at] === 72 &&
-    bytes[at + 1] === 84 &&
-    bytes[at + 2] === 84 &&
-    bytes[at + 3] === 80 &&
-    bytes[at + 4] === 47 &&
-    bytes[at + 5] === 49;
   const minor = (bytes[at + 7] as number) - 48;
-  if (!isHttp || bytes[at + 6] !== 46 || bytes[at + 8] !== 32 || minor < 0 || minor > 1) return malformed;
+  if (!startsProtocol(bytes, at) || bytes[at + 5] !== 49 || bytes[at + 6] !== 46 || bytes[at + 8] !== 32 || minor < 0 || minor > 1)
+    return malformed;
   const status = threeDigits(bytes, at + 9);
   if (status < 100) return malformed;
   let index = at + 12;
@@ -76,37 +66,17 @@ function classifyResponseField(
   lineEnd: number,
   head: ResponseHead,
 ): number {
-  const is = (name: Buffer) => equalsIgnoreCase(bytes, start, name);
-  switch (nameEnd - start) {
-    case 7:
-      if (is(upgrade)) {
-        head.upgradeStart = from;
-        head.upgradeEnd = to;
-        head.drop(start, lineEnd);
-      }
-      return 0;
-    case 10:
-      if (is(connection)) {
-        head.drop(start, lineEnd);
-        readConnection(bytes, from, to, head);
-      } else if (is(keepAlive)) {
-        head.drop(start, lineEnd);
-        head.keepAliveMs = keepAliveTimeout(bytes.toString('latin1', from, to));
-      }
-      return 0;
-    case 14:
-      return is(contentLength) ? readContentLength(bytes, from, to, head) : 0;
-    case 16:
-      if (is(proxyConnection)) head.drop(start, lineEnd);
-      return 0;
-    case 17:
-      if (!is(transferEncoding)) return 0;
-      head.codingStart = start;
-      head.codingEnd = lineEnd;
-      return readTransferEncoding(bytes, from, to, head);
-    default:
-      return 0;
+  const length = nameEnd - start;
+  if (length === keepAlive.length && equalsIgnoreCase(bytes, start, keepAlive)) {
+    head.drop(start, lineEnd);
+    head.keepAliveMs = keepAliveTimeout(bytes.toString('latin1', from, to));
+    return 0;
   }
+  if (length === transferEncoding.length && equalsIgnoreCase(bytes, start, transferEncoding)) {
+    head.codingStart = start;
+    head.codingEnd = lineEnd;
+  }
+  return classifyFraming(bytes, start, nameEnd, from, to, lineEnd, head);
 }
 
 const timeouts = new Map<string, number>();

@@ -30,6 +30,10 @@ export const autoscalerController: ControllerModule<PodAutoscaler> = {
     informers.pods.on(({ object }) => {
       for (const key of revisionKeyOf(object)) enqueue.key(key);
     });
+    // One that somebody deletes is made again; nothing else of it concerns its autoscaler, whose name it has.
+    informers.metrics.on(({ type, object: { metadata } }) => {
+      if (type === 'deleted') enqueue.key(`${metadata.namespace}/${metadata.name}`);
+    });
     // A Deployment is the revision's, as the autoscaler is: both carry the revision's name.
     informers.deployments.on(({ object }) => {
       const revision = object.metadata.labels?.['serving.knative.dev/revision'];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { deployments } from '#apis/apps/v1/deployment.ts';
-import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { metrics, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { pods } from '#apis/core/v1/pod.ts';
 import { statsPath, type StatsFrame, type StatsPoke, type StatsReport } from '#apis/dormouse/stats.ts';
 import { serverlessServices } from '#apis/networking/v1alpha1/serverless-service.ts';
@@ -125,6 +125,13 @@ async function start(
 }
 
 describe('autoscaler', () => {
+  test('makes a Metric that somebody has deleted again', async () => {
+    await using scene = await start();
+    await scene.rig.cluster.of(metrics).delete('n', 'r');
+    await scene.rig.settle();
+    assert.ok(scene.rig.cluster.find(metrics, 'n', 'r') !== undefined);
+  });
+
   test('a revision that comes up is initialized and active', async () => {
     await using scene = await start({}, { ready: 0 });
     assert.equal(scene.condition('Active'), 'Unknown Queued');

@@ -31,6 +31,7 @@ export const annotations = {
   routingStateModified: 'serving.knative.dev/routingStateModified',
   noGc: 'serving.knative.dev/no-gc',
   rollout: 'networking.internal.knative.dev/rollout',
+  tagToHost: 'networking.internal.knative.dev/tag-to-host',
   rolloutDuration: 'serving.knative.dev/rollout-duration',
   progressDeadline: 'serving.knative.dev/progress-deadline',
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',

@@ -167,6 +167,8 @@ function compilePath(config: PathConfig, backends: FindBackend, old: HostRoutes 
   const splits = config.splits.filter((split) => split.percent > 0);
   const headers = Object.entries(config.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
   const isSplit = splits.length > 1;
+  // Knative's fields of a client are dropped; those a rule has asked for may be seen by the container too.
+  const asked = Object.fromEntries(Object.entries(config.headers ?? {}).filter(([name]) => isKnativeField(name)));
   const identity = isSplit ? JSON.stringify([config.path, headers, splits.map((split) => [split.backend, split.percent])]) : '';
   const kept = isSplit ? old?.rules.find((rule) => rule.identity === identity)?.deck : undefined;
   return {
@@ -175,19 +177,21 @@ function compilePath(config: PathConfig, backends: FindBackend, old: HostRoutes 
     rewriteHost: config.rewriteHost,
     targets: splits.map((split) => ({
       backend: backends(split.backend),
-      ...appended({ ...config.appendHeaders, ...split.appendHeaders }),
+      ...appended({ ...asked, ...config.appendHeaders, ...split.appendHeaders }),
     })),
     deck: isSplit ? (kept ?? new Deck(splits.map((split) => split.percent))) : undefined,
     identity,
   };
 }
 
+const isKnativeField = (name: string): boolean => /^k(native)?-/i.test(name);
+
 function appended(headers: Readonly<Record<string, string>>): Pick<Target, 'appendLines' | 'overrides'> {
   const sent = Object.entries(headers).filter(([name]) => !revisionHeaders.has(name.toLowerCase()));
   return {
     appendLines: latin1(sent.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
     // K-* and Knative-* from outside are dropped anyway.
-    overrides: sent.map(([name]) => name.toLowerCase()).filter((name) => !/^k(native)?-/.test(name)),
+    overrides: sent.map(([name]) => name.toLowerCase()).filter((name) => !isKnativeField(name)),
   };
 }
 

@@ -211,5 +211,7 @@ describe('route tables', () => {
     const target = table.external.get('a.test')?.rules[0]?.targets[0];
     assert.equal(target?.appendLines.toString(), 'X-A: path\r\nX-B: split\r\n');
     assert.deepEqual(target?.overrides, ['x-a', 'x-b']);
+    const tagged = tableOf(rule([{ headers: { 'Knative-Serving-Tag': 'blue', Other: 'o' }, splits: to('x') }]));
+    assert.equal(tagged.external.get('a.test')?.rules[0]?.targets[0]?.appendLines.toString(), 'Knative-Serving-Tag: blue\r\n');
   });
 });

@@ -77,7 +77,7 @@ describe('revision controller', () => {
     const { creates, status: after, outcome } = await reconcile(missing);
     assert.deepEqual(creates, []);
     const text = 'False ContainerMissing: Unable to fetch image "example.com/gone": manifest unknown';
-    assert.deepEqual(conditionsOf(after), { ContainerHealthy: text, Ready: text, ResourcesAvailable: 'Unknown' });
+    assert.deepEqual(conditionsOf(after), { ContainerHealthy: text, Ready: text, ResourcesAvailable: 'Unknown ResolvingDigests' });
     assert.equal(outcome?.kind, 'requeue');
   });
 

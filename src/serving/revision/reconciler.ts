@@ -152,6 +152,7 @@ class RevisionReconciler {
       return true;
     } catch (error) {
       if (!(error instanceof ImageMissingError)) throw error;
+      manager.markUnknown('ResourcesAvailable', 'ResolvingDigests', '');
       manager.markFalse('ContainerHealthy', 'ContainerMissing', error.message);
       return false;
     }

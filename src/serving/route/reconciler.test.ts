@@ -278,6 +278,40 @@ describe('route controller', () => {
     assert.equal((after as RouteStatus).traffic?.[1]?.url, 'http://next-s.n.localhost:8080');
   });
 
+  test('tag-header-based-routing: a path a tag, and the container is told which tag it was', async () => {
+    const route = routeTo({ configurationName: 's', percent: 100 }, { revisionName: 's-00002', percent: 0, tag: 'next' });
+    const features = make(configMaps, 'config-features', {
+      metadata: { namespace: 'knative-serving' },
+      data: { 'tag-header-based-routing': 'Enabled' },
+    } as never);
+    const revisions = [1, 2].map((generation) => aRevision(aConfiguration(), generation, ready));
+    const { creates } = await reconcile(features, route, configured('s-00001'), ...revisions);
+    const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;
+    const paths = ingress.spec?.rules?.map(({ hosts, http }) => [
+      hosts?.[0],
+      http?.paths.map(({ headers, appendHeaders, splits }) => [
+        headers?.['Knative-Serving-Tag']?.exact,
+        appendHeaders,
+        splits[0]?.serviceName,
+      ]),
+    ]);
+    const own = [
+      ['next', undefined, 's-00002'],
+      [undefined, { 'Knative-Serving-Default-Route': 'true' }, 's-00001'],
+    ];
+    const tagged = [[undefined, { 'Knative-Serving-Tag': 'next' }, 's-00002']];
+    assert.deepEqual(paths, [
+      ['s.n', own],
+      ['s.n.localhost', own],
+      ['next-s.n', tagged],
+      ['next-s.n.localhost', tagged],
+    ]);
+    assert.equal(
+      ingress.metadata.annotations?.['networking.internal.knative.dev/tag-to-host'],
+      '{"next":["next-s.n.svc.cluster.local","next-s.n.localhost"]}',
+    );
+  });
+
   const unresolved: [name: string, route: Route, others: KubeObject[], text: string][] = [
     ['a missing configuration', aRoute(), [], 'False ConfigurationMissing: Configuration "s" referenced in traffic not found.'],
     [
@@ -395,7 +429,8 @@ describe('route controller', () => {
 
   test('a tag whose placeholder is labelled cluster-local has no public host', async () => {
     const route = routeTo({ configurationName: 's', percent: 100, tag: 'blue' });
-    const placeholder = make(coreServices, 'blue-s', { metadata: { labels: { [labels.visibility]: 'cluster-local' } } });
+    // Any value will do.
+    const placeholder = make(coreServices, 'blue-s', { metadata: { labels: { [labels.visibility]: 'private' } } });
     const existing = ownedBy(placeholder, route, routes);
     const { creates, status: after } = await reconcile(route, configured('s-00001'), aRevision(aConfiguration(), 1, ready), existing);
     const ingress = creates.find(({ kind }) => kind === 'Ingress') as Ingress;

@@ -139,9 +139,10 @@ class RouteReconciler {
   #routeConfig(route: Route): RouteConfig {
     const network = this.#config.get('config-network');
     const tags = ['', ...(route.spec?.traffic ?? []).map(({ tag = '' }) => tag)];
+    // Of a placeholder any value counts, as it does for Knative; a route's own label has to say `cluster-local`.
     const isLocal = (tag: string) =>
-      this.#informers.services.get(route.metadata.namespace, hostName(route, tag, network))?.metadata.labels?.[labels.visibility] ===
-      'cluster-local';
+      (this.#informers.services.get(route.metadata.namespace, hostName(route, tag, network))?.metadata.labels?.[labels.visibility] ??
+        '') !== '';
     return {
       network,
       localTags: new Set(tags.filter(isLocal)),

@@ -53,6 +53,8 @@ export function makeIngress(route: Route, shares: Shares, config: RouteConfig, t
   const { targets, rollout } = shares;
   const { name = '', namespace = '' } = route.metadata;
   const service = route.metadata.labels?.[labels.service];
+  const tagged = tagsOf(targets).filter((tag) => tag !== '');
+  const hosts = Object.fromEntries(tagged.map((tag) => [tag, primaryHosts(route, tag, config)]));
   return {
     metadata: {
       name,
@@ -67,6 +69,7 @@ export function makeIngress(route: Route, shares: Shares, config: RouteConfig, t
         [annotations.ingressClass]: annotationOf(route.metadata.annotations, ingressClassKeys) ?? config.network['ingress-class'],
         ...pick(route.metadata.annotations, (key) => key !== annotations.lastApplied),
         [annotations.rollout]: JSON.stringify(rollout),
+        ...(tagged.length === 0 ? {} : { [annotations.tagToHost]: JSON.stringify(hosts) }),
       },
       ownerReferences: [controllerReference(route, routes)],
     },
@@ -76,6 +79,11 @@ export function makeIngress(route: Route, shares: Shares, config: RouteConfig, t
       rules: tagsOf(targets).flatMap((tag) => makeRules(route, tag, shares, config)),
     },
   };
+}
+
+/** The full names of a tag: the one inside the cluster, then the public one, where it has one. */
+function primaryHosts(route: Route, tag: string, config: RouteConfig): string[] {
+  return [...new Set([...localHosts(route, tag, config.network).slice(-1), publicHost(route, tag, config)])];
 }
 
 /** Where traffic is meant to go, and how far it has got. */
@@ -93,12 +101,13 @@ function makeRules(route: Route, tag: string, shares: Shares, config: RouteConfi
   return [local, { hosts: [host, ...extra.filter((other) => other !== host)], visibility: 'ExternalIP', http: { paths } }];
 }
 
-/** The path of a tag; of the route itself also one for each tag named in a header, where that is enabled. */
+/** The path of a tag; of the route itself also one for each tag named in a header, where that is enabled. The container is told the tag. */
 function makePaths(tag: string, { targets, rollout }: Shares, namespace: string, { features }: RouteConfig): IngressPath[] {
   const byHeader = features['tag-header-based-routing'] === 'Enabled';
   const splitsOf = (of: string) => makeSplits(rolled(of === '' ? targets : atFull(targets, of), of, rollout), namespace);
   const splits = splitsOf(tag);
-  if (!byHeader || tag !== '') return [{ splits }];
+  if (!byHeader) return [{ splits }];
+  if (tag !== '') return [{ splits, appendHeaders: { 'Knative-Serving-Tag': tag } }];
   const tagged = tagsOf(targets).filter((one) => one !== '');
   return [
     ...tagged.map((one) => ({ headers: { 'Knative-Serving-Tag': { exact: one } }, splits: splitsOf(one) })),

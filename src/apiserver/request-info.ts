@@ -1,3 +1,4 @@
+import { type ObjectVerb, methodVerbs } from '#apis/authorization/v1/verbs.ts';
 import { badRequest } from '#apis/meta/status.ts';
 
 /** What a request is about, read off its method and path before anything is looked up (Kubernetes' RequestInfo). */
@@ -19,16 +20,8 @@ export interface ResourceInfo {
   readonly path: string;
 }
 
-export type ResourceVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+export type ResourceVerb = ObjectVerb | 'list' | 'watch' | 'deletecollection';
 
-const methodVerbs: Readonly<Record<string, ResourceVerb>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
 /** Segments behind `/namespaces/x/` that are subresources of the namespace, not resources in it. */
 const namespaceSubresources = new Set(['status', 'finalize']);
 

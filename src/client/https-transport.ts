@@ -14,6 +14,7 @@ import type {
 } from '#client/transport.ts';
 import { systemClock, type Clock } from '#core/clock.ts';
 import { Agent as HttpAgent, request as httpRequest } from '#core/node-http.ts';
+import { readAll } from '#core/streams.ts';
 import { deepFreeze } from '#machinery/deep.ts';
 
 export interface HttpsTransportOptions {
@@ -175,17 +176,8 @@ class HttpsTransport implements Transport {
   }
 
   async #read(answer: IncomingMessage, request: TransportRequest): Promise<TransportResponse> {
-    const parts: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > this.#options.maxAnswerBytes) {
-        answer.destroy();
-        throw answerTooLarge(`${request.method} ${request.path}`, this.#options.maxAnswerBytes);
-      }
-      parts.push(chunk);
-    }
-    const text = (parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)).toString();
+    const bytes = await readAll(answer, this.#options.maxAnswerBytes, (most) => answerTooLarge(`${request.method} ${request.path}`, most));
+    const text = bytes.toString();
     return { status: answer.statusCode ?? 0, headers: flatHeaders(answer), body: parsed(text, answer, request) };
   }
 

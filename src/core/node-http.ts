@@ -8,3 +8,9 @@ const http = process.getBuiltinModule('node:http');
  */
 export const { Agent, createServer, request, STATUS_CODES } = http;
 export type Agent = nodeHttp.Agent;
+
+/** Path and query of a request, whatever its target is. Never throws: `//` is a path here, and a target that is none stands for `/`. */
+export function targetOf({ url = '/' }: Pick<nodeHttp.IncomingMessage, 'url'>): URL {
+  const target = url.startsWith('/') ? `http://localhost${url}` : url;
+  return URL.parse(target) ?? new URL('http://localhost/');
+}

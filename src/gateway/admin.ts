@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
-import { createServer } from '#core/node-http.ts';
+import { createServer, targetOf } from '#core/node-http.ts';
+import { listening } from '#core/streams.ts';
 import type { Proxy } from '#gateway/proxy/proxy.ts';
 import { exposeProxy } from '#gateway/stats/exposition.ts';
 
@@ -26,16 +27,13 @@ export interface Admin {
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const server = createServer((request, response) => {
-    void answer(options, request.url ?? '/').then(({ status, body, type = 'text/plain; charset=utf-8' }) => {
+    void answer(options, targetOf(request)).then(({ status, body, type = 'text/plain; charset=utf-8' }) => {
       response.writeHead(status, { 'content-type': type, ...(status === 503 ? { 'retry-after': '1' } : {}) });
       response.end(request.method === 'HEAD' ? undefined : body);
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    if (options.fd === undefined) server.listen(options.port, options.host ?? '127.0.0.1', resolve);
-    else server.listen({ fd: options.fd }, resolve);
-  });
+  const { fd, port, host = '127.0.0.1' } = options;
+  await listening(server, fd === undefined ? { port, host } : { fd });
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
@@ -45,8 +43,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   };
 }
 
-async function answer(options: AdminOptions, url: string): Promise<{ status: number; body: string; type?: string }> {
-  const { pathname, searchParams } = new URL(url, 'http://admin');
+async function answer(options: AdminOptions, { pathname, searchParams }: URL): Promise<{ status: number; body: string; type?: string }> {
   switch (pathname) {
     case '/healthz':
       return options.proxy.draining ? { status: 503, body: 'shutting down\n' } : { status: 200, body: 'ok\n' };

@@ -241,6 +241,7 @@ test('with the API server away a restarted gateway serves the last known routes'
     assert.deepEqual(await fetchBody(it.gateway.http.port, host), { status: 200, body: 'one' });
     const adminPort = it.gateway.admin?.port ?? 0;
     assert.equal((await fetchBody(adminPort, 'admin', '/healthz')).body, 'ok\n');
+    assert.equal((await fetchBody(adminPort, 'admin', '//')).status, 404);
     assert.match(
       (await fetchBody(adminPort, 'admin', '/metrics')).body,
       /requests_total\{namespace="default",revision="rev-1",code="2xx"\} 1/,

@@ -188,6 +188,16 @@ describe('images', () => {
     assert.equal((await http('GET', `${url}/v2/other/manifests/${subject.digest}`)).status, 404, 'manifests belong to their repository');
   });
 
+  it('outlives a request whose target is no URL', async () => {
+    const { port } = await machine();
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      httpRequest({ port, path: '//' }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end();
+    });
+    assert.equal(answer, 404);
+  });
+
   it('keeps held images, frees the rest, and refuses a wrong token', async () => {
     const { store, images, url } = await machine();
     const { digest } = await images.build({ directory: app, tags: ['keep', 'drop'] });

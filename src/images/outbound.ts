@@ -1,5 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { connectThrough, proxyFor } from './proxy.ts';
+import { listening } from '#core/streams.ts';
 
 const maxRequestBytes = 1024;
 const connectMs = 15_000;
@@ -24,13 +25,12 @@ export async function serveOutbound(path: string, environment: NodeJS.ProcessEnv
   const server = createServer((client) => {
     open.add(client);
     client.on('error', () => client.destroy()).on('close', () => open.delete(client));
-    readLine(client).then(
-      (line) => join(client, JSON.parse(line) as Target, environment),
-      () => client.destroy(),
-    );
+    readLine(client)
+      .then((line) => join(client, JSON.parse(line) as Target, environment))
+      .catch(() => client.destroy());
   });
   server.maxConnections = maxConnections;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  await listening(server, { path });
   return {
     async [Symbol.asyncDispose]() {
       for (const client of open) client.destroy();

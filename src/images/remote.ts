@@ -18,8 +18,12 @@ import type {
   SaveRequest,
 } from './messages.ts';
 import { request as httpRequest } from '#core/node-http.ts';
+import { readAll } from '#core/streams.ts';
 
 export type * from './messages.ts';
+
+/** Of one answer that is read as a whole; the list of images is the longest. */
+const maxAnswerBytes = 64 * 2 ** 20;
 
 export interface ImageClientOptions {
   /** Base URL of the registry listener, `http://127.0.0.1:5000`; a function where it may change. */
@@ -157,9 +161,7 @@ function errorOf(body: ErrorBody, status: number): Error {
 }
 
 async function readText(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return (await readAll(stream, maxAnswerBytes)).toString('utf8');
 }
 
 async function readJson(stream: Readable): Promise<unknown> {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
+import type { StreamIo } from '#apis/runtime/engine.ts';
 
 /**
  * Runs whole pods somewhere: what Virtual Kubelet calls a provider. The agent core (node registration, watching pods,
@@ -71,15 +72,6 @@ export interface LogOptions {
   readonly limitBytes?: number;
   /** Lines written at or after this time, milliseconds since the epoch. */
   readonly sinceMs?: number;
-  readonly signal: AbortSignal;
-}
-
-export interface StreamIo {
-  readonly tty: boolean;
-  readonly stdin?: Readable;
-  readonly stdout?: Writable;
-  readonly stderr?: Writable;
-  readonly resize?: (listener: (size: { width: number; height: number }) => void) => void;
   readonly signal: AbortSignal;
 }
 

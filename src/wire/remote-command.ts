@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { PassThrough, Writable, type Duplex, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { writable } from '#core/streams.ts';
 import { settleInto } from '#wire/callback.ts';
 import { SpdySession, type SpdyStream } from '#wire/spdy.ts';
 import { chooseProtocol, parseUpgrade, writeSwitchingProtocols, type UpgradeHeaders } from '#wire/upgrade.ts';
@@ -153,11 +153,7 @@ class WebSocketCommand implements RemoteCommandStreams {
   async #feed(payload: Buffer): Promise<void> {
     const { stdin } = this;
     if (stdin === undefined || stdin.destroyed || stdin.writableEnded || stdin.write(payload)) return;
-    const waited = new AbortController();
-    const either = ['drain', 'close'].map((event) => once(stdin, event, { signal: waited.signal }));
-    await Promise.race(either).catch(() => {});
-    waited.abort();
-    await Promise.allSettled(either);
+    await writable(stdin);
   }
 
   #channel(channel: number): Writable {

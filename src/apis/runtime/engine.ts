@@ -23,7 +23,7 @@ export interface Engine extends AsyncDisposable {
   /** Runs a command inside a running container. Resolves with its exit code. */
   exec(sandboxId: string, name: string, spec: ExecSpec): Promise<number>;
   /** Connects to the container's own stdin/stdout/stderr; resolves when the container ends or the signal aborts. */
-  attach(sandboxId: string, name: string, spec: Omit<ExecSpec, 'command'>): Promise<void>;
+  attach(sandboxId: string, name: string, spec: StreamIo): Promise<void>;
   /** A byte stream to a TCP port inside the pod (its 127.0.0.1). */
   dial(sandboxId: string, port: number, signal: AbortSignal): Promise<{ readable: Readable; writable: Writable; destroy(): void }>;
   stats(sandboxId: string): Promise<SandboxStats>;
@@ -147,8 +147,12 @@ export interface SandboxState {
   readonly containers: readonly ContainerState[];
 }
 
-export interface ExecSpec {
+export interface ExecSpec extends StreamIo {
   readonly command: readonly string[];
+}
+
+/** The streams of a command, or of a container that is attached to. */
+export interface StreamIo {
   readonly tty: boolean;
   readonly stdin?: Readable;
   readonly stdout?: Writable;

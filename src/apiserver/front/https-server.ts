@@ -10,6 +10,7 @@ import type { ApiRequest, ApiServer, Credentials } from '#apiserver/request.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { createServer as createHttpServer, STATUS_CODES } from '#core/node-http.ts';
+import { listening } from '#core/streams.ts';
 
 export interface HttpsFrontOptions {
   readonly server: ApiServer;
@@ -109,12 +110,8 @@ class Front implements HttpsFront {
 
   async listen(host: string, port: number): Promise<void> {
     const listener = createTcpServer({ noDelay: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    listener.once('error', reject);
-    listener.listen(port, host, () => resolve());
-    await promise;
+    await listening(listener, { host, port });
     this.#listeners.push(listener);
-    listener.off('error', reject);
     listener.on('error', (error) => this.#options.logger.error('listener failed', { error }));
   }
 

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, constants } from 'node:zlib';
 import { utf8 } from '#apiserver/cache/encoding.ts';
 import type { ApiResponse, WatchFrame } from '#apiserver/request.ts';
+import { writable } from '#core/streams.ts';
 
 /** Smaller answers are not worth compressing; kube-apiserver's threshold. */
 const gzipFromBytes = 128 * 1024;
@@ -78,7 +78,7 @@ async function sendChunks(request: IncomingMessage, response: ServerResponse, ch
 async function writeAll(target: Writable, pieces: Iterable<Uint8Array>): Promise<void> {
   for (const piece of pieces) {
     if (target.destroyed) return;
-    if (!target.write(piece)) await drained(target);
+    if (!target.write(piece)) await writable(target);
   }
   target.end();
 }
@@ -97,7 +97,7 @@ async function sendFrames(
   const out = new FrameWriter(request, response);
   for await (const frame of frames) {
     if (signal.aborted) break;
-    if (!out.write(frame.line())) await drained(out.target);
+    if (!out.write(frame.line())) await writable(out.target);
   }
   response.end();
 }
@@ -142,21 +142,6 @@ function chunkOf(line: Uint8Array): Uint8Array {
     chunks.set(line, chunk);
   }
   return chunk;
-}
-
-/** Resolves when the stream takes more, or has gone. */
-async function drained(target: Writable): Promise<void> {
-  if (target.destroyed) return;
-  const gone = new AbortController();
-  const onClose = () => gone.abort();
-  target.once('close', onClose);
-  try {
-    await once(target, 'drain', { signal: gone.signal });
-  } catch {
-    // Gone: the caller sees it by itself.
-  } finally {
-    target.off('close', onClose);
-  }
 }
 
 function wantsGzip(request: IncomingMessage): boolean {

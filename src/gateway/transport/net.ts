@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '#core/logger.ts';
+import { listening } from '#core/streams.ts';
 import { keepScratch, scratchCopy, sharedReadBuffer } from '#gateway/transport/scratch.ts';
 import {
   giveUp,
@@ -46,13 +47,7 @@ export function speaksHttp2(socket: net.Socket): boolean {
 export async function openServer(options: ListenOptions): Promise<{ server: net.Server; listener: WireListener }> {
   const { tls } = options;
   const server = tls === undefined ? net.createServer({ noDelay: true, allowHalfOpen: true }) : await tlsServer(tls);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ ...addressOf(options), backlog: options.backlog ?? 1024 }, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
+  await listening(server, { ...addressOf(options), backlog: options.backlog ?? 1024 });
   const address = server.address() as net.AddressInfo | string;
   const listener: WireListener = {
     host: typeof address === 'string' ? address : address.address,

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { RegistryCredential } from '#apis/runtime/image-service.ts';
 import { errorText } from '#core/errors.ts';
 import type { Agents } from './agents.ts';
-import { exchange, readAll } from './exchange.ts';
+import { exchange } from './exchange.ts';
+import { readAll } from '#core/streams.ts';
 
 /** The registry's token service gave no token. */
 export class AuthorizationFailure extends Error {

@@ -9,8 +9,9 @@ import { isDigest, manifestTypes } from '../oci.ts';
 import { digestOf } from '../store/blob-store.ts';
 import type { Agents } from './agents.ts';
 import { AuthorizationFailure, Authorizer } from './authorizer.ts';
-import { type HttpBody, RequestFailure, exchange, readAll } from './exchange.ts';
+import { type HttpBody, RequestFailure, exchange } from './exchange.ts';
 import { retry } from '#core/retry.ts';
+import { readAll } from '#core/streams.ts';
 
 export interface RegistryClientOptions {
   readonly registry: string;

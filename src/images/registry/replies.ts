@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ImageError } from '#apis/runtime/image-service.ts';
 import { UserError, errorText, isDiskFull } from '#core/errors.ts';
 import { ImageFault, imageFault } from '../errors.ts';
+import { readAll } from '#core/streams.ts';
 
 export function sendJson(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
   const body = Buffer.from(JSON.stringify(value));
@@ -37,13 +38,6 @@ export function errorDocument(error: unknown): { message: string; hint?: string;
 }
 
 /** The request's body, refused above `maxBytes`. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw imageFault('SIZE_INVALID', `body is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return readAll(request, maxBytes, (most) => imageFault('SIZE_INVALID', `body is larger than ${most} bytes`));
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
@@ -6,7 +6,8 @@ import type { ImageStore } from '../image-store.ts';
 import { Distribution } from './distribution.ts';
 import { Management } from './management.ts';
 import { sendFault } from './replies.ts';
-import { createServer } from '#core/node-http.ts';
+import { createServer, targetOf } from '#core/node-http.ts';
+import { listening } from '#core/streams.ts';
 
 export interface RegistryOptions {
   readonly store: ImageStore;
@@ -35,14 +36,14 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     });
   });
   const handle = (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const url = new URL(request.url ?? '/', 'http://registry');
+    const url = targetOf(request);
     if (url.pathname.startsWith('/dormouse/')) return management.handle(request, response, url);
     return distribution.handle(request, response, url);
   };
   // Layers take as long as they take; a client that sends nothing at all is cut by the socket's idle time.
   server.requestTimeout = 0;
   server.timeout = 300_000;
-  await listen(server, options.port, options.host);
+  await listening(server, { port: options.port, host: options.host });
   return {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
@@ -52,14 +53,4 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
       await distribution[Symbol.asyncDispose]();
     },
   };
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

@@ -5,6 +5,7 @@ import type { Service } from '#apis/core/v1/service.ts';
 import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { Lister } from '#client/informer-types.ts';
 import type { Logger } from '#core/logger.ts';
+import { listening } from '#core/streams.ts';
 import { decodeAddresses, decodeQuery, fitting, encodeAnswer, encodeQuery, responseCodes, type Query } from '#node/dns/message.ts';
 import { framed, UpstreamDns, type DialOutbound } from '#node/dns/upstream.ts';
 import { ClusterZone, type ZoneAnswer } from '#node/dns/zone.ts';
@@ -95,17 +96,12 @@ function listenUdp({ address, port = 53, logger }: ClusterDnsOptions, resolver: 
   });
 }
 
-function listenTcp({ address, logger }: ClusterDnsOptions, port: number, resolver: Resolver): Promise<Server> {
+async function listenTcp({ address, logger }: ClusterDnsOptions, port: number, resolver: Resolver): Promise<Server> {
   const tcp = createServer((socket) => void serveConnection(socket, resolver).catch(() => socket.destroy()));
   tcp.maxConnections = maxTcpConnections;
-  return new Promise((resolve, reject) => {
-    tcp.once('error', reject);
-    tcp.listen(port, address, () => {
-      tcp.off('error', reject);
-      tcp.on('error', (error) => logger.warn('dns server failed', { error }));
-      resolve(tcp);
-    });
-  });
+  await listening(tcp, { host: address, port });
+  tcp.on('error', (error) => logger.warn('dns server failed', { error }));
+  return tcp;
 }
 
 async function serveConnection(socket: Socket, resolver: Resolver): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
-import type { ContainerState, SandboxState } from '#apis/runtime/engine.ts';
+import type { ContainerState, SandboxState, StreamIo } from '#apis/runtime/engine.ts';
 import { containerLogs } from '#node/engine-provider/container-logs.ts';
 import type { EngineProviderOptions, RunnerDependencies } from '#node/engine-provider/dependencies.ts';
 import { PodDirectory } from '#node/engine-provider/pod-directory.ts';
@@ -19,7 +19,6 @@ import {
   type PortStream,
   type Provider,
   type ProviderCapabilities,
-  type StreamIo,
 } from '#node/provider.ts';
 import { unmountUnder } from '#node/volumes/memory-mount.ts';
 

@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { tokenReviews } from '#apis/authentication/v1/token-review.ts';
 import { subjectAccessReviews } from '#apis/authorization/v1/subject-access-review.ts';
+import { methodVerbs } from '#apis/authorization/v1/verbs.ts';
 import type { UserInfo } from '#apis/definition.ts';
 import type { Client } from '#client/client.ts';
 import type { Clock } from '#core/clock.ts';
@@ -46,7 +47,7 @@ export class KubeletAccess {
   async check(request: AccessRequest): Promise<void> {
     const user = certificateUser(request.socket) ?? (await this.#tokenUser(request.authorization));
     if (user === undefined) throw new AccessError(401, 'Unauthorized');
-    const verb = verbs[request.method] ?? request.method.toLowerCase();
+    const verb = methodVerbs[request.method] ?? request.method.toLowerCase();
     const subresource = subresourceOf(request.path);
     const key = JSON.stringify(['access', user.username, user.groups, verb, subresource]);
     if (await this.#remember(key, () => this.#isAllowed(user, verb, subresource))) return;
@@ -91,15 +92,6 @@ export class KubeletAccess {
     return value;
   }
 }
-
-const verbs: Readonly<Record<string, string>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
 
 function subresourceOf(path: string): string {
   for (const [prefix, subresource] of [

@@ -106,6 +106,7 @@ describe('the kubelet API', () => {
     ['/exec/default/web/app?command=ls&output=1', 400, /Upgrade request required/],
     ['/%zz', 400, /./],
     ['/nothing', 404, /404/],
+    ['//', 404, /404/],
   ] as const;
   for (const [path, status, message] of refusals) {
     it(`answers ${path} with ${status}`, async () => {

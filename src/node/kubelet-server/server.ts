@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
@@ -10,6 +10,8 @@ import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
+import { targetOf } from '#core/node-http.ts';
+import { listening } from '#core/streams.ts';
 import { AccessError, KubeletAccess } from '#node/kubelet-server/authorization.ts';
 import { parseLogOptions } from '#node/kubelet-server/log-options.ts';
 import { CpuRates, measurePods, nodeUsage, resourceMetrics, statsSummary } from '#node/kubelet-server/stats.ts';
@@ -60,7 +62,7 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
     (request, response) => void routes.answer(request, response),
   );
   server.on('upgrade', (request: IncomingMessage, socket: TLSSocket, head: Buffer) => void routes.upgrade(request, socket, head));
-  await listen(server, settings);
+  await listening(server, { host: settings.host, port: settings.port });
   return {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
@@ -69,16 +71,6 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-function listen(server: Server, { host, port }: KubeletServerSettings): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 class KubeletRoutes {
@@ -99,7 +91,7 @@ class KubeletRoutes {
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://kubelet');
+    const url = targetOf(request);
     try {
       if (url.pathname === '/healthz') return text(response, 200, 'ok');
       await this.#check(request, url);
@@ -113,7 +105,7 @@ class KubeletRoutes {
 
   async upgrade(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     socket.on('error', () => {});
-    const url = new URL(request.url ?? '/', 'https://kubelet');
+    const url = targetOf(request);
     try {
       await this.#check(request, url);
       const [kind = '', namespace = '', name = '', ...rest] = segments(url);

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { StreamIo } from '#apis/runtime/engine.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
-import { ProviderError, type PortStream, type Provider, type StreamIo } from '#node/provider.ts';
+import { ProviderError, type PortStream, type Provider } from '#node/provider.ts';
 import { negotiatePortForward } from '#wire/port-forward.ts';
 import { negotiateRemoteCommand, type WantedStreams } from '#wire/remote-command.ts';
 import type { UpgradeHeaders } from '#wire/upgrade.ts';

@@ -11,6 +11,7 @@ import type {
   SandboxSpec,
   SandboxState,
   SandboxStats,
+  StreamIo,
 } from '#apis/runtime/engine.ts';
 
 /** What a fake container does; by default it runs until it is told to stop, and ends with 143 on SIGTERM. */
@@ -141,7 +142,7 @@ export class FakeEngine implements Engine {
     return Promise.resolve(result.code);
   }
 
-  attach(_sandboxId: string, _name: string, spec: Omit<ExecSpec, 'command'>): Promise<void> {
+  attach(_sandboxId: string, _name: string, spec: StreamIo): Promise<void> {
     if (spec.stdin !== undefined && spec.stdout !== undefined) spec.stdin.pipe(spec.stdout, { end: false });
     return new Promise((resolve) => spec.signal.addEventListener('abort', () => resolve(), { once: true }));
   }

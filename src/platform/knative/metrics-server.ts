@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { UserError, errorText } from '#core/errors.ts';
 import type { Metrics } from '#core/metrics.ts';
 import { createServer } from '#core/node-http.ts';
+import { listening } from '#core/streams.ts';
 
 export interface MetricsServer extends AsyncDisposable {
   readonly port: number;
@@ -16,11 +17,8 @@ export async function serveMetrics(address: string, metrics: Metrics): Promise<M
       response.end(request.method === 'HEAD' ? undefined : body);
     });
   });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(port, host, resolve);
   try {
-    await promise;
+    await listening(server, { host, port });
   } catch (error) {
     throw new UserError(`metrics cannot be served at ${address}: ${errorText(error)}`, { cause: error });
   }

@@ -15,6 +15,7 @@ import type {
   SandboxSpec,
   SandboxState,
   SandboxStats,
+  StreamIo,
 } from '#apis/runtime/engine.ts';
 import type { LocalContainerEngine } from '#providers/local/engine.ts';
 import { NotFoundError, StartError } from '#providers/local/errors.ts';
@@ -187,7 +188,7 @@ export class LocalEngine implements LocalContainerEngine {
     return runInContainer(this.#host, sandbox, sandbox.running(name), spec);
   }
 
-  async attach(sandboxId: string, name: string, spec: Omit<ExecSpec, 'command'>): Promise<void> {
+  async attach(sandboxId: string, name: string, spec: StreamIo): Promise<void> {
     await attachStreams(this.#sandbox(sandboxId).running(name), spec);
   }
 

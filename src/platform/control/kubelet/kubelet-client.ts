@@ -8,6 +8,7 @@ import { dialAnnotation } from '#apis/dormouse/names.ts';
 import { StatusError, type StatusReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import { errorText } from '#core/errors.ts';
+import { writable } from '#core/streams.ts';
 import type { KeyPair } from '#wire/certificates.ts';
 
 export interface KubeletRequest {
@@ -131,16 +132,13 @@ export async function sendBody(outgoing: ClientRequest, body: AsyncIterable<Uint
   try {
     for await (const chunk of body ?? []) {
       if (outgoing.destroyed) return;
-      if (!outgoing.write(chunk)) await Promise.race([drained(outgoing), closed(outgoing)]);
+      if (!outgoing.write(chunk)) await writable(outgoing);
     }
     outgoing.end();
   } catch (error) {
     outgoing.destroy(error as Error);
   }
 }
-
-const drained = (outgoing: ClientRequest): Promise<void> => new Promise((resolve) => outgoing.once('drain', resolve));
-const closed = (outgoing: ClientRequest): Promise<void> => new Promise((resolve) => outgoing.once('close', resolve));
 
 function headText({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {
   const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`];

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ExecSpec } from '#apis/runtime/engine.ts';
+import type { StreamIo } from '#apis/runtime/engine.ts';
 import type { ContainerRun } from '#providers/local/container/container-run.ts';
 import { send } from '#providers/local/processes.ts';
 import { windowSize } from '#providers/local/exec/window-size.ts';
@@ -9,7 +9,7 @@ import { windowSize } from '#providers/local/exec/window-size.ts';
  * Connects to a container's own streams: output from now on, input if the container was made with stdin. Resolves when the container has ended or
  * `signal` aborts. With `stdinOnce` the end of the first attached input is the end of the container's.
  */
-export async function attachStreams(run: ContainerRun, spec: Omit<ExecSpec, 'command'>): Promise<void> {
+export async function attachStreams(run: ContainerRun, spec: StreamIo): Promise<void> {
   const stop = run.onOutput((stream, chunk) => {
     const target = stream === 'stderr' ? spec.stderr : spec.stdout;
     if (target !== undefined && !target.destroyed && !target.writableEnded) target.write(chunk);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { ExecSpec } from '#apis/runtime/engine.ts';
+import { writable } from '#core/streams.ts';
 import { StartError } from '#providers/local/errors.ts';
 import type { Host } from '#providers/local/host.ts';
 import type { ContainerRun } from '#providers/local/container/container-run.ts';
@@ -62,17 +63,6 @@ async function deliver(source: Readable, target: Writable | undefined): Promise<
     if (target === undefined || target.destroyed || target.writableEnded) continue;
     if (!target.write(chunk)) await writable(target);
   }
-}
-
-/** Resolves when the stream takes more, or never will. */
-function writable(target: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      for (const event of ['drain', 'close', 'error']) target.off(event, done);
-      resolve();
-    };
-    for (const event of ['drain', 'close', 'error']) target.on(event, done);
-  });
 }
 
 function feed(target: Writable, source: Readable | undefined): void {

@@ -7,7 +7,7 @@ import { defaultBindings, defaultRoles, type DefaultBinding, type DefaultRole } 
 import { rbacGroup } from '#apiserver/auth/rbac-authorizer.ts';
 import { lookUp, type ServerContext } from '#apiserver/context.ts';
 import type { Pipeline } from '#apiserver/pipeline.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
 
 /** The server itself, for what it does on its own account. */
 export const serverUser: UserInfo = { username: 'system:apiserver', groups: [systemMasters, 'system:authenticated'] };

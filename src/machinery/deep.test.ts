@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { quantity } from '#apis/schema.ts';
-import { deepClone, deepFreeze, jsonEqual, stableHash } from './deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { deepClone, deepFreeze, stableStringify } from './deep.ts';
 import { semanticEqual } from './semantic-equality.ts';
 
 describe('deep', () => {
@@ -12,7 +13,7 @@ describe('deep', () => {
         const clone = deepClone(deepFreeze(value));
         assert.ok(jsonEqual(clone, value));
         if (typeof value === 'object' && value !== null) assert.ok(clone !== value && !Object.isFrozen(clone));
-        assert.equal(stableHash(clone), stableHash(value));
+        assert.equal(stableStringify(clone), stableStringify(value));
       }),
     );
   });
@@ -27,7 +28,7 @@ describe('deep', () => {
     assert.ok(jsonEqual({ a: 1, b: 2 }, { b: 2, a: 1 }));
     assert.ok(!jsonEqual({ a: 1 }, { a: 1, b: null }));
     assert.ok(!jsonEqual({ a: 1, c: 2 }, { a: 1, b: 2 }));
-    assert.equal(stableHash({ a: 1, b: 2 }), stableHash({ b: 2, a: 1 }));
+    assert.equal(stableStringify({ a: 1, b: 2 }), stableStringify({ b: 2, a: 1 }));
   });
 
   test('semantically, nothing and empty are equal, and quantities compare by value', () => {

@@ -1,7 +1,3 @@
-import { createHash } from 'node:crypto';
-
-export { jsonEqual } from '#apis/meta/equal.ts';
-
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export interface JsonObject {
   [key: string]: JsonValue;
@@ -57,9 +53,4 @@ function sorted(object: JsonObject): JsonObject {
   const result: JsonObject = {};
   for (const key of Object.keys(object).sort()) setOwn(result, key, object[key] as JsonValue);
   return result;
-}
-
-/** A hash (hex, 64 bits) that depends on the value alone, not on the order of keys; for template hashes and change checks. */
-export function stableHash(value: unknown): string {
-  return createHash('sha256').update(stableStringify(value)).digest('hex').slice(0, 16);
 }

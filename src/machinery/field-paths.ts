@@ -1,5 +1,6 @@
 import { schemaName, type Schema } from '#apis/schema.ts';
-import { isObject, jsonEqual, own, type JsonObject, type JsonValue } from './deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { isObject, own, type JsonObject, type JsonValue } from './deep.ts';
 import { emptySet, leaf, type FieldSet } from './field-set.ts';
 
 /** How apply sees a value: as a whole, by member, or by item. */

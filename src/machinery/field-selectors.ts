@@ -27,11 +27,6 @@ export function matchesFields(selector: FieldSelector, valueOf: (field: string) 
   return true;
 }
 
-/** Kubernetes' text form; parses back to the same selector. */
-export function formatFieldSelector(selector: FieldSelector): string {
-  return selector.map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`).join(',');
-}
-
 /** The value a selector demands of `field` with `=`, if any: lets a list by name become a get. */
 export function requireExactField(selector: FieldSelector, field: string): string | undefined {
   return selector.find((term) => term.field === field && term.operator === '=')?.value;

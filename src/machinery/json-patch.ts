@@ -1,4 +1,5 @@
-import { deepClone, isObject, jsonEqual, own, setOwn, type JsonObject, type JsonValue } from './deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { deepClone, isObject, own, setOwn, type JsonObject, type JsonValue } from './deep.ts';
 import { malformedPatch, patchDoesNotApply, patchTooLarge } from './patch-errors.ts';
 
 const maxOperations = 10_000;

@@ -1,5 +1,6 @@
 import type { Schema } from '#apis/schema.ts';
-import { isObject, jsonEqual, own, setOwn, type JsonObject, type JsonValue } from './deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { isObject, own, setOwn, type JsonObject, type JsonValue } from './deep.ts';
 import { malformedPatch, mergeDoesNotApply } from './patch-errors.ts';
 
 const directive = '$patch';

@@ -9,7 +9,8 @@ import {
   type FieldError,
 } from '#apis/meta/field-error.ts';
 import type { Schema } from '#apis/schema.ts';
-import { isObject, jsonEqual, own, stableStringify, type JsonObject, type JsonValue } from './deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { isObject, own, stableStringify, type JsonObject, type JsonValue } from './deep.ts';
 import { formatProblem } from './formats.ts';
 import { compiledPattern } from './patterns.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { everything, fromLabelSelector, matchesLabels, nothing, selectorMatches } from '#apis/meta/label-selector.ts';
+import { fromLabelSelector, matchesLabels, nothing, selectorMatches } from '#apis/meta/label-selector.ts';
 import { labelSelectorErrors } from '#apis/meta/validation.ts';
 
 describe('a LabelSelector object', () => {
   it('matches by labels and expressions; none matches nothing, an empty one everything', () => {
     assert.equal(selectorMatches(undefined, { a: 'b' }), false);
-    assert.deepEqual(fromLabelSelector({}), everything);
+    assert.deepEqual(fromLabelSelector({}), []);
     assert.equal(matchesLabels(nothing, {}), false);
     const selector = fromLabelSelector({ matchLabels: { a: 'b' }, matchExpressions: [{ key: 'c', operator: 'NotIn', values: ['d'] }] });
     assert.equal(matchesLabels(selector, { a: 'b' }), true);

@@ -12,7 +12,6 @@ export interface Requirement {
 /** A label selector ready to match; an empty one matches everything. */
 export type Selector = readonly Requirement[];
 
-export const everything: Selector = [];
 /** Matches no object: what a missing LabelSelector object means in Kubernetes. */
 export const nothing: Selector = [{ key: '', operator: 'in', values: [] }];
 

@@ -6,7 +6,7 @@ import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import type { ServerContext } from '#apiserver/context.ts';
 import type { Pipeline } from '#apiserver/pipeline.ts';
 import { isReason } from '#apis/meta/status.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
 
 const path = `/apis/${rbacGroup}/v1/clusterroles`;
 

@@ -27,9 +27,6 @@ export function isReviewKind(definition: KindDefinition): boolean {
   return definition.verbs !== undefined && definition.verbs.every((verb) => verb === 'create');
 }
 
-/** Kinds that travel only as bodies of subresources: no resource of their own, so in no route and no discovery document. */
-const subresourceKinds = new Set(['autoscaling/scales', 'policy/evictions', 'authentication.k8s.io/tokenrequests']);
-
 /**
  * Every kind the server knows, built-in and custom. Groups keep the order in which the built-ins were given; custom groups
  * come last, in alphabetical order, so that a custom `services` never hides the core one.
@@ -41,7 +38,7 @@ export class KindRegistry {
   #revision = 0;
 
   constructor(builtIns: readonly KindDefinition[]) {
-    this.#builtIns = builtIns.filter(({ group, plural }) => !subresourceKinds.has(`${group}/${plural}`));
+    this.#builtIns = builtIns;
     this.#index();
   }
 

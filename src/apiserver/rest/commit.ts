@@ -7,7 +7,8 @@ import { toStored } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
 import { decode } from '#machinery/decode.ts';
-import { deepFreeze, jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { deepFreeze } from '#machinery/deep.ts';
 import { StorageFailure, type Storage, type WriteResult } from '#storage/storage.ts';
 
 /** As etcd's default; larger objects would make every watch and list heavy. */

@@ -5,7 +5,7 @@ import { resourcePrefix } from '#apiserver/cache/watch-cache.ts';
 import { convertTo, storedKind, versionOf, type ServedKind } from '#apiserver/registry/kind-registry.ts';
 import type { ResourceInfo } from '#apiserver/request-info.ts';
 import type { Schema } from '#apis/schema.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
 import { decode } from '#machinery/decode.ts';
 import { checkSelectable, matchesFields, parseFieldSelector, requireExactField, type FieldSelector } from '#machinery/field-selectors.ts';
 import { parseLabelSelector } from '#machinery/selectors.ts';

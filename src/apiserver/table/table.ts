@@ -1,7 +1,7 @@
 import type { Column, KindVersion } from '#apis/definition.ts';
 import type { KubeObject, ListMeta } from '#apis/meta/object.ts';
 import { columnCell } from '#machinery/json-path.ts';
-import { ageCell } from '#machinery/table-cells.ts';
+import { timeSince } from '#apis/meta/human-duration.ts';
 
 export type Cell = string | number | boolean | null;
 /** What a row carries besides its cells (`includeObject`). */
@@ -85,7 +85,7 @@ function compile(column: Column): CompiledColumn {
 
 /** As kube-apiserver: the age of a date, nothing where there is none. */
 function dateCell(value: Cell, now: number): Cell {
-  return typeof value === 'string' ? ageCell(value, now) : value;
+  return typeof value === 'string' ? timeSince(value, now) : value;
 }
 
 /** A cell of an object that does not look as expected stays empty; one odd object must not break a list. */

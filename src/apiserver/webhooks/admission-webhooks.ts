@@ -12,7 +12,8 @@ import { expressionValues, unmetCondition } from '#apiserver/webhooks/conditions
 import { destinationOf } from '#apiserver/webhooks/destination.ts';
 import { matchedVersion } from '#apiserver/webhooks/matching.ts';
 import { denial, reviewRequest, verdictOf, type Verdict } from '#apiserver/webhooks/review.ts';
-import { deepClone, jsonEqual, type JsonObject } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
+import { deepClone, type JsonObject } from '#machinery/deep.ts';
 import { applyJsonPatch } from '#machinery/json-patch.ts';
 
 const group = 'admissionregistration.k8s.io';

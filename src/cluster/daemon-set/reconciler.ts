@@ -11,7 +11,7 @@ import { plan } from '#cluster/daemon-set/plan.ts';
 import { nodeOf, podFor } from '#cluster/daemon-set/pods.ts';
 import { isFinished, isReady, nextAvailableMs } from '#apis/core/v1/pod-state.ts';
 import { History, revisionLabel } from '#cluster/revision-history.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
 
 /** A pod that ends as soon as it is made is not made again sooner. */
 const failedWaitMs = 5000;

@@ -9,7 +9,7 @@ import type { Informer, InformerEvent } from '#client/informer-types.ts';
 import { requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
 import { customResource, definedResources } from '#cluster/served-kinds.ts';
 import { isFinished } from '#apis/core/v1/pod-state.ts';
-import { jsonEqual } from '#machinery/deep.ts';
+import { jsonEqual } from '#apis/meta/equal.ts';
 import { addTo, amountsOf } from '#machinery/pod-resources.ts';
 import { parseQuantity, type Quantity } from '#apis/meta/quantity.ts';
 import { countName, inScope, limitedBy, listOf, usageOf } from '#machinery/quota.ts';

@@ -10,7 +10,7 @@ import type { Pipeline } from '#apiserver/pipeline.ts';
 import { jsonEqual } from '#apis/meta/equal.ts';
 
 /** The server itself, for what it does on its own account. */
-export const serverUser: UserInfo = { username: 'system:apiserver', groups: [systemMasters, 'system:authenticated'] };
+const serverUser: UserInfo = { username: 'system:apiserver', groups: [systemMasters, 'system:authenticated'] };
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const autoUpdate = 'rbac.authorization.kubernetes.io/autoupdate';

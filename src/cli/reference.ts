@@ -39,7 +39,7 @@ function tableOf(header: readonly string[], rows: readonly (readonly string[])[]
 }
 
 /** Every command with its arguments, options and examples. */
-export function cliPage(root: Command): string {
+function cliPage(root: Command): string {
   return page(
     'Command line',
     'Exit codes: 0 done; 1 a mistake in what was typed or a refusal, with the reason and what to do; 70 a fault of the program; 130 interrupted.',

@@ -1,7 +1,7 @@
 import { lazy, type Command, type Option } from '#cli/command.ts';
 import { dataDirOption } from '#cli/settings-options.ts';
 
-export const namespaceOption: Option = {
+const namespaceOption: Option = {
   name: 'namespace',
   short: 'n',
   type: 'string',

@@ -5,7 +5,7 @@ import { tokenFile } from '#client/token-file.ts';
 import { UserError } from '#core/errors.ts';
 
 /** Where Kubernetes mounts a pod's ServiceAccount. */
-export const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export interface InClusterConnection {
   readonly connection: HttpsTransportOptions;

@@ -5,7 +5,6 @@ import { heldObject, stateOf, type Keep } from '#client/held.ts';
 import type { Informer, InformerEvent, Informers } from '#client/informer-types.ts';
 import { ObjectCache } from '#client/object-cache.ts';
 import { Reflector, type Mirror, type ReflectorOptions } from '#client/reflector.ts';
-import { deferred } from '#core/async.ts';
 import { systemClock, type Clock } from '#core/clock.ts';
 import { silentLogger, type Logger } from '#core/logger.ts';
 
@@ -76,7 +75,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
   readonly #logger: Logger;
   readonly #keep: Keep | undefined;
   readonly #handlers = new Set<(event: InformerEvent<T>) => void>();
-  readonly #firstList = deferred<void>();
+  readonly #firstList = Promise.withResolvers<void>();
   started = false;
   synced = false;
 
@@ -98,7 +97,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, Mirror<T> {
     if (this.synced) return;
     if (signal === undefined) return this.#firstList.promise;
     signal.throwIfAborted();
-    const aborted = deferred<never>();
+    const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {

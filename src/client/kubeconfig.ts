@@ -110,7 +110,7 @@ export function mergeKubeconfig(base: Kubeconfig, over: Kubeconfig): Kubeconfig 
   };
 }
 
-export function formatKubeconfig(config: Kubeconfig): string {
+function formatKubeconfig(config: Kubeconfig): string {
   return stringify(config, { lineWidth: 0 });
 }
 

@@ -54,7 +54,7 @@ export async function ensureChild<T extends WithSpec>(
 }
 
 /** Spec, labels and annotations as desired. */
-export function takeOver<T extends WithSpec>(existing: T, desired: T): void {
+function takeOver<T extends WithSpec>(existing: T, desired: T): void {
   if (desired.spec !== undefined) existing.spec = desired.spec;
   existing.metadata.labels = desired.metadata.labels ?? {};
   existing.metadata.annotations = desired.metadata.annotations ?? {};

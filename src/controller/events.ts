@@ -6,7 +6,6 @@ import type { Client, ResourceClient } from '#client/client.ts';
 import { isRetriable } from '#client/errors.ts';
 import { timestamp } from '#controller/conditions.ts';
 import type { EventRecorder } from '#controller/controller.ts';
-import { deferred } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
@@ -86,7 +85,7 @@ class Recorder implements FlushableEventRecorder {
   readonly #buckets = new Recent<Bucket>(maxRemembered);
   readonly #waiting = new Set<Occurrence>();
   #sending: Promise<void> | undefined;
-  #hurry = deferred<void>();
+  #hurry = Promise.withResolvers<void>();
   /** When something was said last. Monotonic. */
   #saidMs = 0;
   #urgent = false;
@@ -175,7 +174,7 @@ class Recorder implements FlushableEventRecorder {
   }
 
   async #send(): Promise<void> {
-    this.#hurry = deferred();
+    this.#hurry = Promise.withResolvers();
     const cancel = this.#settle(this.#options.clock.monotonic());
     await this.#hurry.promise;
     cancel();

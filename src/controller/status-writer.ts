@@ -23,7 +23,7 @@ export async function writeStatus<T extends KubeObject>(client: ResourceClient<T
 }
 
 /** The merge patch (RFC 7386) that turns `from` into `to`. */
-export function mergePatchOf(from: unknown, to: unknown): unknown {
+function mergePatchOf(from: unknown, to: unknown): unknown {
   if (!isPlain(from) || !isPlain(to)) return to;
   const patch: Record<string, unknown> = {};
   for (const key of Object.keys(from)) if (to[key] === undefined) patch[key] = null;

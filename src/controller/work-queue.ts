@@ -1,4 +1,4 @@
-import { backoffMs, deferred, type Deferred } from '#core/async.ts';
+import { backoffMs } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 
 export interface WorkQueueOptions {
@@ -29,7 +29,7 @@ export class WorkQueue {
   readonly #again = new Map<string, 'fast' | 'slow'>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { dueMs: number; cancel: () => void }>();
-  readonly #waiting: Deferred<string | undefined>[] = [];
+  readonly #waiting: PromiseWithResolvers<string | undefined>[] = [];
   #isHanding = false;
   #overflowed = false;
   #closed = false;
@@ -100,7 +100,7 @@ export class WorkQueue {
   /** The next key, as soon as there is one; undefined once the queue is closed. The caller must call `done` with it. */
   take(): Promise<string | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
-    const waiter = deferred<string | undefined>();
+    const waiter = Promise.withResolvers<string | undefined>();
     this.#waiting.push(waiter);
     this.#hand();
     return waiter.promise;

@@ -1,14 +1,3 @@
-/** A promise together with the functions that settle it. */
-export interface Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(reason: unknown): void;
-}
-
-export function deferred<T>(): Deferred<T> {
-  return Promise.withResolvers<T>();
-}
-
 /** Exponential back-off: `baseMs · 2^failures`, never above `maxMs`. */
 export function backoffMs(failures: number, baseMs: number, maxMs: number): number {
   return Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
@@ -29,9 +18,4 @@ export class Mutex {
 export async function settleAll(attempts: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(attempts)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-}
-
-/** Throws the signal's reason when it is aborted. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  signal?.throwIfAborted();
 }

@@ -1,11 +1,9 @@
-import { deferred } from '#core/async.ts';
-
 /** What is on its way to one reader that may be slow: bounded, and handed over in batches. One reader at a time. */
 export class Outbox<T> {
   readonly #limit: number;
   #items: T[] = [];
   #ended = false;
-  #wake = deferred<void>();
+  #wake = Promise.withResolvers<void>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -33,7 +31,7 @@ export class Outbox<T> {
       if (batch.length > 0) yield batch;
       if (this.#items.length > 0) continue;
       if (this.#ended) return;
-      this.#wake = deferred<void>();
+      this.#wake = Promise.withResolvers<void>();
       await this.#wake.promise;
     }
   }

@@ -1,7 +1,7 @@
 import { type ImageReference, parseImageReference } from '#apis/knative/image-reference.ts';
 
 /** Registry part of names that belong to this platform's own registry, whatever port it listens on. */
-export const ownRegistry = 'localhost';
+const ownRegistry = 'localhost';
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
 

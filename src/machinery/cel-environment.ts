@@ -27,7 +27,7 @@ export interface CelBudget {
   total: number;
 }
 
-export const expressionBudget = 1_000_000;
+const expressionBudget = 1_000_000;
 export const objectBudget = 5_000_000;
 
 export type CelEnvironment = Environment;

@@ -12,13 +12,13 @@ import { compiledPattern } from './patterns.ts';
 export type CelFunction = readonly [signature: string, handler: (...values: never[]) => unknown];
 
 /** Types the functions bring along; opaque to rules. */
-export class QuantityValue {
+class QuantityValue {
   readonly value: Quantity;
   constructor(value: Quantity) {
     this.value = value;
   }
 }
-export class UrlValue {
+class UrlValue {
   readonly url: URL;
   readonly text: string;
   constructor(text: string) {
@@ -28,7 +28,7 @@ export class UrlValue {
     this.url = new URL(text, 'relative://none');
   }
 }
-export class IpValue {
+class IpValue {
   readonly bits: bigint;
   readonly family: 4 | 6;
   constructor(text: string) {
@@ -44,7 +44,7 @@ export class IpValue {
     return this.family === 4 ? ipv4Text(this.bits) : ipv6Text(this.bits);
   }
 }
-export class CidrValue {
+class CidrValue {
   readonly ip: IpValue;
   readonly length: number;
   constructor(text: string) {
@@ -70,13 +70,13 @@ export class CidrValue {
     return BigInt((this.ip.family === 4 ? 32 : 128) - this.length);
   }
 }
-export class SetsNamespace {
+class SetsNamespace {
   readonly name = 'sets';
 }
-export class StringsNamespace {
+class StringsNamespace {
   readonly name = 'strings';
 }
-export class IpNamespace {
+class IpNamespace {
   readonly name = 'ip';
 }
 

@@ -36,7 +36,7 @@ const keywords = new Set([
 ]);
 
 /** A property name as rules write it: `foo__dot__bar`, `__namespace__`; undefined for names CEL cannot say. */
-export function celFieldName(name: string): string | undefined {
+function celFieldName(name: string): string | undefined {
   if (keywords.has(name)) return `__${name}__`;
   const escaped = name
     .replaceAll('__', '__underscores__')

@@ -190,7 +190,7 @@ function defaultsOf(schema: Schema): readonly (readonly [string, Schema])[] {
 }
 
 /** `spec.containers[0].name`. */
-export function pathText(path: readonly (string | number)[]): string {
+function pathText(path: readonly (string | number)[]): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CertificateRequest, KeyPair } from '#wire/certificates.ts';
 
 /** File names (without `.crt` / `.key`) of every certificate the platform gives itself. */
-export const certificateNames = ['api-server', 'admin', 'node', 'kubelet', 'gateway', 'supervisor'] as const;
+const certificateNames = ['api-server', 'admin', 'node', 'kubelet', 'gateway', 'supervisor'] as const;
 export type CertificateName = (typeof certificateNames)[number];
 
 export interface CertificateHosts {

@@ -1,7 +1,5 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { deferred } from '#core/async.ts';
-import type { Deferred } from '#core/async.ts';
 import { storageFailure } from './sqlite-errors.ts';
 import type { Outcome } from './sqlite-log.ts';
 import type { FailureText, Reply, Request, ThreadTask } from './sqlite-protocol.ts';
@@ -9,7 +7,7 @@ import { StorageFailure } from './storage.ts';
 import type { Write } from './storage.ts';
 
 /** The thread's entry: the source file, or beside a bundle the file `sqlite-thread.js` bundled from it. */
-export const threadEntry = new URL(import.meta.url.endsWith('.ts') ? './sqlite-thread.ts' : './sqlite-thread.js', import.meta.url);
+const threadEntry = new URL(import.meta.url.endsWith('.ts') ? './sqlite-thread.ts' : './sqlite-thread.js', import.meta.url);
 
 /** Waiting writes beyond either bound are refused (`busy`). */
 const pendingMax = { writes: 8192, characters: 64 * 2 ** 20 };
@@ -31,18 +29,18 @@ export interface WriterEvents {
 
 interface Pending {
   readonly write: Write;
-  readonly answer: Deferred<Outcome>;
+  readonly answer: PromiseWithResolvers<Outcome>;
 }
 
 /** This thread's side of the writer thread: queues, sends one message an event-loop turn, and settles in order. */
 export class SqliteWriter {
   readonly #worker: Worker;
   readonly #events: WriterEvents;
-  readonly #opened = deferred<{ revision: number; compacted: number }>();
-  readonly #exited = deferred<void>();
+  readonly #opened = Promise.withResolvers<{ revision: number; compacted: number }>();
+  readonly #exited = Promise.withResolvers<void>();
   /** Everything not answered yet, oldest first; the last `#unsent` have not been sent either. */
   readonly #pending: Pending[] = [];
-  readonly #compactions: { revision: number; answer: Deferred<void> }[] = [];
+  readonly #compactions: { revision: number; answer: PromiseWithResolvers<void> }[] = [];
   #pendingCharacters = 0;
   #unsent = 0;
   #failure: StorageFailure | undefined;
@@ -67,7 +65,7 @@ export class SqliteWriter {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#pending.length >= pendingMax.writes || this.#pendingCharacters >= pendingMax.characters)
       return Promise.reject(storageFailure('busy', ''));
-    const answer = deferred<Outcome>();
+    const answer = Promise.withResolvers<Outcome>();
     this.#pending.push({ write, answer });
     this.#pendingCharacters += write.value?.length ?? 0;
     if (this.#unsent++ === 0) setImmediate(() => this.#flush());
@@ -76,7 +74,7 @@ export class SqliteWriter {
 
   compact(revision: number): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const answer = deferred<void>();
+    const answer = Promise.withResolvers<void>();
     this.#compactions.push({ revision, answer });
     this.#send({ type: 'compact', revision });
     return answer.promise;
@@ -156,7 +154,7 @@ export class SqliteWriter {
 
 /** Copies the data file in a thread of its own; see `SqliteStorage.backup`. */
 export function backupInThread(file: string, toFile: string, entry: URL = threadEntry): Promise<void> {
-  const copied = deferred<void>();
+  const copied = Promise.withResolvers<void>();
   const worker = startThread({ task: 'backup', file, toFile }, entry);
   worker.on('message', (reply: Reply) => {
     if (reply.type === 'failed') copied.reject(toError(reply.failure));

@@ -1,4 +1,3 @@
-import { deferred } from '#core/async.ts';
 import type { StorageEvent, Watch } from './storage.ts';
 
 export type WatchListener = (events: readonly StorageEvent[]) => void;
@@ -35,9 +34,9 @@ export class WatchHub {
   }
 }
 
-export class HubWatch implements Watch {
+class HubWatch implements Watch {
   readonly done: Promise<void>;
-  readonly #done = deferred<void>();
+  readonly #done = Promise.withResolvers<void>();
   readonly #prefix: string;
   readonly #listener: WatchListener;
   readonly #live: Set<HubWatch>;

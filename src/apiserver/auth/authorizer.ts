@@ -40,7 +40,7 @@ export interface Authorizer {
 
 export const systemMasters = 'system:masters';
 export const authenticatedGroup = 'system:authenticated';
-export const unauthenticatedGroup = 'system:unauthenticated';
+const unauthenticatedGroup = 'system:unauthenticated';
 export const anonymousUser: UserInfo = { username: 'system:anonymous', groups: [unauthenticatedGroup] };
 
 /** The 403 of kube-apiserver: `pods "x" is forbidden: User "u" cannot get resource "pods" in API group "" in the namespace "n"`. */

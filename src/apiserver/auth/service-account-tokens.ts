@@ -43,7 +43,7 @@ interface KubernetesClaims {
 }
 type Claims = JWTPayload & { 'kubernetes.io'?: KubernetesClaims };
 
-export function serviceAccountUser(namespace: string, name: string, uid?: string): UserInfo {
+function serviceAccountUser(namespace: string, name: string, uid?: string): UserInfo {
   return {
     username: `${prefix}${namespace}:${name}`,
     ...(uid === undefined ? {} : { uid }),

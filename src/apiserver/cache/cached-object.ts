@@ -147,7 +147,7 @@ export class CachedObject {
 }
 
 /** What takes the place of an object in somebody's cache: the object can be had from it at any time. */
-export class HeldObject {
+class HeldObject {
   readonly #cached: CachedObject;
   readonly #view: ObjectView;
 

@@ -1,4 +1,3 @@
-import { deferred, type Deferred } from '#core/async.ts';
 import { CachedObject, type TextSource } from '#apiserver/cache/cached-object.ts';
 import { HotObjects } from '#apiserver/cache/hot-objects.ts';
 import type { CacheEvent } from '#apiserver/cache/resource-cache.ts';
@@ -31,7 +30,7 @@ export class WatchCache implements AsyncDisposable {
   readonly #resources = new Map<string, ResourceCache>();
   #revision = 0;
   #watch: Watch | undefined;
-  #waiting: { revision: number; reached: Deferred<void> }[] = [];
+  #waiting: { revision: number; reached: PromiseWithResolvers<void> }[] = [];
   readonly #failed: (error: unknown) => void;
 
   private constructor(storage: Storage, failed: (error: unknown) => void) {
@@ -67,7 +66,7 @@ export class WatchCache implements AsyncDisposable {
   /** Resolves when the cache has seen `revision`. */
   reached(revision: number): Promise<void> {
     if (this.#revision >= revision) return Promise.resolve();
-    const waiter = { revision, reached: deferred<void>() };
+    const waiter = { revision, reached: Promise.withResolvers<void>() };
     this.#waiting.push(waiter);
     return waiter.reached.promise;
   }

@@ -5,7 +5,7 @@ import type { RequestBody } from '#apiserver/request.ts';
 import type { Clock } from '#core/clock.ts';
 
 /** As kube-apiserver's default. */
-export const maxBodyBytes = 3 * 1024 * 1024;
+const maxBodyBytes = 3 * 1024 * 1024;
 const bodyTimeoutMs = 30_000;
 
 /** The body of an HTTP request: bounded in size and time when read whole, as it comes when streamed. */

@@ -48,7 +48,7 @@ export function negotiateShape(header: string | undefined): AnswerShape {
 }
 
 /** Whether a range covers `application/json`. */
-export function acceptsJson(range: MediaRange): boolean {
+function acceptsJson(range: MediaRange): boolean {
   return range.type === 'application/json' || range.type === '*/*' || range.type === 'application/*';
 }
 

@@ -153,7 +153,7 @@ function ownFace(definition: KindDefinition, object: KubeObject): KubeObject {
 }
 
 /** Kubernetes' version priority: GA before beta before alpha, higher numbers first, then the rest by name. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const parse = (version: string) => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
     if (match === null) return undefined;

@@ -12,7 +12,7 @@ import { deepFreeze } from '#machinery/deep.ts';
 import { StorageFailure, type Storage, type WriteResult } from '#storage/storage.ts';
 
 /** As etcd's default; larger objects would make every watch and list heavy. */
-export const maxObjectBytes = 1.5 * 1024 * 1024;
+const maxObjectBytes = 1.5 * 1024 * 1024;
 
 /** Text for storage, in the storage version. 413 when it is too long. */
 export function storedText(call: ResourceCall, object: KubeObject): string {

@@ -7,8 +7,8 @@ import type { KubeObject } from '#apis/meta/object.ts';
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';
 
-export const orphanFinalizer = 'orphan';
-export const foregroundFinalizer = 'foregroundDeletion';
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
 const defaultGraceSeconds = 30;
 
 function isKind(definition: KindDefinition, group: string, plural: string): boolean {

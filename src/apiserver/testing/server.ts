@@ -12,7 +12,7 @@ import { MemoryStorage } from '#storage/memory-storage.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
-export const testTokenKeys = generateKeyPairSync('ec', {
+const testTokenKeys = generateKeyPairSync('ec', {
   namedCurve: 'P-256',
   publicKeyEncoding: { type: 'spki', format: 'pem' },
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },

@@ -33,7 +33,7 @@ export async function up(invocation: Invocation): Promise<number> {
 }
 
 /** Where things are and how to use them. */
-export function greeting(status: PlatformStatus, tookMs: number, invocation: Invocation): string {
+function greeting(status: PlatformStatus, tookMs: number, invocation: Invocation): string {
   const { ports, listen, domain } = status;
   const foreground = process.stdin.isTTY && !flagOption(invocation, 'detach');
   const port = ports.httpPort === 80 ? '' : `:${ports.httpPort}`;

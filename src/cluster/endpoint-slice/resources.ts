@@ -4,9 +4,9 @@ import type { Endpoint, EndpointPort, EndpointSlice } from '#apis/discovery/v1/e
 import { controllerReference } from '#controller/owner.ts';
 import { isFinished, isReady, isTerminating } from '#apis/core/v1/pod-state.ts';
 
-export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
-export const managedBy = 'endpointslice-controller.k8s.io';
-export const serviceNameLabel = 'kubernetes.io/service-name';
+const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const managedBy = 'endpointslice-controller.k8s.io';
+const serviceNameLabel = 'kubernetes.io/service-name';
 /** Endpoints in one slice; more go into further slices. */
 const maxEndpoints = 100;
 

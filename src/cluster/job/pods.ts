@@ -5,7 +5,7 @@ import { podFromTemplate } from '#cluster/owned-pods.ts';
 
 /** Keeps a finished pod until the job has counted it. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
-export const indexKey = 'batch.kubernetes.io/job-completion-index';
+const indexKey = 'batch.kubernetes.io/job-completion-index';
 
 export const isTracked = (pod: Pod): boolean => pod.metadata.finalizers?.includes(trackingFinalizer) ?? false;
 export const hasSucceeded = (pod: Pod): boolean => pod.status?.phase === 'Succeeded';

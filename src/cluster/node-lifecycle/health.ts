@@ -6,8 +6,8 @@ import { tolerates } from '#cluster/scheduler/filters.ts';
 /** A node that has not been heard of for this long is Unknown. */
 export const graceMs = 50_000;
 
-export const notReadyKey = 'node.kubernetes.io/not-ready';
-export const unreachableKey = 'node.kubernetes.io/unreachable';
+const notReadyKey = 'node.kubernetes.io/not-ready';
+const unreachableKey = 'node.kubernetes.io/unreachable';
 const conditionTaints: Readonly<Record<string, string>> = {
   MemoryPressure: 'node.kubernetes.io/memory-pressure',
   DiskPressure: 'node.kubernetes.io/disk-pressure',

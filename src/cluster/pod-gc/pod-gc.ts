@@ -11,7 +11,7 @@ const everyMs = 20_000;
 /** A node's object may be created anew at once; its pods are still there then. */
 const quarantineMs = 40_000;
 /** kube-controller-manager's own number: the oldest ended pods beyond it go. */
-export const keptFinished = 12_500;
+const keptFinished = 12_500;
 
 interface Reach {
   readonly all: readonly Pod[];

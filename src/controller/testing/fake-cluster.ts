@@ -15,7 +15,6 @@ import type {
   WriteOptions,
 } from '#client/client.ts';
 import type { TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
-import { deferred, type Deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { deepClone, deepFreeze, isObject } from '#machinery/deep.ts';
 import { matchesFields, parseFieldSelector } from '#machinery/field-selectors.ts';
@@ -49,7 +48,7 @@ export class FakeCluster implements Client {
   readonly #clock: Clock;
   readonly #kinds = new Map<string, Map<string, KubeObject>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
-  readonly #streams = new Map<string, Deferred<AsyncIterable<Uint8Array>>>();
+  readonly #streams = new Map<string, PromiseWithResolvers<AsyncIterable<Uint8Array>>>();
   #held: (() => void)[] | undefined;
   #revision = 0;
   #serial = 0;
@@ -150,8 +149,8 @@ export class FakeCluster implements Client {
     this.#streamAt(path).resolve(chunks);
   }
 
-  #streamAt(path: string): Deferred<AsyncIterable<Uint8Array>> {
-    const known = this.#streams.get(path) ?? deferred<AsyncIterable<Uint8Array>>();
+  #streamAt(path: string): PromiseWithResolvers<AsyncIterable<Uint8Array>> {
+    const known = this.#streams.get(path) ?? Promise.withResolvers<AsyncIterable<Uint8Array>>();
     this.#streams.set(path, known);
     return known;
   }

@@ -96,7 +96,7 @@ function podConfig(pod: Pod | undefined, key: string, address: string, port: num
 }
 
 /** Ready, and not asked to stop. */
-export function isServing(pod: Pod): boolean {
+function isServing(pod: Pod): boolean {
   return isReady(pod) && !isTerminating(pod);
 }
 

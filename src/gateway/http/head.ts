@@ -12,7 +12,7 @@ export const targetTooLong = -4;
 export const unsupportedCoding = -5;
 export const http2Preface = -6;
 
-export const maxFields = 128;
+const maxFields = 128;
 
 /**
  * One parsed head, as positions in the buffer it was parsed from; no strings, no headers object. A Head is reused for every

@@ -14,7 +14,7 @@ import {
   unsupportedVersion,
 } from '#gateway/http/head.ts';
 
-export const maxTargetBytes = 16 * 1024;
+const maxTargetBytes = 16 * 1024;
 const maxMethodBytes = 24;
 
 /** A request head; `start` is its first byte (empty lines before it are skipped). */

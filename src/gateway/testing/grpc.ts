@@ -24,7 +24,7 @@ function method(name: string, requestStream: boolean, responseStream: boolean): 
     responseDeserialize: decode,
   };
 }
-export const unary = method('Unary', false, false);
+const unary = method('Unary', false, false);
 export const duplex = method('Duplex', true, true);
 const service: ServiceDefinition = { Unary: unary, Duplex: duplex };
 

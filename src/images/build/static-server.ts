@@ -9,7 +9,7 @@ interface Modules {
 }
 
 /** Serves the files under `root`. Its own text becomes the program of a static site's image, so it may use only what it is given. */
-export function staticServer(modules: Modules, root: string): http.Server {
+function staticServer(modules: Modules, root: string): http.Server {
   const { fs, http, path } = modules;
   const types: Record<string, string> = {
     '.html': 'text/html; charset=utf-8',

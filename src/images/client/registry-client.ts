@@ -232,7 +232,7 @@ function ownBase(registry: string): string {
 }
 
 /** An answer that was not hoped for, in containerd's words with what the registry itself said. */
-export class UnexpectedStatus extends Error {
+class UnexpectedStatus extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {

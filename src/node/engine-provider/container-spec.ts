@@ -116,7 +116,7 @@ function assertNonRoot({ metadata }: Pod, container: Container, uid: number | un
   }
 }
 
-export function containerResources({ resources }: Container): ContainerResources {
+function containerResources({ resources }: Container): ContainerResources {
   const cpuLimit = resources?.limits?.['cpu'];
   const memoryLimit = resources?.limits?.['memory'];
   const cpuRequest = resources?.requests?.['cpu'] ?? cpuLimit;
@@ -130,7 +130,7 @@ export function containerResources({ resources }: Container): ContainerResources
 }
 
 /** The pod's host name: its spec's, else its name, at most 63 characters; in the host's network the host's. */
-export function hostnameOf(pod: Pod): string {
+function hostnameOf(pod: Pod): string {
   if (pod.spec?.hostNetwork === true) return hostname();
   const name = firstNonEmpty(pod.spec?.hostname) ?? pod.metadata.name ?? '';
   return name.slice(0, 63).replace(/[-.]+$/, '');

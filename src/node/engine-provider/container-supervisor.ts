@@ -3,7 +3,6 @@ import type { ContainerState, ContainerStateTerminated } from '#apis/core/v1/pod
 import type { Probe } from '#apis/core/v1/probe.ts';
 import type { ContainerState as EngineState } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
-import { deferred, type Deferred } from '#core/async.ts';
 import { rfc3339, sleep } from '#core/clock.ts';
 import { errorText, isDiskFull } from '#core/errors.ts';
 import { GracefulStop } from '#node/engine-provider/graceful-stop.ts';
@@ -36,7 +35,7 @@ export class ContainerSupervisor implements ContainerView {
   #instance = endedInstance();
   #isStarted = false;
   #isReady = false;
-  #exit: Deferred<EngineState> | undefined;
+  #exit: PromiseWithResolvers<EngineState> | undefined;
   #probes: ContainerProbes | undefined;
   #stopping: GracefulStop | undefined;
   readonly #backoff: RestartBackoff;
@@ -167,7 +166,7 @@ export class ContainerSupervisor implements ContainerView {
       if (wasRunning !== undefined) this.#state = { terminated: unlocated(wasRunning, this.#host.clock.now(), this.#containerId) };
       return wasRunning !== undefined;
     }
-    this.#exit = deferred<EngineState>();
+    this.#exit = Promise.withResolvers<EngineState>();
     this.#containerId = engine.id;
     if (engine.status === 'exited') this.#exit.resolve(engine);
     else this.#running(engine, this.#history);
@@ -198,7 +197,7 @@ export class ContainerSupervisor implements ContainerView {
   async #launch(image: LocalImage, signal: AbortSignal): Promise<string | undefined> {
     const spec = await this.#configure(image, signal);
     signal.throwIfAborted();
-    this.#exit = deferred<EngineState>();
+    this.#exit = Promise.withResolvers<EngineState>();
     try {
       this.#host.events.normal(this.#host.pod, 'Created', `Created container: ${this.#container.name}`, this.#container.name);
       const state = await this.#host.engine.startContainer(this.#host.sandboxId, spec, signal);

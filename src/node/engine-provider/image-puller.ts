@@ -95,7 +95,7 @@ export class ImagePuller {
 const imageOf = (container: Container): string => container.image ?? '';
 
 /** The policy as set, or Kubernetes' default: `Always` for `:latest` or no tag. */
-export function pullPolicyOf(container: Container): PullPolicy {
+function pullPolicyOf(container: Container): PullPolicy {
   const set = container.imagePullPolicy;
   if (set === 'Always' || set === 'IfNotPresent' || set === 'Never') return set;
   const [name = ''] = imageOf(container).split('@').slice(0, 1);

@@ -73,7 +73,7 @@ async function* logLines(path: string, options: ReadOptions, ended: AbortSignal)
 }
 
 /** The log's files that exist, oldest first: rotated ones (`0.log.<n>` or `0.log.<time>`), then `0.log`. */
-export async function logFiles(path: string): Promise<string[]> {
+async function logFiles(path: string): Promise<string[]> {
   const name = basename(path);
   const names = await readdir(dirname(path)).catch((): string[] => []);
   const rotated = names.filter((one) => one.startsWith(`${name}.`) && !one.endsWith('.tmp'));

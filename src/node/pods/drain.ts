@@ -6,7 +6,7 @@ import { revisionLabel } from '#node/names.ts';
 const lastSeconds = 2;
 
 /** Whether the gateway has said that it has no request on the pod and will send none. */
-export function isDrained(pod: Pod): boolean {
+function isDrained(pod: Pod): boolean {
   return pod.metadata.annotations?.[drainedAnnotation] === 'true';
 }
 

@@ -5,7 +5,7 @@ import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { isReason } from '#apis/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { Lister } from '#client/informer-types.ts';
-import { backoffMs, deferred, type Deferred } from '#core/async.ts';
+import { backoffMs } from '#core/async.ts';
 import { sleep, type Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
@@ -42,7 +42,7 @@ interface Entry {
   dial: string | undefined;
   work: Promise<void>;
   /** Ends the wait of a report that others could follow at once. */
-  hurry: Deferred<void>;
+  hurry: PromiseWithResolvers<void>;
 }
 
 /**
@@ -86,8 +86,8 @@ export class PodStatusWriter {
   }
 
   /** Settles by itself after a while. */
-  #settled(): Deferred<void> {
-    const hurry = deferred<void>();
+  #settled(): PromiseWithResolvers<void> {
+    const hurry = Promise.withResolvers<void>();
     this.#settling += 1;
     const afterMs = Math.min(longestSettleMs, settleMs + this.#settling * settleMsPerPod);
     const cancel = this.#options.clock.after(afterMs, () => hurry.resolve());
@@ -153,7 +153,7 @@ export class PodStatusWriter {
 }
 
 function newEntry(): Entry {
-  return { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve(), hurry: deferred() };
+  return { pending: undefined, last: undefined, dial: undefined, work: Promise.resolve(), hurry: Promise.withResolvers() };
 }
 
 function isUrgent(status: PodStatus, last: PodStatus | undefined): boolean {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { backoffMs, deferred } from '#core/async.ts';
+import { backoffMs } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
@@ -43,7 +43,7 @@ export class Child {
   readonly #descriptors: readonly number[];
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #ready = deferred<void>();
+  #ready = Promise.withResolvers<void>();
   #process: ChildProcess | undefined;
   #socket: Socket | undefined;
   #state: ChildStatus['state'] = 'waiting';
@@ -109,7 +109,7 @@ export class Child {
    */
   async replace(): Promise<void> {
     const [old, oldSocket] = [this.#process, this.#socket];
-    this.#ready = deferred<void>();
+    this.#ready = Promise.withResolvers<void>();
     this.#replacing = true;
     this.#launch();
     try {
@@ -135,7 +135,7 @@ export class Child {
     });
     closeSync(log);
     this.#process = child;
-    const gone = deferred<void>();
+    const gone = Promise.withResolvers<void>();
     this.#living.set(child, gone.promise);
     const end = () => {
       this.#living.delete(child);

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deferred } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
@@ -48,7 +47,7 @@ export async function startSupervisor(
   const layout = layoutOf(values.dataDir);
   checkVersion(layout);
   createDirectories(layout);
-  const down = deferred<void>();
+  const down = Promise.withResolvers<void>();
   const children = new Map<Role, Child>();
   collectWhenIdle(clock, signal);
   if (signal.aborted) down.resolve();
@@ -58,7 +57,7 @@ export async function startSupervisor(
     for (const child of children.values()) child.expectStop();
   });
   let status: () => PlatformStatus = () => starting(layout, values.listen, values.domain);
-  const ended = deferred<void>();
+  const ended = Promise.withResolvers<void>();
   const socket = await listen(layout.supervisorSocket, layout.dataDir, {
     async answer(request: SupervisorRequest) {
       if (request.command === 'status') return status();

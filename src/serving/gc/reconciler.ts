@@ -38,7 +38,7 @@ export const gcController: ControllerModule<Configuration> = {
 };
 
 /** Which of a configuration's revisions go, oldest first (serving.md §1.9, GC). */
-export function revisionsToCollect(configuration: Configuration, owned: readonly Revision[], config: GcConfig, nowMs: number): Revision[] {
+function revisionsToCollect(configuration: Configuration, owned: readonly Revision[], config: GcConfig, nowMs: number): Revision[] {
   const inactive = owned.filter((revision) => !isActive(revision, configuration)).toSorted((a, b) => lastActiveMs(a) - lastActiveMs(b));
   const min = config['min-non-active-revisions'];
   const max = config['max-non-active-revisions'];

@@ -24,7 +24,7 @@ export interface RevisionConfig {
 }
 
 /** The container that gets the requests: the one with a port, or the only one. */
-export function servingContainer(spec: RevisionSpec): Container | undefined {
+function servingContainer(spec: RevisionSpec): Container | undefined {
   const containers = spec.containers ?? [];
   return containers.find(({ ports }) => (ports ?? []).length > 0) ?? containers[0];
 }
@@ -39,7 +39,7 @@ export function servingPort(spec: RevisionSpec): { containerPort: number; protoc
 }
 
 /** Labels of the pods and the Deployment, and how they are found. */
-export function podLabels(revision: Revision): Record<string, string> {
+function podLabels(revision: Revision): Record<string, string> {
   const { name = '', uid = '' } = revision.metadata;
   return {
     ...pick(revision.metadata.labels, (key) => key !== labels.routingState),
@@ -126,7 +126,7 @@ export function makeImageCache(revision: Revision, container: string, image: str
 }
 
 /** Replicas a revision starts with, before the autoscaler has seen a request. */
-export function initialScale(revision: Revision, config: AutoscalerConfig): number {
+function initialScale(revision: Revision, config: AutoscalerConfig): number {
   const own = autoscalingAnnotation(revision.metadata.annotations, 'initial-scale');
   const initial = own === undefined ? config['initial-scale'] : Number(own[1]);
   const min = Number(autoscalingAnnotation(revision.metadata.annotations, 'min-scale')?.[1] ?? config['min-scale']);

@@ -14,7 +14,7 @@ import { rolled, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
 /** Where in-cluster names of routes lead: the gateway's cluster-local listener. */
-export const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomain}`;
+const localGateway = `gateway-local.${systemNamespace}.svc.${clusterDomain}`;
 
 export interface RouteConfig extends HostConfig {
   readonly features: FeaturesConfig;

@@ -47,7 +47,7 @@ export function passUpgrade({ answer, socket: far, head: farHead }: UpgradedConn
 }
 
 /** The headers of an upgrade request that may be passed on; undefined when it is none. */
-export function upgradeHeaders(headers: Readonly<Record<string, string>>): Record<string, string> | undefined {
+function upgradeHeaders(headers: Readonly<Record<string, string>>): Record<string, string> | undefined {
   if (headers['upgrade'] === undefined) return undefined;
   return Object.fromEntries(passedHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { deferred } from '#core/async.ts';
 import type { Host } from '#providers/local/host.ts';
 import { parseExitRecord, exitRecordBytes, type ContainerFiles } from '#providers/local/container/files.ts';
 import type { ContainerRecord } from '#providers/local/container/record.ts';
@@ -15,7 +14,7 @@ export class ContainerRun {
   /** Resolves when the container has ended and its output is complete. */
   readonly ended: Promise<void>;
   readonly #host: Host;
-  readonly #ended = deferred<void>();
+  readonly #ended = Promise.withResolvers<void>();
   readonly #listeners = new Set<OutputListener>();
   readonly #readers: PipeReader[] = [];
   #log: LogFile | undefined;

@@ -4,7 +4,7 @@ import type { ContainerSpec } from '#apis/runtime/engine.ts';
 import type { Identity } from '#providers/local/container/privileges.ts';
 
 /** The user an image or a pod names does not exist in the image. */
-export class UnknownUserError extends Error {
+class UnknownUserError extends Error {
   constructor(what: string) {
     super(`unable to find ${what}: no matching entries in the image's passwd or group file`);
     this.name = 'UnknownUserError';
@@ -48,7 +48,7 @@ function parse(text: string): readonly (readonly string[])[] {
 }
 
 /** A regular file of an image, found as overlayfs would: topmost layer first, hidden by a whiteout; '' when there is none. */
-export function readImageFile(layers: readonly string[], path: string): string {
+function readImageFile(layers: readonly string[], path: string): string {
   for (const layer of layers) {
     const file = join(layer, path);
     const found = lstatSync(file, { throwIfNoEntry: false });

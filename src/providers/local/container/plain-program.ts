@@ -60,7 +60,7 @@ export function applicationSteps(program: Program, options: Pick<PlainOptions, '
 }
 
 /** Joins namespaces of another process. */
-export function enterNamespaces(program: Program, pid: number, kinds: number): void {
+function enterNamespaces(program: Program, pid: number, kinds: number): void {
   enterThrough(program, openProcess(program, pid), kinds);
 }
 

@@ -27,7 +27,7 @@ export const maskedPaths = [
   '/sys/devices/virtual/powercap',
   '/sys/firmware',
 ];
-export const maskedDirectories = new Set(['/proc/acpi', '/proc/asound', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap']);
+const maskedDirectories = new Set(['/proc/acpi', '/proc/asound', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap']);
 export const readOnlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SandboxSpec } from '#apis/runtime/engine.ts';
 
 /** The text of /etc/resolv.conf. */
-export function resolvConf(dns: SandboxSpec['dns']): string {
+function resolvConf(dns: SandboxSpec['dns']): string {
   const lines = [
     ...(dns.searches.length > 0 ? [`search ${dns.searches.join(' ')}`] : []),
     ...dns.nameservers.map((server) => `nameserver ${server}`),
@@ -13,7 +13,7 @@ export function resolvConf(dns: SandboxSpec['dns']): string {
 }
 
 /** The text of /etc/hosts, as the kubelet writes it. */
-export function hostsFile(spec: SandboxSpec, ip: string): string {
+function hostsFile(spec: SandboxSpec, ip: string): string {
   const own = ip === '' ? `127.0.1.1\t${spec.hostname}` : `${ip}\t${spec.hostname}`;
   const fixed = [
     '127.0.0.1\tlocalhost',

@@ -30,7 +30,7 @@ export interface StartPlan {
 }
 
 /** A mount's source does not exist or cannot be used. */
-export class MountSourceError extends Error {
+class MountSourceError extends Error {
   constructor(path: string, cause: unknown) {
     super(`failed to prepare mount: ${path} cannot be used as the source of a mount`, { cause });
     this.name = 'MountSourceError';

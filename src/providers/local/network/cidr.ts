@@ -13,7 +13,7 @@ export function parseIp(ip: string): number {
   return ip.split('.').reduce((value, part) => value * 256 + Number(part), 0);
 }
 
-export function formatIp(value: number): string {
+function formatIp(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }
 

@@ -8,7 +8,7 @@ import { openNetlink, sendNetlink } from '#providers/local/network/netlink-steps
 import { namespaces } from '#providers/local/network/sandbox-program.ts';
 
 /** Namespaces an ordinary user's platform lives in. */
-export const platformNamespaces = namespaces.user | namespaces.mount | namespaces.network;
+const platformNamespaces = namespaces.user | namespaces.mount | namespaces.network;
 
 export interface UserNamespaceOptions {
   readonly architecture: Architecture;

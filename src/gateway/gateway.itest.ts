@@ -10,7 +10,7 @@ import { createInformers } from '#client/informer.ts';
 import { FakeCluster, silentEvents } from '#controller/testing.ts';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
-import { endpointSlices, ingresses, pods } from '#gateway/controller/kinds.ts';
+import { endpointSlices, ingresses, pods, revisions, services } from '#gateway/controller/kinds.ts';
 import { startGateway, type Gateway } from '#gateway/gateway.ts';
 import { eventually } from '#gateway/testing/raw-client.ts';
 import { httpUpstream } from '#gateway/testing/upstream.ts';
@@ -266,6 +266,27 @@ test('a request that waits for a revision is served by it although its route has
     it.cluster.seed(...cold.filter(({ kind }) => kind === 'Pod'));
     assert.equal((await answer).body, 'one');
     await eventually(() => !it.gateway.proxy.backends.has('revision/default/rev-1'), 'the old backend goes when it is not needed any more');
+  }));
+
+test('a revision that is deleted is not waited for, though its route stays; one whose Service alone goes is', () =>
+  withDataDir(async (dataDir) => {
+    const objects = revisionObjects('rev-1', 9).filter(({ kind }) => kind !== 'Pod' && kind !== 'EndpointSlice');
+    await using it = await rig(dataDir, [...objects, ingress('rev-1')]);
+    const backend = it.gateway.proxy.backends.get('revision/default/rev-1');
+    const waiting = fetchBody(it.gateway.http.port, host);
+    await eventually(() => backend?.queued === 1, 'a request waits');
+    await it.cluster.of(services).delete('default', 'rev-1');
+    const second = fetchBody(it.gateway.http.port, host);
+    await eventually(() => backend?.queued === 2, 'another one waits');
+    await it.cluster.of(revisions).delete('default', 'rev-1');
+    assert.deepEqual([(await waiting).status, (await second).status], [503, 503]);
+    assert.equal((await fetchBody(it.gateway.http.port, host)).body, 'the service has no ready endpoints\n');
+    it.cluster.seed(...objects);
+    const again = fetchBody(it.gateway.http.port, host);
+    await eventually(() => backend?.queued === 1, 'requests wait again');
+    await it.cluster.of(services).delete('default', 'rev-1');
+    await it.cluster.of(revisions).delete('default', 'rev-1');
+    assert.equal((await again).status, 503);
   }));
 
 test('an endpoint whose pod is gone is not dialed, whatever its slice still says', () =>

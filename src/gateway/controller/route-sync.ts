@@ -135,6 +135,8 @@ export class RouteSync {
   }
 
   #revisionChanged(key: string): void {
+    // Its Service, which has its name, may have gone before.
+    this.#dirtyServices.add(key);
     this.#servicesOfRevision(key);
     for (const service of this.#services.byIndex('revision', key)) this.#serviceChanged(objectKey(service));
   }
@@ -272,7 +274,7 @@ export class RouteSync {
     const service = this.#services.get(ref.namespace, ref.name);
     const known = this.#backends.get(key);
     if (service === undefined) {
-      if (known !== undefined) return { ...known, pods: [] };
+      if (known !== undefined) return withoutService(known, this.#revisions.get(ref.namespace, known.name) !== undefined);
       throw new Error(`service ${ref.namespace}/${ref.name} of a programmed route is unknown`);
     }
     const revision = service.metadata.labels?.[revisionLabel];
@@ -288,6 +290,11 @@ export class RouteSync {
       pod: (namespace, podName) => this.#pods.get(namespace, podName),
     });
   }
+}
+
+/** The backend of a Service that has gone: it comes again where its revision is still there, and does not where that has gone too. */
+function withoutService({ gone: _, ...known }: BackendConfig, hasRevision: boolean): BackendConfig {
+  return { ...known, pods: [], ...(known.isRevision && !hasRevision ? { gone: true } : {}) };
 }
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -74,7 +74,7 @@ export class Exchange implements SlotWaiter, Expirable {
     backend.meter.arrive(this.#arrivedAt);
     if (this.#context.accessLog !== undefined)
       this.#description = describeRequest(bytes, head, this.#client.remoteAddress, this.#client.version);
-    if (!config.isRevision && backend.pods.length === 0) return this.#answer(answers.noEndpoints);
+    if (backend.isUnreachable) return this.#answer(answers.noEndpoints);
     if (config.timeoutMs > 0) this.#context.deadlines.of(config.timeoutMs).set(this.#total, this.#arrivedAt);
     if (target.overrides.length > 0) dropNamed(bytes, head, target.overrides);
     if (rule.rewriteHost !== undefined) dropHost(head);
@@ -180,7 +180,7 @@ export class Exchange implements SlotWaiter, Expirable {
     this.#backend.podFailed(pod);
     this.#backend.release(pod);
     if (now - this.#firstFailureAt > this.#context.limits.connectTotalMs) return this.#answer(answers.connectFailed);
-    if (!this.#backend.config.isRevision && this.#backend.pods.length === 0) return this.#answer(answers.noEndpoints);
+    if (this.#backend.isUnreachable) return this.#answer(answers.noEndpoints);
     const next = this.#backend.acquireAgain(this);
     if (next !== 'waiting') this.#use(next);
   }

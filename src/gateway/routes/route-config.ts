@@ -49,8 +49,10 @@ export interface BackendConfig {
   /** What the revision belongs to, for the request log. */
   readonly service?: string;
   readonly configuration?: string;
-  /** Slots, queue, wake and counters apply; a plain Service without endpoints answers 503 at once. */
+  /** Slots, queue, wake and counters apply; a plain Service without endpoints answers 503 at once, as a revision does that is gone. */
   readonly isRevision: boolean;
+  /** The revision has been deleted: nothing will ever run for who waits. */
+  readonly gone?: boolean;
   /** What its containers speak; default: http1. */
   readonly protocol?: 'http1' | 'h2c';
   /** Requests at a time in one container; 0: no limit. */

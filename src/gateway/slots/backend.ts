@@ -85,6 +85,12 @@ export class Backend implements Slots {
     this.pods = config.pods.map((wanted) => this.#keepOrAdd(known, wanted));
     for (const pod of known.values()) this.#remove(pod);
     this.pump();
+    if (config.gone === true) this.#refuseAll();
+  }
+
+  /** There is no pod, and waiting would not bring one. */
+  get isUnreachable(): boolean {
+    return this.pods.length === 0 && (!this.config.isRevision || this.config.gone === true);
   }
 
   #keepOrAdd(known: Map<string, Pod>, wanted: PodConfig): Pod {
@@ -166,6 +172,10 @@ export class Backend implements Slots {
   /** The backend is gone: running requests finish, waiting ones are refused. */
   close(): void {
     this.update({ ...this.config, pods: [] });
+    this.#refuseAll();
+  }
+
+  #refuseAll(): void {
     const waiters = [...this.#ahead, ...this.#line];
     this.#ahead.clear();
     this.#line.clear();

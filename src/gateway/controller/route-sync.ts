@@ -293,8 +293,8 @@ export class RouteSync {
 }
 
 /** The backend of a Service that has gone: it comes again where its revision is still there, and does not where that has gone too. */
-function withoutService({ gone: _, ...known }: BackendConfig, hasRevision: boolean): BackendConfig {
-  return { ...known, pods: [], ...(known.isRevision && !hasRevision ? { gone: true } : {}) };
+function withoutService(known: BackendConfig, hasRevision: boolean): BackendConfig {
+  return { ...known, pods: [], gone: known.isRevision && !hasRevision };
 }
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -26,7 +26,7 @@ import {
   tagsOf,
   type RouteConfig,
 } from '#serving/route/resources.ts';
-import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
+import { goalOf, isSettled, readRollout, rolled, step, withoutGone, type Rollout } from '#serving/route/rollout.ts';
 import { PublicPort } from '#serving/route/public-port.ts';
 import { planTraffic, type RevisionTarget, type TrafficPlan } from '#serving/route/traffic.ts';
 
@@ -209,7 +209,8 @@ class RouteReconciler {
     if (durationS <= 0 || ingress === undefined) return { rollout: goal, nextMs: 0 };
     const observed = isReady(ingress) && manager.get('IngressReady')?.status !== 'True';
     const nowMs = this.#context.clock.now();
-    const previous = readRollout(ingress.metadata.annotations?.[annotations.rollout]);
+    const isThere = (name: string) => this.#informers.revisions.get(route.metadata.namespace, name) !== undefined;
+    const previous = withoutGone(readRollout(ingress.metadata.annotations?.[annotations.rollout]), isThere);
     const { rollout, nextNs } = step(goal, previous, { nowNs: nowMs * 1e6, durationS, observed });
     return { rollout, nextMs: nextNs === 0 ? 0 : Math.max(1, Math.ceil(nextNs / 1e6 - nowMs)) };
   }

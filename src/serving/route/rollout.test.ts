@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { goalOf, isSettled, readRollout, rolled, step, type Rollout } from '#serving/route/rollout.ts';
+import { goalOf, isSettled, readRollout, rolled, step, withoutGone, type Rollout } from '#serving/route/rollout.ts';
 import type { RevisionTarget } from '#serving/route/traffic.ts';
 
 const second = 1e9;
@@ -61,6 +61,28 @@ describe('gradual rollout', () => {
     assert.deepEqual(shares(less), ['r1=10', 'r2=30']);
     const one = step(goalOf([target('r2', 1)]), { configurations: [stage('r1=99', 'r2=1')] }, at(0)).rollout;
     assert.deepEqual(shares(one), ['r2=1']);
+  });
+
+  test('what a deleted revision had goes to the newest that is left; with none left the goal is reached at once', () => {
+    const goal = goalOf([target('r2')]);
+    const moving = step(goal, begun(), at(1, true)).rollout;
+    const left = withoutGone(moving, (name) => name !== 'r1');
+    assert.deepEqual(shares(step(goal, left, at(2)).rollout), ['r2=100']);
+    assert.deepEqual(shares(withoutGone(moving, (name) => name !== 'r2') as Rollout), ['r1=100']);
+    assert.deepEqual(
+      shares(
+        step(
+          goalOf([target('r3')]),
+          withoutGone(moving, () => false),
+          at(2),
+        ).rollout,
+      ),
+      ['r3=100'],
+    );
+    assert.equal(
+      withoutGone(undefined, () => true),
+      undefined,
+    );
   });
 
   test('an annotation that does not add up is none', () => {

@@ -69,6 +69,16 @@ export function readRollout(text: string | undefined): Rollout | undefined {
   }
 }
 
+/** The state without revisions that have been deleted: the newest of those that are left gets what they had. */
+export function withoutGone(rollout: Rollout | undefined, isThere: (revisionName: string) => boolean): Rollout | undefined {
+  const configurations = rollout?.configurations?.flatMap((one) => {
+    const left = (one.revisions ?? []).filter(({ revisionName }) => isThere(revisionName));
+    const revisions = adjusted(left, one.percent - sum(left));
+    return revisions.length === 0 ? [] : [{ ...one, revisions }];
+  });
+  return configurations === undefined ? undefined : { configurations };
+}
+
 /**
  * The state after `previous` on the way to `goal`, and when (ns) to look again; 0: not at all. Without a previous state the goal
  * is reached at once. `observed`: the Ingress has taken over the first share, from which the length of the steps follows.

@@ -107,7 +107,18 @@ async function askHelper(name: string, registry: string, { stderr, signal }: Inv
   signal.throwIfAborted();
   if (result instanceof Error) stderr.write(`${program} cannot be asked for a login: ${result.message}\n`);
   if (result !== 0) return [];
-  const { Username: username = '', Secret: secret = '' } = JSON.parse(said) as { Username?: string; Secret?: string };
+  const { Username: username = '', Secret: secret = '' } = loginIn(said, program);
   if (username === '<token>') return [{ registry, username: '', password: '', identityToken: secret }];
   return [{ registry, username, password: secret }];
+}
+
+function loginIn(said: string, program: string): { readonly Username?: string; readonly Secret?: string } {
+  try {
+    return JSON.parse(said) as { Username?: string; Secret?: string };
+  } catch (error) {
+    throw new UserError(`${program} answered with something that is not JSON`, {
+      cause: error,
+      hint: `Try "echo REGISTRY | ${program} get", or remove it from credHelpers and credsStore of Docker's config.json.`,
+    });
+  }
 }

@@ -39,8 +39,9 @@ export async function runAsLeader(
   while (!signal.aborted) {
     try {
       await candidate.acquire(signal);
-    } catch {
-      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
     }
     const leading = new AbortController();
     const lost = candidate.hold(AbortSignal.any([signal, leading.signal]));

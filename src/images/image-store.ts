@@ -323,8 +323,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     if (!isIndex(stored.content)) {
       const { config, layers } = stored.content;
       const file = await this.blobs.read(config.digest);
-      const { os = '', architecture = '' } =
-        file === undefined ? {} : (JSON.parse(file.toString('utf8')) as { os?: string; architecture?: string });
+      const { os = '', architecture = '' } = file === undefined ? {} : platformIn(file);
       return {
         sizeBytes: layers.reduce((sum, { size }) => sum + size, config.size),
         platforms: os === '' ? [] : [`${os}/${architecture}`],
@@ -345,6 +344,15 @@ export class ImageStore implements ImageService, AsyncDisposable {
       const text = `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": invalid reference format`;
       throw new ImageError('InvalidImageName', text);
     }
+  }
+}
+
+/** Of an image's configuration. An artifact's may be anything. */
+function platformIn(config: Buffer): { readonly os?: string; readonly architecture?: string } {
+  try {
+    return (JSON.parse(config.toString('utf8')) as { os?: string; architecture?: string } | null) ?? {};
+  } catch {
+    return {};
   }
 }
 

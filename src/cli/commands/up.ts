@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '#core/clock.ts';
@@ -7,11 +7,14 @@ import { UserError } from '#core/errors.ts';
 import { jsonLogger, writeLogLine } from '#core/logger.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
 import { resolveSettings, runningStatus, typed } from '#cli/platform.ts';
+import { readTail } from '#core/read-tail.ts';
 import { warmCompileCache } from '#platform/compile-cache.ts';
 import { requireDiskSpace } from '#platform/disk-space.ts';
 import { createDirectories, layoutOf } from '#platform/layout.ts';
 import { startSupervisor, type PlatformStatus } from '#platform/supervisor/supervisor.ts';
 
+/** How much of its log is looked at when it did not start. */
+const lastLogBytes = 64 * 1024;
 const detachedStartMs = 90_000;
 
 /** `dormouse up`: in the foreground the supervisor itself; detached a supervisor of its own session. */
@@ -86,7 +89,7 @@ export async function upDetached(invocation: Invocation, dataDir: string): Promi
       return 0;
     }
     if (exited) {
-      const said = readFileSync(logFile).subarray(from).toString('utf8').trimEnd();
+      const said = readTail(logFile, lastLogBytes, from).trimEnd();
       throw new UserError(`the platform did not start`, {
         hint: said === '' ? `See ${logFile}.` : said.split('\n').slice(-12).join('\n  '),
       });

@@ -1,6 +1,5 @@
 import type { ImageStore } from '../image-store.ts';
-import { isIndex, parseConfigFile } from '../oci.ts';
-import { readManifest } from './content.ts';
+import { isIndex, parseConfigFile, parseManifest, type ImageIndex, type ImageManifest } from '../oci.ts';
 
 export interface CollectOptions {
   readonly store: Pick<ImageStore, 'blobs' | 'layers' | 'repositories'>;
@@ -12,7 +11,7 @@ export interface CollectOptions {
 
 /**
  * Removes blobs and unpacked layers that no tag, no manifest put by digest, no held image and no referrer of one of these reaches.
- * A crash half-way leaves some of them, never a reachable one missing.
+ * A crash or a failure half-way leaves some of them, never a reachable one missing.
  */
 export async function collect({ store, held, before }: CollectOptions): Promise<{ removedBlobs: number; freedBytes: number }> {
   const reachable = new Set<string>();
@@ -21,15 +20,15 @@ export async function collect({ store, held, before }: CollectOptions): Promise<
   const mark = async (digest: string): Promise<void> => {
     if (reachable.has(digest)) return;
     reachable.add(digest);
-    const stored = await readManifest(store.blobs, digest).catch(() => undefined);
-    if (stored === undefined) return;
-    if (isIndex(stored.content)) {
-      for (const child of stored.content.manifests) await mark(child.digest);
+    const content = await contentOf(store, digest);
+    if (content === undefined) return;
+    if (isIndex(content)) {
+      for (const child of content.manifests) await mark(child.digest);
       return;
     }
-    reachable.add(stored.content.config.digest);
-    for (const layer of stored.content.layers) reachable.add(layer.digest);
-    for (const path of await layersOf(store, stored.content.config.digest)) directories.add(path);
+    reachable.add(content.config.digest);
+    for (const layer of content.layers) reachable.add(layer.digest);
+    for (const path of await layersOf(store, content.config.digest)) directories.add(path);
   };
   for (const root of roots) await mark(root);
   await keepReferrers(store, reachable, mark);
@@ -56,8 +55,7 @@ async function keepReferrers(
     grown = false;
     for (const { digest } of store.repositories.allManifests()) {
       if (reachable.has(digest)) continue;
-      const stored = await readManifest(store.blobs, digest).catch(() => undefined);
-      const subject = stored?.content.subject?.digest;
+      const subject = (await contentOf(store, digest))?.subject?.digest;
       if (subject === undefined || !reachable.has(subject)) continue;
       await mark(digest);
       grown = true;
@@ -71,12 +69,25 @@ async function forgetManifests({ repositories }: CollectOptions['store'], reacha
   }
 }
 
+/** A manifest or index; undefined for what is neither, or not here. What cannot be read now is an error: it must not make an image look unused. */
+async function contentOf({ blobs }: CollectOptions['store'], digest: string): Promise<ImageManifest | ImageIndex | undefined> {
+  const bytes = await blobs.read(digest);
+  if (bytes === undefined) return undefined;
+  try {
+    return parseManifest(bytes).content;
+  } catch {
+    return undefined;
+  }
+}
+
 async function layersOf(store: CollectOptions['store'], config: string): Promise<readonly string[]> {
   const bytes = await store.blobs.read(config);
   if (bytes === undefined) return [];
+  let layers: readonly string[];
   try {
-    return await store.layers.present(parseConfigFile(bytes).rootfs.diff_ids);
+    layers = parseConfigFile(bytes).rootfs.diff_ids;
   } catch {
     return []; // An artifact: its configuration is not an image's.
   }
+  return store.layers.present(layers);
 }

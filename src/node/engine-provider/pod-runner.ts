@@ -62,7 +62,7 @@ export class PodRunner {
   #cancelDeadline: () => void = () => {};
   #publishing = false;
   readonly #changes = new Changes();
-  /** Runs of sidecars, which end only when the pod does; rejected when stopped before their first start. */
+  /** Runs of sidecars and ephemeral containers, which end only when the pod does. */
   readonly #background: Promise<void>[] = [];
 
   constructor(pod: Pod, deps: RunnerDependencies, past: PodPast) {
@@ -179,10 +179,10 @@ export class PodRunner {
     this.#changed();
     this.#prepared = this.#prepare(signal);
     this.#prepared.catch(() => {});
-    for (const one of this.#ephemeral) this.#runEphemeral(one, signal);
+    for (const one of this.#ephemeral) this.#background.push(this.#runContainer(one, signal));
     // Containers that run already are taken over at once: a stop that follows must find them.
     const isRunnable = this.#wasInitialized() ? this.#startSidecars(signal) : await this.#initialize(signal);
-    if (isRunnable) await Promise.allSettled(this.#app.map((one) => one.run(signal)));
+    if (isRunnable) await Promise.all(this.#app.map((one) => this.#runContainer(one, signal)));
     if (signal.aborted) return;
     await this.#complete();
   }
@@ -199,7 +199,7 @@ export class PodRunner {
     await this.#prepared;
     for (const one of this.#init) {
       if (one.role === 'sidecar') {
-        this.#background.push(one.run(signal).catch(() => {}));
+        this.#background.push(this.#runContainer(one, signal));
         await this.#changes.until(() => one.started, signal);
       } else {
         await one.run(signal);
@@ -209,6 +209,16 @@ export class PodRunner {
     return true;
   }
 
+  /** To its end for good. A stop before its start is no failure. */
+  async #runContainer(one: ContainerSupervisor, signal: AbortSignal): Promise<void> {
+    try {
+      await one.run(signal);
+    } catch (error) {
+      const { name } = one.container;
+      if (!signal.aborted) this.#deps.logger.error('container not looked after', { pod: this.#pod.metadata.name, container: name, error });
+    }
+  }
+
   /** Containers that have come to a pod that runs. */
   #addEphemeral(pod: Pod): void {
     const known = new Set(this.#ephemeral.map(({ container }) => container.name));
@@ -216,16 +226,12 @@ export class PodRunner {
       if (known.has(container.name) || !this.isRunning) continue;
       const one = this.#supervise('ephemeral', container);
       this.#ephemeral.push(one);
-      if (this.#running !== undefined) this.#runEphemeral(one, this.#ending.signal);
+      if (this.#running !== undefined) this.#background.push(this.#runContainer(one, this.#ending.signal));
     }
   }
 
-  #runEphemeral(one: ContainerSupervisor, signal: AbortSignal): void {
-    this.#background.push(one.run(signal).catch(() => {}));
-  }
-
   #startSidecars(signal: AbortSignal): true {
-    for (const one of this.#init) if (one.role === 'sidecar') this.#background.push(one.run(signal).catch(() => {}));
+    for (const one of this.#init) if (one.role === 'sidecar') this.#background.push(this.#runContainer(one, signal));
     return true;
   }
 

@@ -2,6 +2,9 @@ import type { Duplex } from 'node:stream';
 
 const servingStatus: Readonly<Record<number, string>> = { 0: 'UNKNOWN', 1: 'SERVING', 2: 'NOT_SERVING', 3: 'SERVICE_UNKNOWN' };
 
+/** An answer has some ten. */
+const maxAnswerBytes = 64 * 1024;
+
 /** Asks grpc.health.v1.Health/Check over an open connection; the answer is `SERVING`, `NOT_SERVING` … (gRPC health protocol). */
 export async function grpcHealth(connection: Duplex, authority: string, service: string, signal: AbortSignal): Promise<string> {
   // Loaded when first needed: most nodes never see a gRPC probe.
@@ -25,7 +28,12 @@ export async function grpcHealth(connection: Duplex, authority: string, service:
       const parts: Buffer[] = [];
       stream.on('response', note);
       stream.on('trailers', note);
-      stream.on('data', (part: Buffer) => parts.push(part));
+      let size = 0;
+      stream.on('data', (part: Buffer) => {
+        parts.push(part);
+        size += part.length;
+        if (size > maxAnswerBytes) reject(new Error(`error: the answer is longer than ${maxAnswerBytes} bytes`));
+      });
       stream.once('error', reject);
       stream.once('end', () => {
         if (grpcStatus === '12')

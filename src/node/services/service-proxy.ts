@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service } from '#apis/core/v1/service.ts';
@@ -8,6 +7,7 @@ import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
+import { applyNftScript } from '#core/nft.ts';
 import { renderRules } from '#node/services/nft-rules.ts';
 import { hasHostPort, type HostServices } from '#node/services/service-fronts.ts';
 
@@ -72,7 +72,7 @@ class NftServiceProxy implements AsyncDisposable {
     const beganMs = clock.monotonic();
     const network = { podCidr: podNetwork.cidr, bridge: podNetwork.interfaceName, listen, hostServices };
     const rules = renderRules({ table, ...network, services: services.list(), slices: endpointSlices.list(), pods: pods.list() });
-    if (rules !== this.#applied) await nft(rules);
+    if (rules !== this.#applied) await applyNftScript(rules);
     this.#applied = rules;
     this.#tookMs = clock.monotonic() - beganMs;
   }
@@ -87,7 +87,7 @@ class NftServiceProxy implements AsyncDisposable {
     this.#isClosed = true;
     for (const stop of this.#stop) stop();
     await this.#applying;
-    await nft(`table ip ${this.#options.table}\ndelete table ip ${this.#options.table}\n`).catch((error: unknown) =>
+    await applyNftScript(`table ip ${this.#options.table}\ndelete table ip ${this.#options.table}\n`).catch((error: unknown) =>
       this.#options.logger.warn('service rules not removed', { error }),
     );
   }
@@ -106,23 +106,4 @@ class NftServiceProxy implements AsyncDisposable {
         });
     });
   }
-}
-
-/** Hands a script to `nft -f -`, which applies all of it or nothing. */
-function nft(script: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
-    const errors: Buffer[] = [];
-    child.stderr.on('data', (part: Buffer) => errors.push(part));
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? new Error('nft is not installed (package nftables)', { cause: error }) : error),
-    );
-    child.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`nft ended with ${code}: ${Buffer.concat(errors).toString().slice(0, 500).trim()}`));
-    });
-    // nft may refuse before it has read everything; its exit says why.
-    child.stdin.on('error', () => {});
-    child.stdin.end(script);
-  });
 }

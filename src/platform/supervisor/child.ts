@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { backoffMs } from '#core/async.ts';
 import type { Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
+import { readTail } from '#core/read-tail.ts';
 import { cLibraryHabits } from '#platform/supervisor/c-library.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ToProcess } from '#platform/process-config.ts';
@@ -205,6 +206,6 @@ export class Child {
 }
 
 function lastLines(file: string): string[] {
-  const text = readFileSync(file).subarray(-lastLogBytes).toString('utf8').trimEnd();
+  const text = readTail(file, lastLogBytes).trimEnd();
   return text.split('\n').slice(-lastLogLines);
 }

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { serviceCidr } from '#apis/dormouse/names.ts';
 import { errorText } from '#core/errors.ts';
+import { applyNftScript } from '#core/nft.ts';
 import { redirectRules } from '#providers/local/rootless/outbound.ts';
-
-const run = promisify(execFile);
 
 /** The pod network: its interface and addresses. */
 interface PodNetwork {
@@ -34,7 +31,7 @@ export async function redirectOutbound(network: PodNetwork): Promise<string | un
 
 /** Removes the table; it does not need to exist. */
 export async function closeOutbound(bridge: string): Promise<void> {
-  await run('nft', ['delete', 'table', 'ip', tableName(bridge)]).catch(() => undefined);
+  await applyNftScript(`delete table ip ${tableName(bridge)}\n`).catch(() => undefined);
 }
 
 function tableName(bridge: string): string {
@@ -48,9 +45,7 @@ async function forwarding(rules: string): Promise<string | undefined> {
     return `pods cannot reach other networks: IP forwarding cannot be switched on (${errorText(error)})`;
   }
   try {
-    const child = run('nft', ['-f', '-'], { timeout: 10_000 });
-    child.child.stdin?.end(rules);
-    await child;
+    await applyNftScript(rules);
     return undefined;
   } catch (error) {
     return `pods cannot reach other networks: install nftables (${errorText(error).split('\n')[0]})`;

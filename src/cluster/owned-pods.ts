@@ -46,7 +46,7 @@ export class OwnedPods {
     this.#expectations.forget(key);
   }
 
-  async create(owner: KubeObject, pod: Pod): Promise<void> {
+  async create(owner: KubeObject, pod: Pod): Promise<Pod> {
     let created: Pod;
     try {
       created = await this.#context.client.of(pods).create(pod);
@@ -58,6 +58,7 @@ export class OwnedPods {
     // The watch may have been quicker than the answer.
     if (this.#informer.get(namespace, name) === undefined) this.#expectations.expect(objectKey(owner), made(created));
     this.#context.events.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
+    return created;
   }
 
   /** One that is gone already is no error. */

@@ -38,7 +38,7 @@ export interface ControllerContext {
 }
 
 /**
- * One reconciler: `resource` is what it reconciles. `reconcile` gets a private deep copy of the cached object and may change
+ * One reconciler: `resource` is what it reconciles. `reconcile` gets the cached object with metadata and status of its own and may change
  * its `status` (and, through the client, other objects); the harness diffs and writes the status afterwards, so a reconciler
  * never writes it itself. A deleted object is reported to `deleted`, if present.
  */

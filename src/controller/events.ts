@@ -65,8 +65,13 @@ const maxMessage = 1024;
 const attempts = 4;
 /** Events come after what they tell of: written at once they would compete with it for the machine. So they wait until nothing more is said. */
 const settleMs = 200;
-/** But not longer than this; what went wrong waits no longer than `settleMs`. */
-const longestSettleMs = 2000;
+/**
+ * But not longer than two seconds, and somewhat more for each that waits, since a crowd of them tells of a machine that has much to do.
+ * What went wrong waits no longer than `settleMs`.
+ */
+const settleLimitMs = 2000;
+const settleLimitMsPerEvent = 10;
+const longestSettleMs = 10_000;
 
 /**
  * Writes core/v1 Events, best effort: repeated ones are counted up, many similar ones are combined into one, an object that
@@ -193,8 +198,9 @@ class Recorder implements FlushableEventRecorder {
     const look = () => {
       const nowMs = clock.monotonic();
       const quietMs = nowMs - this.#saidMs;
-      if (this.#urgent || quietMs >= settleMs || nowMs - beganMs >= longestSettleMs) return this.#hurry.resolve();
-      cancel = clock.after(Math.min(settleMs - quietMs, beganMs + longestSettleMs - nowMs), look);
+      const limitMs = Math.min(longestSettleMs, settleLimitMs + this.#waiting.size * settleLimitMsPerEvent);
+      if (this.#urgent || quietMs >= settleMs || nowMs - beganMs >= limitMs) return this.#hurry.resolve();
+      cancel = clock.after(Math.min(settleMs - quietMs, beganMs + limitMs - nowMs), look);
     };
     cancel = clock.after(settleMs, look);
     return () => cancel();

@@ -47,6 +47,13 @@ export async function runControllers(
   }
 }
 
+/** What a reconcile may change is its own, metadata and status; the rest is shared with the cache and frozen. */
+function draftOf(cached: KubeObject): KubeObject {
+  const draft: KubeObject & { status?: unknown } = { ...cached, metadata: deepClone(cached.metadata) };
+  if (draft.status !== undefined) draft.status = deepClone(draft.status);
+  return draft;
+}
+
 /** One controller with its queue. Exported for the test kit, which reconciles single keys with it. */
 export class ControllerRun {
   readonly controller: Controller<KubeObject>;
@@ -113,7 +120,7 @@ export class ControllerRun {
     const cached = this.#current(key);
     if (cached === undefined) return { kind: 'done' };
     if (this.controller.skipsTerminating === true && cached.metadata.deletionTimestamp !== undefined) return { kind: 'done' };
-    const object = deepClone(cached);
+    const object = draftOf(cached);
     let outcome: Outcome = { kind: 'done' };
     let failure: { readonly error: unknown } | undefined;
     try {

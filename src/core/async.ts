@@ -15,7 +15,7 @@ export class Mutex {
 }
 
 /** Waits until every attempt has ended; then the first failure is thrown. */
-export async function settleAll(attempts: readonly Promise<void>[]): Promise<void> {
+export async function settleAll(attempts: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(attempts)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

@@ -22,37 +22,41 @@ export class DurationError extends Error {
 
 /** Nanoseconds of a text such as `1h2m3.5s`; fractions below a nanosecond are cut. Throws DurationError. */
 export function parseGoDuration(text: string): bigint {
-  const invalid = (): DurationError => new DurationError(`time: invalid duration ${JSON.stringify(text)}`);
+  const nanos = readGoDuration(text);
+  if (typeof nanos === 'string') throw new DurationError(`time: ${nanos} ${JSON.stringify(text)}`);
+  return nanos;
+}
+
+/** Milliseconds of a Go duration (`1h30m`, `1.5s`, `0`, `-2m`); undefined when the text is none. */
+export function goDurationMs(text: string): number | undefined {
+  const nanos = readGoDuration(text);
+  return typeof nanos === 'string' ? undefined : Number(nanos) / 1e6;
+}
+
+const invalid = 'invalid duration';
+
+/** Nanoseconds, or what is wrong with the text: absent annotations are looked at all the time, which must not cost an Error each. */
+function readGoDuration(text: string): bigint | string {
   const negative = text.startsWith('-');
   const body = negative || text.startsWith('+') ? text.slice(1) : text;
   if (body === '0') return 0n;
-  if (body === '' || body.length > 256) throw invalid();
+  if (body === '' || body.length > 256) return invalid;
   let total = 0n;
   let at = 0;
   const part = /(\d*)(?:\.(\d*))?([^\d.]*)/y;
   while (at < body.length) {
     part.lastIndex = at;
     const [whole = '', integer = '', fraction = '', unit = ''] = part.exec(body) ?? [];
-    if (whole === '' || (integer === '' && fraction === '')) throw invalid();
-    if (unit === '') throw new DurationError(`time: missing unit in duration ${JSON.stringify(text)}`);
+    if (whole === '' || (integer === '' && fraction === '')) return invalid;
+    if (unit === '') return 'missing unit in duration';
     const nanos = Object.hasOwn(unitNanos, unit) ? unitNanos[unit] : undefined;
-    if (nanos === undefined) throw new DurationError(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
+    if (nanos === undefined) return `unknown unit ${JSON.stringify(unit)} in duration`;
     total += BigInt(integer === '' ? '0' : integer) * nanos;
     if (fraction !== '') total += (BigInt(fraction) * nanos) / 10n ** BigInt(fraction.length);
-    if (total > maxNanos + (negative ? 1n : 0n)) throw invalid();
+    if (total > maxNanos + (negative ? 1n : 0n)) return invalid;
     at += whole.length;
   }
   return negative ? -total : total;
-}
-
-/** Milliseconds of a Go duration (`1h30m`, `1.5s`, `0`, `-2m`); undefined when the text is none. */
-export function goDurationMs(text: string): number | undefined {
-  try {
-    return Number(parseGoDuration(text)) / 1e6;
-  } catch (error) {
-    if (error instanceof DurationError) return undefined;
-    throw error;
-  }
 }
 
 /** Go's own form of a duration: `1h2m3.5s`, `1.5ms`, `0s`. */

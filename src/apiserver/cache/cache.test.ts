@@ -9,7 +9,7 @@ const text = (name: string) => JSON.stringify({ apiVersion: 'v1', kind: 'ConfigM
 function source(limit: number): TextSource & { reads: number } {
   return {
     reads: 0,
-    hot: new HotObjects(limit),
+    hot: new HotObjects(limit, 0),
     valueOf(revision: number) {
       this.reads += 1;
       return text(`o${revision}`);

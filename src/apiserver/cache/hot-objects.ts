@@ -6,19 +6,22 @@ export interface Releasable {
 }
 
 /**
- * Which objects keep their contents in memory: the ones in use, up to a total weight. An object used since it was last looked at
- * gets another round (the clock algorithm), so a use costs one assignment.
+ * Which objects keep their contents in memory: the ones in use, up to a total weight, and of the others a few. An object used since
+ * it was last looked at gets another round (the clock algorithm), so a use costs one assignment.
  */
 export class HotObjects {
   readonly #limit: number;
   readonly #target: number;
+  readonly #kept: number;
   /** With their weights, the one looked at longest ago first. */
   readonly #held = new Map<Releasable, number>();
   #weight = 0;
 
-  constructor(limit: number) {
+  /** At most `limit` in all; `kept` of what nobody uses. */
+  constructor(limit: number, kept: number) {
     this.#limit = limit;
     this.#target = limit * 0.9;
+    this.#kept = kept;
   }
 
   /** Of everything held. */
@@ -42,12 +45,24 @@ export class HotObjects {
     this.#makeRoom(object);
   }
 
+  /** To be called from time to time: what has not been used since the last two calls goes, but for what may be kept. */
+  age(): void {
+    this.#sweep(this.#kept, this.#held.size);
+  }
+
   /** Some room more than needed, so that it is not looked for with every object that comes. */
   #makeRoom(newest: Releasable): void {
-    if (this.#weight <= this.#limit) return;
+    // The first round may find everything in use, the second does not.
+    if (this.#weight > this.#limit) this.#sweep(this.#target, 2 * this.#held.size, newest);
+  }
+
+  /** Looks at so many objects, the one looked at longest ago first, until no more than `target` is left. */
+  #sweep(target: number, looks: number, spared?: Releasable): void {
+    let left = looks;
     for (const [object, weight] of this.#held) {
-      if (this.#weight <= this.#target || this.#held.size === 1) return;
-      if (object === newest) continue;
+      if (this.#weight <= target || left === 0) return;
+      left -= 1;
+      if (object === spared) continue;
       this.#held.delete(object);
       if (object.used) {
         object.used = false;

@@ -5,8 +5,10 @@ import { ResourceCache } from '#apiserver/cache/resource-cache.ts';
 import type { Storage, StorageEvent, Watch } from '#storage/storage.ts';
 
 const root = '/registry/';
-/** About bytes. */
-const hotWeight = 12 * 2 ** 20;
+/** About bytes: of objects in use, and of those that nobody has used for a while. */
+const hotWeight = 32 * 2 ** 20;
+const keptWeight = 4 * 2 ** 20;
+const ageMs = 15_000;
 
 /** Prefix of a resource's keys, with its trailing slash. */
 export function resourcePrefix(group: string, plural: string): string {
@@ -32,14 +34,17 @@ export class WatchCache implements AsyncDisposable {
   #watch: Watch | undefined;
   #waiting: { revision: number; reached: PromiseWithResolvers<void> }[] = [];
   readonly #failed: (error: unknown) => void;
+  readonly #ageing: NodeJS.Timeout;
 
   private constructor(storage: Storage, failed: (error: unknown) => void) {
     this.#storage = storage;
+    const hot = new HotObjects(hotWeight, keptWeight);
     this.#source = {
       valueOf: (revision) => storage.valueOf(revision),
       valuesOf: (revisions) => storage.valuesOf(revisions),
-      hot: new HotObjects(hotWeight),
+      hot,
     };
+    this.#ageing = setInterval(() => hot.age(), ageMs).unref();
     this.#failed = failed;
   }
 
@@ -87,6 +92,7 @@ export class WatchCache implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#ageing);
     this.#watch?.[Symbol.dispose]();
     await this.#watch?.done.catch(() => {});
   }

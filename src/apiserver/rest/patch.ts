@@ -8,6 +8,7 @@ import { versionOf } from '#apiserver/registry/kind-registry.ts';
 import type { ApiResponse } from '#apiserver/request.ts';
 import { patchUndecodable } from '#apiserver/rest/patch-failure.ts';
 import { applyPatchType, jsonPatchType, mergePatchType, patchTypesOf, strategicPatchType } from '#apiserver/rest/patch-types.ts';
+import { undecodedCopy } from '#apiserver/rest/stages.ts';
 import { createObject } from '#apiserver/rest/create.ts';
 import { updateObject, type Transition } from '#apiserver/rest/update.ts';
 import { parseWriteOptions, type WriteOptions } from '#apiserver/rest/write-options.ts';
@@ -39,11 +40,17 @@ export async function patchObject(call: ResourceCall, part: Transition['part']):
 
 /** The stored object with the patch applied; its name, kind and namespace have to stay. */
 function patched(call: ResourceCall, type: string, stored: KubeObject, patch: JsonValue): KubeObject {
-  const document = deepClone(stored) as unknown as JsonObject;
-  const result = deepClone(applyPatch(call, type, document, patch));
+  const result = patchResult(call, type, stored as unknown as JsonObject, patch);
   // A strategic merge is one into the typed object, whose type is not part of it.
   if (type === strategicPatchType && isObject(result)) Object.assign(result, { apiVersion: stored.apiVersion, kind: stored.kind });
   return soundResult(call, result, (error) => patchUndecodable(type, patch, result, error));
+}
+
+/** A document that is nobody else's, as far as what follows changes it. */
+function patchResult(call: ResourceCall, type: string, document: JsonObject, patch: JsonValue): JsonValue {
+  if (type !== mergePatchType) return deepClone(applyPatch(call, type, deepClone(document), patch));
+  const result = applyPatch(call, type, document, patch);
+  return isObject(result) ? undecodedCopy(call, result) : result;
 }
 
 function applyPatch(call: ResourceCall, type: string, document: JsonObject, patch: JsonValue): JsonValue {

@@ -8,7 +8,7 @@ import type { AdmissionOperation, AdmissionRequest } from '#apiserver/admission/
 import type { FieldValidation } from '#apiserver/rest/write-options.ts';
 import { lookUp, type ResourceCall } from '#apiserver/context.ts';
 import { validateMetadata, validateMetadataUpdate } from '#apiserver/rest/metadata.ts';
-import { deepClone } from '#machinery/deep.ts';
+import { deepClone, isObject, type JsonObject } from '#machinery/deep.ts';
 import { decode, DecodeError, decodeFailure, strictDecodingError } from '#machinery/decode.ts';
 import { validateSchema } from '#machinery/validate.ts';
 
@@ -186,4 +186,14 @@ export function requestFor(
 /** A private copy of a frozen object, to become the next state. */
 export function draftOf(object: KubeObject): KubeObject {
   return deepClone(object);
+}
+
+/**
+ * As private as an object must be that is to be decoded: root and metadata. Decoding makes new ones of the parts that have types, so only
+ * kinds without them, and kinds that rewrite older shapes before, need a copy of everything.
+ */
+export function undecodedCopy({ served }: ResourceCall, object: JsonObject): JsonObject {
+  if (served.custom || served.definition.prepare !== undefined) return deepClone(object);
+  const { metadata } = object;
+  return isObject(metadata) ? { ...object, metadata: { ...metadata } } : { ...object };
 }

@@ -16,9 +16,10 @@ import {
 import { isFinished } from '#apiserver/rest/deletion-policy.ts';
 import { setManagedFields, stampUpdate } from '#apiserver/rest/metadata.ts';
 import { viewOf } from '#apiserver/rest/resource-scope.ts';
-import { draftOf, refine, Reservations } from '#apiserver/rest/stages.ts';
+import { draftOf, refine, Reservations, undecodedCopy } from '#apiserver/rest/stages.ts';
 import type { WriteOptions } from '#apiserver/rest/write-options.ts';
 import type { DecodeError } from '#machinery/decode.ts';
+import type { JsonObject } from '#machinery/deep.ts';
 import { trackUpdate } from '#machinery/managed-fields.ts';
 
 /** How an update makes the next state. */
@@ -85,7 +86,7 @@ async function attemptUpdate(
   const raw = await transition.next(stored);
   checkPreconditions(call, raw, current);
   stampUpdate(raw, stored);
-  restrict(raw, stored, transition.part, definition.hasStatus);
+  restrict(call, raw, stored, transition.part);
   const reservations = new Reservations();
   let written = false;
   try {
@@ -121,12 +122,14 @@ function checkPreconditions(call: ResourceCall, object: KubeObject, current: Cac
   if (resourceVersion !== '' && resourceVersion !== String(current.revision)) throw lostRace(call);
 }
 
-function restrict(object: KubeObject, stored: KubeObject, part: Transition['part'], hasStatus: boolean): void {
+function restrict(call: ResourceCall, object: KubeObject, stored: KubeObject, part: Transition['part']): void {
   if (part === 'all') return;
   const next = object as KubeObject & Record<string, unknown>;
-  const kept = draftOf(stored) as KubeObject & Record<string, unknown>;
+  // A share of it may be changed in place.
+  const kept = (typeof part === 'function' ? draftOf(stored) : undecodedCopy(call, stored as object as JsonObject)) as KubeObject &
+    Record<string, unknown>;
   if (part === 'main') {
-    if (!hasStatus) return;
+    if (!call.served.definition.hasStatus) return;
     if (kept['status'] === undefined) delete next['status'];
     else next['status'] = kept['status'];
     return;

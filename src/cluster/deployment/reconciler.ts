@@ -76,7 +76,9 @@ class DeploymentReconciler {
     const scaled = await this.#scale(deployment, [...(current === undefined ? [] : [current]), ...old], steps);
     const sets = scaled.length === 0 ? [...(current === undefined ? [] : [current]), ...old] : scaled;
     const nowCurrent = sets.find((set) => set.metadata.uid === current?.metadata.uid);
-    deploymentStatus(deployment, nowCurrent, sets, this.#context.clock, template !== undefined && found === undefined);
+    // A set that was just scaled says soon how it stands: until then there is nothing to tell, and each status written is work for many.
+    const isTold = found === undefined || sets.every((set) => set.status?.observedGeneration === set.metadata.generation);
+    if (isTold) deploymentStatus(deployment, nowCurrent, sets, this.#context.clock, template !== undefined && found === undefined);
     await this.#noteRevision(deployment, nowCurrent);
     await this.#cleanUp(
       deployment,
@@ -130,20 +132,22 @@ class DeploymentReconciler {
 
   /** Notes on the current set what changed on the Deployment: its annotations, its revision number, minReadySeconds. */
   async #adopt(deployment: Deployment, set: ReplicaSet, owned: readonly ReplicaSet[]): Promise<ReplicaSet> {
-    const next = deepClone(set);
     const own = Number(set.metadata.annotations?.[revisionAnnotation] ?? 0);
     const others = Math.max(
       0,
       ...owned.filter((one) => one !== set).map((one) => Number(one.metadata.annotations?.[revisionAnnotation] ?? 0)),
     );
-    next.metadata.annotations = {
+    const annotations = {
       ...set.metadata.annotations,
       ...copied(deployment),
       [revisionAnnotation]: String(own > others ? own : others + 1),
     };
-    if (next.spec !== undefined && deployment.spec?.minReadySeconds !== undefined)
-      next.spec.minReadySeconds = deployment.spec.minReadySeconds;
-    return semanticEqual(next, set) ? set : this.#context.client.of(replicaSets).update(next);
+    const minReadySeconds = deployment.spec?.minReadySeconds ?? set.spec?.minReadySeconds;
+    if (semanticEqual(annotations, set.metadata.annotations) && minReadySeconds === set.spec?.minReadySeconds) return set;
+    const next = deepClone(set);
+    next.metadata.annotations = annotations;
+    if (next.spec !== undefined && minReadySeconds !== undefined) next.spec.minReadySeconds = minReadySeconds;
+    return this.#context.client.of(replicaSets).update(next);
   }
 
   /** Carries the steps out; resolves with all sets as they are afterwards. */
@@ -203,9 +207,10 @@ const childOf = (set: ReplicaSet, deployment: Deployment): boolean =>
 
 /** The set's template is the Deployment's, but for the hash label. */
 function sameTemplate(set: ReplicaSet, deployment: Deployment): boolean {
-  const template = deepClone(set.spec?.template);
-  if (template?.metadata?.labels !== undefined) delete template.metadata.labels[hashLabel];
-  return semanticEqual(template, deployment.spec?.template, podTemplateSpecSchema);
+  const template = set.spec?.template;
+  const { [hashLabel]: _, ...labels } = template?.metadata?.labels ?? {};
+  const own = template?.metadata?.labels === undefined ? template : { ...template, metadata: { ...template.metadata, labels } };
+  return semanticEqual(own, deployment.spec?.template, podTemplateSpecSchema);
 }
 
 function copied(deployment: Deployment): Record<string, string> {

@@ -52,11 +52,13 @@ class ReplicaSetReconciler {
     return waitMs === undefined ? done : requeue(Math.max(50, waitMs));
   }
 
-  async #manage(replicaSet: ReplicaSet, active: readonly Pod[]): Promise<void> {
+  /** Adds to `active` what it makes: the status is to count it at once, and not with a write of its own. */
+  async #manage(replicaSet: ReplicaSet, active: Pod[]): Promise<void> {
     const difference = (replicaSet.spec?.replicas ?? 1) - active.length;
     if (difference > 0) {
       const pod = podFromTemplate(replicaSet, replicaSets, replicaSet.spec?.template ?? {});
-      await settleAll(Array.from({ length: Math.min(difference, burst) }, () => this.#pods.create(replicaSet, pod)));
+      const create = async () => active.push(await this.#pods.create(replicaSet, pod));
+      await settleAll(Array.from({ length: Math.min(difference, burst) }, create));
     } else {
       const surplus = deletionOrder(active).slice(0, Math.min(-difference, burst));
       await settleAll(surplus.map((pod) => this.#pods.remove(replicaSet, pod)));

@@ -5,6 +5,7 @@ import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
 import type { DnsSettings } from '#node/engine-provider/dns-settings.ts';
 import type { HostSocket } from '#node/engine-provider/host-ports.ts';
+import type { StartPace } from '#node/engine-provider/start-pace.ts';
 import type { ProbePace } from '#node/probes/container-probes.ts';
 import type { NodeFacts, PodEvents, PodSources } from '#node/sources.ts';
 
@@ -26,6 +27,7 @@ export interface EngineProviderOptions {
 
 export interface RunnerDependencies extends EngineProviderOptions {
   readonly pace: ProbePace;
+  readonly starts: StartPace;
   /** The pod's status, dial address or existence has changed. */
   readonly onChange: (pod: Pod) => void;
 }

@@ -9,6 +9,7 @@ import type { EngineProviderOptions, RunnerDependencies } from '#node/engine-pro
 import { PodDirectory } from '#node/engine-provider/pod-directory.ts';
 import { PodRunner } from '#node/engine-provider/pod-runner.ts';
 import type { PodDiskUsage } from '#node/pressure/disk-keeper.ts';
+import { machineStartPace, type StartPace } from '#node/engine-provider/start-pace.ts';
 import { ProbePace } from '#node/probes/container-probes.ts';
 import {
   ProviderError,
@@ -31,10 +32,12 @@ export class EngineProvider implements Provider {
   readonly #found = new Map<string, SandboxState>();
   readonly #listeners = new Set<(report: PodReport) => void>();
   readonly #pace = new ProbePace();
+  readonly #starts: StartPace;
   #stopListening: () => void = () => {};
 
   constructor(options: EngineProviderOptions) {
     this.#options = options;
+    this.#starts = machineStartPace(options.clock);
     const { runtime } = options.engine.capabilities;
     this.capabilities = {
       name: 'local',
@@ -55,7 +58,8 @@ export class EngineProvider implements Provider {
     const known = this.#runners.get(uid);
     if (known !== undefined) return known.update(pod);
     const record = await new PodDirectory(this.#options.dataDirectory, pod.metadata).load();
-    const dependencies: RunnerDependencies = { ...this.#options, pace: this.#pace, onChange: () => this.#report(uid) };
+    const shared = { ...this.#options, pace: this.#pace, starts: this.#starts };
+    const dependencies: RunnerDependencies = { ...shared, onChange: () => this.#report(uid) };
     const runner = new PodRunner(pod, dependencies, { sandbox: this.#found.get(uid), record });
     this.#found.delete(uid);
     this.#runners.set(uid, runner);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Container } from '#apis/core/v1/container.ts';
+import { isReady } from '#apis/core/v1/pod-state.ts';
 import type { PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
 import { aggressiveProbeAnnotation, detectHttp2Annotation } from '#apis/dormouse/names.ts';
@@ -60,6 +61,8 @@ export class PodRunner {
   #prepared: Promise<void> | undefined;
   #removal: Promise<void> | undefined;
   #cancelDeadline: () => void = () => {};
+  /** Gives up the pod's place among those that are starting. */
+  #started: () => void = () => {};
   #publishing = false;
   readonly #changes = new Changes();
   /** Runs of sidecars and ephemeral containers, which end only when the pod does. */
@@ -188,6 +191,7 @@ export class PodRunner {
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
+    if (this.#sandbox === undefined) this.#started = await this.#deps.starts.enter(signal);
     const pod = () => this.#pod;
     this.#sandbox = await createSandbox(pod, this.#sandbox, this.#deps, signal);
     this.#changed();
@@ -245,6 +249,7 @@ export class PodRunner {
 
   /** All containers have ended for good: nothing of the pod stays but its logs and its status. */
   async #complete(): Promise<void> {
+    this.#started();
     this.#ending.abort(new Error('the pod has ended'));
     await this.#stopContainers(this.#graceSeconds());
     await Promise.all(this.#background);
@@ -256,6 +261,7 @@ export class PodRunner {
 
   async #end(graceSeconds: number): Promise<void> {
     this.#cancelDeadline();
+    this.#started();
     this.#ending.abort(new Error('the pod is being stopped'));
     for (const one of this.#all()) {
       const name = one.container.name;
@@ -434,6 +440,7 @@ export class PodRunner {
     const status = this.#final ?? this.#build();
     if (isDeepStrictEqual(status, this.#status)) return;
     this.#status = status;
+    if (isReady({ status })) this.#started();
     this.#deps.onChange(this.#pod);
   }
 

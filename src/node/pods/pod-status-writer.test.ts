@@ -56,7 +56,7 @@ describe('pod status writer', () => {
     const rig = new Rig();
     rig.report({ phase: 'Pending', podIP: '10.0.0.1' });
     assert.equal(rig.written.length, 0);
-    await rig.clock.advance(525);
+    await rig.clock.advance(575);
     assert.equal(rig.stored()?.status?.podIP, '10.0.0.1');
   });
 

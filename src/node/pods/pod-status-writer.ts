@@ -33,8 +33,8 @@ const ownConditions: ReadonlySet<string> = new Set([
  * more pods are on their way, the longer each takes, and the dearer it is to tell of every step.
  */
 const settleMs = 500;
-const settleMsPerPod = 25;
-const longestSettleMs = 3000;
+const settleMsPerPod = 75;
+const longestSettleMs = 10_000;
 
 interface Entry {
   pending: PodReport | undefined;

@@ -23,7 +23,7 @@ export interface ImageResolver {
 /** An image cannot be resolved; the message is the revision's condition. */
 export class ImageMissingError extends Error {
   constructor(image: string, cause: unknown) {
-    super(`Unable to fetch image ${JSON.stringify(image)}: ${errorText(cause)}`, { cause });
+    super(`Unable to fetch image ${JSON.stringify(image)}: failed to resolve image to digest: ${errorText(cause)}`, { cause });
     this.name = 'ImageMissingError';
   }
 }

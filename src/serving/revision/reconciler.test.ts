@@ -76,7 +76,7 @@ describe('revision controller', () => {
     const missing = revision({ spec: { containers: [{ name: 'user-container', image: 'example.com/gone' }] } });
     const { creates, status: after, outcome } = await reconcile(missing);
     assert.deepEqual(creates, []);
-    const text = 'False ContainerMissing: Unable to fetch image "example.com/gone": manifest unknown';
+    const text = 'False ContainerMissing: Unable to fetch image "example.com/gone": failed to resolve image to digest: manifest unknown';
     assert.deepEqual(conditionsOf(after), { ContainerHealthy: text, Ready: text, ResourcesAvailable: 'Unknown ResolvingDigests' });
     assert.equal(outcome?.kind, 'requeue');
   });

@@ -1,8 +1,9 @@
 import { parse } from 'yaml';
 import { checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
-import { ConfigError, readConfig, type ConfigData, type ConfigOf } from '#apis/serving/config/config-map.ts';
+import { ConfigError, readConfig, refuse, type ConfigData, type ConfigOf } from '#apis/serving/config/config-map.ts';
 import { configTables } from '#apis/serving/config/tables.ts';
 import { containerName, domainName, tagName } from '#apis/serving/config/templates.ts';
+import { checkLeaderElection, checkLogging, checkTelemetry } from '#apis/serving/config/unread-keys.ts';
 import { formatGoDuration } from '#core/duration.ts';
 import { errorText } from '#core/errors.ts';
 import { GoTemplate } from '#core/go-template/template.ts';
@@ -14,9 +15,17 @@ type Check<N extends keyof Tables> = (config: ConfigOf<Tables[N]>) => void;
 
 /** Throws ConfigError when `data` is not acceptable for the ConfigMap `name`; names that are not known are free. */
 export function checkConfigMap(name: string, data: ConfigData): void {
-  if (name === 'config-domain') checkDomains(data);
-  else if (name in configTables) readConfigMap(name as keyof Tables, data);
+  unread[name]?.(data);
+  if (name in configTables) readConfigMap(name as keyof Tables, data);
 }
+
+/** Maps, and keys of maps, that are looked at when they are written alone. */
+const unread: Readonly<Record<string, (data: ConfigData) => void>> = {
+  'config-domain': checkDomains,
+  'config-leader-election': checkLeaderElection,
+  'config-logging': checkLogging,
+  'config-observability': checkTelemetry,
+};
 
 /** The values of a ConfigMap, all of them acceptable. Throws ConfigError. */
 export function readConfigMap<N extends keyof Tables>(name: N, data: ConfigData | undefined): ConfigOf<Tables[N]> {
@@ -29,12 +38,6 @@ export function readConfigMap<N extends keyof Tables>(name: N, data: ConfigData 
     if (error instanceof ConfigError && error.message.startsWith('failed to parse "')) throw new ConfigError(prefix + error.message);
     throw error;
   }
-}
-
-/** Fails with the first text whose condition holds. */
-function refuse(...reasons: readonly (readonly [is: boolean, text: string])[]): void {
-  const found = reasons.find(([is]) => is);
-  if (found !== undefined) throw new ConfigError(found[1]);
 }
 
 const shown = (ms: number): string => formatGoDuration(BigInt(Math.round(ms * 1e6)));

@@ -21,6 +21,12 @@ export class ConfigError extends Error {
   }
 }
 
+/** Fails with the first text whose condition holds. */
+export function refuse(...reasons: readonly (readonly [is: boolean, text: string])[]): void {
+  const found = reasons.find(([is]) => is);
+  if (found !== undefined) throw new ConfigError(found[1]);
+}
+
 /** Reads a ConfigMap by its table: unknown keys are ignored, missing and empty ones take the default. */
 export function readConfig<T extends ConfigTable>(table: T, data: ConfigData | undefined): ConfigOf<T> {
   const result: Record<string, unknown> = {};

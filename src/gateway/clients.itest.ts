@@ -5,13 +5,11 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { silentLogger } from '#core/logger.ts';
 import { startProxy, testEach } from '#gateway/testing/each-transport.ts';
 import { eventually, RawClient } from '#gateway/testing/raw-client.ts';
 import { singleRoute, testBackend, testRule } from '#gateway/testing/routes.ts';
+import { testTls } from '#gateway/testing/tls.ts';
 import { httpUpstream } from '#gateway/testing/upstream.ts';
-import { TlsContexts } from '#gateway/tls-contexts.ts';
-import { createAuthority, issueCertificate } from '#wire/certificates.ts';
 
 const runFile = promisify(execFile);
 const missing = async (tool: string): Promise<string | false> =>
@@ -57,17 +55,7 @@ testEach('server-sent events arrive one by one', async (transport) => {
 });
 
 testEach('TLS ends at the gateway, with the certificate of the name asked for', async (transport) => {
-  const authority = await createAuthority('test authority', 1);
-  const certificates = [];
-  for (const host of ['app.test', 'other.test']) {
-    const { certificate, privateKey } = await issueCertificate(authority, {
-      commonName: host,
-      hosts: [host],
-      days: 1,
-      usage: 'server',
-    });
-    certificates.push({ hosts: [host], certificate, key: privateKey });
-  }
+  const { ca, tls } = await testTls('app.test', 'other.test');
   await using upstream = await httpUpstream((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -76,15 +64,13 @@ testEach('TLS ends at the gateway, with the certificate of the name asked for', 
     );
   });
   await using it = await startProxy(singleRoute([upstream.port]), { transport });
-  const tls = new TlsContexts(silentLogger);
-  tls.update(certificates);
   const { port } = await it.proxy.listen({ port: 0, visibility: 'external', tls });
   const answer = await new Promise<{ body: string; subject: string }>((resolve, reject) => {
     const options = {
       port,
       host: '127.0.0.1',
       servername: 'app.test',
-      ca: authority.certificate,
+      ca,
       headers: { host: 'app.test' },
       method: 'POST',
       agent: false as const,
@@ -211,21 +197,13 @@ test('hey: a thousand requests, not one fails', { skip: hey }, async () => {
 });
 
 testEach('large content passes both ways through TLS, kept alive, with a slow reader', async (transport) => {
-  const authority = await createAuthority('test authority', 1);
-  const { certificate, privateKey } = await issueCertificate(authority, {
-    commonName: 'app.test',
-    hosts: ['app.test'],
-    days: 1,
-    usage: 'server',
-  });
+  const { ca, tls } = await testTls('app.test');
   await using upstream = await httpUpstream((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => response.end(Buffer.concat(parts)));
   });
   await using it = await startProxy(singleRoute([upstream.port]), { transport });
-  const tls = new TlsContexts(silentLogger);
-  tls.update([{ hosts: ['app.test'], certificate, key: privateKey }]);
   const { port } = await it.proxy.listen({ port: 0, visibility: 'external', tls });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const content = Buffer.alloc(5_000_000);
@@ -237,7 +215,7 @@ testEach('large content passes both ways through TLS, kept alive, with a slow re
         port,
         host: '127.0.0.1',
         servername: 'app.test',
-        ca: authority.certificate,
+        ca,
         headers: { host: 'app.test' },
         method: 'POST',
         agent,

@@ -12,6 +12,18 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Of an image that says nothing about running it. */
+export const emptyImageConfig: ImageConfig = {
+  entrypoint: [],
+  command: [],
+  environment: [],
+  workingDirectory: '/',
+  user: '',
+  exposedPorts: [],
+  stopSignal: '',
+  labels: {},
+};
+
 /** An image that is on this machine, unpacked and ready to be an overlay's lower layers. */
 export interface LocalImage {
   /** Manifest digest, `sha256:…`. */

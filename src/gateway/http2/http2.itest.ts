@@ -8,14 +8,12 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import type { AccessRecord } from '#gateway/proxy/context.ts';
-import { silentLogger } from '#core/logger.ts';
 import { startProxy, testEach } from '#gateway/testing/each-transport.ts';
 import { h2cUpstream, Http2TestClient } from '#gateway/testing/http2.ts';
 import { eventually, RawClient } from '#gateway/testing/raw-client.ts';
 import { singleRoute, testBackend } from '#gateway/testing/routes.ts';
+import { testTls } from '#gateway/testing/tls.ts';
 import { httpUpstream, tcpUpstream } from '#gateway/testing/upstream.ts';
-import { TlsContexts } from '#gateway/tls-contexts.ts';
-import { createAuthority, issueCertificate } from '#wire/certificates.ts';
 
 const h2c = { protocol: 'h2c' } as const;
 
@@ -323,20 +321,11 @@ testEach(
 );
 
 testEach('TLS: HTTP/2 where both sides agree on it, HTTP/1.1 otherwise', async (transport) => {
-  const authority = await createAuthority('test authority', 1);
-  const { certificate, privateKey } = await issueCertificate(authority, {
-    commonName: 'app.test',
-    hosts: ['app.test'],
-    days: 1,
-    usage: 'server',
-  });
+  const { ca, tls } = await testTls('app.test');
   await using upstream = await httpUpstream((request, response) => response.end(String(request.headers['x-forwarded-proto'])));
   await using it = await startProxy(singleRoute([upstream.port]), { transport });
-  const tls = new TlsContexts(silentLogger);
-  tls.update([{ hosts: ['app.test'], certificate, key: privateKey }]);
   const { port } = await it.proxy.listen({ port: 0, visibility: 'external', tls });
-  const dial = (protocols: string[]) =>
-    connectTls({ port, host: '127.0.0.1', servername: 'app.test', ca: authority.certificate, ALPNProtocols: protocols });
+  const dial = (protocols: string[]) => connectTls({ port, host: '127.0.0.1', servername: 'app.test', ca, ALPNProtocols: protocols });
   using client = new Http2TestClient(port, { createConnection: () => dial(['h2', 'http/1.1']) });
   const answer = await client.ask('/');
   assert.deepEqual([answer.status, answer.body], [200, 'https']);

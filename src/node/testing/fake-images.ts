@@ -1,4 +1,11 @@
-import { ImageError, type ImageRelief, type ImageService, type LocalImage, type RegistryCredential } from '#apis/runtime/image-service.ts';
+import {
+  ImageError,
+  type ImageRelief,
+  type ImageService,
+  type LocalImage,
+  type RegistryCredential,
+  emptyImageConfig,
+} from '#apis/runtime/image-service.ts';
 
 /** An ImageService that knows the images it was given; everything else is not found at its registry. */
 export class FakeImages implements ImageService {
@@ -17,14 +24,9 @@ export class FakeImages implements ImageService {
       sizeBytes: 1000,
       source: 'local store',
       config: {
-        entrypoint: [],
+        ...emptyImageConfig,
         command: ['/app'],
         environment: ['PATH=/usr/bin:/bin'],
-        workingDirectory: '/',
-        user: '',
-        exposedPorts: [],
-        stopSignal: '',
-        labels: {},
         ...config,
       },
     });

@@ -19,6 +19,13 @@ import { listen } from '#platform/supervisor/socket.ts';
 const frame = new URL('../process.ts', import.meta.url).href;
 const errors = new URL('../../core/errors.ts', import.meta.url).href;
 
+/** A process that writes down, when it is stopped, whether it is told to clean up. */
+const notingItsStop = (note: string) => `
+  import { writeFileSync } from 'node:fs';
+  import { runProcess } from ${JSON.stringify(frame)};
+  runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
+`;
+
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; await delay(10)) if (condition()) return;
   assert.fail(`not seen in time: ${what}`);
@@ -121,11 +128,7 @@ describe('a process of the platform', () => {
 
   test('a SIGTERM to all does not end a process before its turn, and its stop is told to clean up', async () => {
     const note = join(directory, 'stopped');
-    const one = child(`
-      import { writeFileSync } from 'node:fs';
-      import { runProcess } from ${JSON.stringify(frame)};
-      runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
-    `);
+    const one = child(notingItsStop(note));
     await one.start();
     process.kill(one.status().pid ?? 0, 'SIGTERM');
     one.expectStop();
@@ -138,11 +141,7 @@ describe('a process of the platform', () => {
 
   test('a SIGTERM to it alone ends it in order, and it is started again', async () => {
     const note = join(directory, 'stopped');
-    const one = child(`
-      import { writeFileSync } from 'node:fs';
-      import { runProcess } from ${JSON.stringify(frame)};
-      runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
-    `);
+    const one = child(notingItsStop(note));
     await one.start();
     process.kill(one.status().pid ?? 0, 'SIGTERM');
     await until('a new process', () => one.status().restarts === 1 && one.status().state === 'ready');

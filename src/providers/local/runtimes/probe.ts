@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ContainerSpec, SandboxSpec } from '#apis/runtime/engine.ts';
+import type { SandboxSpec } from '#apis/runtime/engine.ts';
+import { type LocalImage, emptyImageConfig } from '#apis/runtime/image-service.ts';
+import { bareContainer } from '#providers/local/container/bare-container.ts';
 import type { Host } from '#providers/local/host.ts';
 import { containerFiles, parseExitRecord } from '#providers/local/container/files.ts';
 import { planStart } from '#providers/local/container/start-plan.ts';
@@ -21,7 +23,8 @@ export async function probeRuntime(host: Host, factory: SlotFactory, runtime: Ru
   const files = containerFiles(host.slots.directoryOf(slot.slot), host.exitsDirectory, slot.slot, 'probe', 0);
   try {
     mkdirSync(files.directory);
-    const plan = planStart(host, slot, sandbox, container(layer), runtime, 'own');
+    const container = bareContainer('probe', imageOf(layer), ['/launcher', '/program']);
+    const plan = planStart(host, slot, sandbox, container, runtime, 'own');
     await host.launcher.run(runtime.program(plan, files), files.program);
     const code = await exitCode(files.exit);
     return code === expectedCode ? undefined : `a container that should exit with ${expectedCode} exited with ${code ?? 'nothing'}`;
@@ -53,45 +56,11 @@ const sandbox: SandboxSpec = {
   shareProcessNamespace: false,
 };
 
-function container(layer: string): ContainerSpec {
-  return {
-    name: 'probe',
-    attempt: 0,
-    image: {
-      digest: '',
-      reference: '',
-      layers: [layer],
-      config: {
-        entrypoint: [],
-        command: [],
-        environment: [],
-        workingDirectory: '/',
-        user: '',
-        exposedPorts: [],
-        stopSignal: '',
-        labels: {},
-      },
-      sizeBytes: 0,
-      source: '',
-    },
-    arguments: ['/launcher', '/program'],
-    environment: [],
-    workingDirectory: '/',
-    mounts: [],
-    user: { supplementalGroups: [], fromImage: '' },
-    resources: {},
-    security: {
-      privileged: false,
-      readOnlyRootFilesystem: false,
-      allowPrivilegeEscalation: true,
-      addCapabilities: [],
-      dropCapabilities: [],
-      seccomp: 'RuntimeDefault',
-    },
-    tty: false,
-    stdin: false,
-    stdinOnce: false,
-    logPath: '',
-    terminationMessage: { hostPath: '', containerPath: '' },
-  };
-}
+const imageOf = (layer: string): LocalImage => ({
+  digest: '',
+  reference: '',
+  layers: [layer],
+  config: emptyImageConfig,
+  sizeBytes: 0,
+  source: '',
+});

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LocalImage } from '#apis/runtime/image-service.ts';
+import { type LocalImage, emptyImageConfig } from '#apis/runtime/image-service.ts';
 
 const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
 
@@ -50,16 +50,7 @@ function imageOf(layers: readonly string[]): LocalImage {
     digest: `sha256:${'0'.repeat(64)}`,
     reference: `test@sha256:${'0'.repeat(64)}`,
     layers,
-    config: {
-      entrypoint: [],
-      command: [],
-      environment: [],
-      workingDirectory: '/',
-      user: '',
-      exposedPorts: [],
-      stopSignal: '',
-      labels: {},
-    },
+    config: emptyImageConfig,
     sizeBytes: 0,
     source: 'test',
   };

@@ -1,5 +1,6 @@
 import type { ContainerSpec, SandboxSpec } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
+import { bareContainer } from '#providers/local/container/bare-container.ts';
 
 export function sandboxSpec(id: string, changes: Partial<SandboxSpec> = {}): SandboxSpec {
   return {
@@ -22,29 +23,5 @@ export function containerSpec(
   logPath: string,
   changes: Partial<ContainerSpec> = {},
 ): ContainerSpec {
-  return {
-    name: 'main',
-    attempt: 0,
-    image,
-    arguments: args,
-    environment: [],
-    workingDirectory: '/',
-    mounts: [],
-    user: { supplementalGroups: [], fromImage: '' },
-    resources: {},
-    security: {
-      privileged: false,
-      readOnlyRootFilesystem: false,
-      allowPrivilegeEscalation: true,
-      addCapabilities: [],
-      dropCapabilities: [],
-      seccomp: 'RuntimeDefault',
-    },
-    tty: false,
-    stdin: false,
-    stdinOnce: false,
-    logPath,
-    terminationMessage: { hostPath: '', containerPath: '' },
-    ...changes,
-  };
+  return { ...bareContainer('main', image, args), logPath, ...changes };
 }

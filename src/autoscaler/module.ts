@@ -1,13 +1,14 @@
 import { deployments } from '#apis/apps/v1/deployment.ts';
-import { metrics, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { classOf, metrics, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { pods } from '#apis/core/v1/pod.ts';
 import { serverlessServices } from '#apis/networking/v1alpha1/serverless-service.ts';
+import { kpaClass } from '#apis/serving/validation/annotations.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, type ControllerModule } from '#controller/controller.ts';
 import { enqueueOwner } from '#controller/owner.ts';
 import { Collector } from '#autoscaler/collector.ts';
 import { AutoscalerReconciler, podsOfRevision, revisionKeyOf } from '#autoscaler/reconciler.ts';
-import { hpaController, isHpa } from '#autoscaler/hpa/module.ts';
+import { hpaController } from '#autoscaler/hpa/module.ts';
 import { Scalers } from '#autoscaler/scaler.ts';
 import { StatsReader } from '#autoscaler/stats-reader.ts';
 
@@ -63,7 +64,7 @@ export const autoscalerController: ControllerModule<PodAutoscaler> = {
   },
 };
 
-const isOurs = (autoscaler: PodAutoscaler): boolean => !isHpa(autoscaler);
+const isOurs = (autoscaler: PodAutoscaler): boolean => (classOf(autoscaler) ?? kpaClass) === kpaClass;
 
 /** The front door of this part: Knative's autoscaler, and the one that leaves scaling to Kubernetes'. */
 export const autoscalerControllers = [autoscalerController, hpaController] as readonly ControllerModule[];

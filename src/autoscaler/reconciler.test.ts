@@ -118,13 +118,21 @@ async function start(
   const scene = new Scene(clock, rig, stats);
   await scene.tell({ type: 'open', connection: 1, gateway: 'g' });
   await rig.settle();
-  rig.cluster.change(serverlessServices, 'n', 'r', (service) => (service.status = { serviceName: 'r', privateServiceName: 'r-private' }));
+  if (scene.mode !== undefined) {
+    rig.cluster.change(serverlessServices, 'n', 'r', (service) => (service.status = { serviceName: 'r', privateServiceName: 'r-private' }));
+  }
   if (ready > 0) await scene.setPods(ready);
   await rig.settle();
   return scene;
 }
 
 describe('autoscaler', () => {
+  test('leaves revisions of other autoscalers alone', async () => {
+    await using scene = await start({ class: 'other.example.com' });
+    assert.equal(scene.condition('Active'), 'undefined');
+    assert.equal(scene.mode, undefined);
+  });
+
   test('makes a Metric that somebody has deleted again', async () => {
     await using scene = await start();
     await scene.rig.cluster.of(metrics).delete('n', 'r');

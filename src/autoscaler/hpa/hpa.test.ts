@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { podAutoscalerDefinition, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { horizontalPodAutoscalers, type HorizontalPodAutoscaler } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
 import { serverlessServices } from '#apis/networking/v1alpha1/serverless-service.ts';
@@ -74,5 +74,43 @@ describe('a revision of class hpa', () => {
     assert.deepEqual([state('ScaleTargetInitialized'), state('Ready')], ['True', 'True']);
     const { serviceName, metricsServiceName, actualScale, desiredScale } = own().status ?? {};
     assert.deepEqual([serviceName, metricsServiceName, actualScale, desiredScale], ['r', 'r-private', 2, 3]);
+  });
+
+  test('whose class becomes another loses its HorizontalPodAutoscaler', async () => {
+    await using rig = await startRig([hpaController as ControllerModule], [autoscaler({})]);
+    await rig.settle();
+    assert.ok(rig.cluster.find(horizontalPodAutoscalers, 'n', 'r') !== undefined);
+    rig.cluster.change(
+      podAutoscalers,
+      'n',
+      'r',
+      (object) => (object.metadata.annotations = { [`${prefix}class`]: 'kpa.autoscaling.knative.dev' }),
+    );
+    await rig.settle();
+    assert.equal(rig.cluster.find(horizontalPodAutoscalers, 'n', 'r'), undefined);
+  });
+});
+
+describe('the class of a new autoscaler', () => {
+  const made = (standard: string | undefined, operation: 'create' | 'update', annotations: Record<string, string> = {}) => {
+    const object = { metadata: { name: 'r', namespace: 'n', annotations } } as PodAutoscaler;
+    podAutoscalerDefinition.default?.(object, {
+      operation,
+      subresource: '',
+      user: { username: 'ada', groups: [] },
+      dryRun: false,
+      now: '2026-01-01T00:00:00Z',
+      config: () => (standard === undefined ? undefined : { 'pod-autoscaler-class': standard }),
+      warn: () => {},
+    });
+    return object.metadata.annotations?.[`${prefix}class`];
+  };
+
+  test('is the one of the configuration at that time, where it names none itself', () => {
+    const hpa = 'hpa.autoscaling.knative.dev';
+    assert.equal(made(hpa, 'create'), hpa);
+    assert.equal(made(hpa, 'create', { [`${prefix}class`]: 'other.example.com' }), 'other.example.com');
+    assert.equal(made(hpa, 'update'), undefined);
+    assert.equal(made(undefined, 'create'), undefined);
   });
 });

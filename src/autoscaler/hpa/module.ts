@@ -1,6 +1,7 @@
-import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { classOf, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { horizontalPodAutoscalers, type HorizontalPodAutoscaler } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { conditionOf } from '#apis/knative/status.ts';
+import { ifThere } from '#apis/meta/status.ts';
 import { serverlessServices, type ServerlessService } from '#apis/networking/v1alpha1/serverless-service.ts';
 import { autoscalingAnnotation, hpaClass } from '#apis/serving/validation/annotations.ts';
 import type { Informer } from '#client/informer-types.ts';
@@ -8,7 +9,7 @@ import { ensureChild, notOwnedRetryMs, NotOwnedError } from '#controller/childre
 import { timestamp } from '#controller/conditions.ts';
 import { ConfigStore } from '#controller/config-store.ts';
 import { done, requeue, type ControllerContext, type ControllerModule, type Outcome } from '#controller/controller.ts';
-import { enqueueOwner } from '#controller/owner.ts';
+import { enqueueOwner, isControlledBy } from '#controller/owner.ts';
 import { autoscalerConditions, isInitialized, noteServices } from '#autoscaler/conditions.ts';
 import { makeHorizontalPodAutoscaler, scaleBounds } from '#autoscaler/hpa/resources.ts';
 import { makeServerlessService } from '#autoscaler/resources.ts';
@@ -27,14 +28,14 @@ export const hpaController: ControllerModule<PodAutoscaler> = {
     return {
       resource: podAutoscalers,
       skipsTerminating: true,
-      reconcile: (autoscaler) => (isHpa(autoscaler) ? reconciler.reconcile(autoscaler) : Promise.resolve(done)),
+      reconcile: (autoscaler) => (isHpa(autoscaler) ? reconciler.reconcile(autoscaler) : reconciler.letGo(autoscaler)),
     };
   },
 };
 
 /** Whether Kubernetes' own autoscaler scales this revision, and not Knative's. */
-export function isHpa({ metadata }: PodAutoscaler): boolean {
-  return autoscalingAnnotation(metadata.annotations, 'class')?.[1] === hpaClass;
+function isHpa(autoscaler: PodAutoscaler): boolean {
+  return classOf(autoscaler) === hpaClass;
 }
 
 class HpaReconciler {
@@ -74,6 +75,16 @@ class HpaReconciler {
       manager.markFalse(error.kind === 'ServerlessService' ? 'SKSReady' : 'Active', 'NotOwned', text);
       return requeue(notOwnedRetryMs);
     }
+  }
+
+  /** One whose class is another now: two would pull at its replicas. */
+  async letGo(autoscaler: PodAutoscaler): Promise<Outcome> {
+    const { namespace, name = '' } = autoscaler.metadata;
+    const left = this.#autoscalers.get(namespace, name);
+    if (left !== undefined && isControlledBy(left, autoscaler)) {
+      await ifThere(this.#context.client.of(horizontalPodAutoscalers).delete(namespace, name));
+    }
+    return done;
   }
 
   #describe(

@@ -187,6 +187,19 @@ describe('revision controller', () => {
     assert.deepEqual(after?.spec, { ...there.spec, template: { metadata: { ...template?.metadata, annotations }, spec } });
   });
 
+  test('the class an autoscaler was given when it was made stays, unless the revision names one', async () => {
+    const key = 'autoscaling.knative.dev/class';
+    const given = autoscaler(queued);
+    given.metadata.annotations = { [key]: 'hpa.autoscaling.knative.dev' };
+    const classes = async (of: Revision) =>
+      (await reconcile(of, deployment(progressing), given)).updates
+        .filter(({ kind }) => kind === 'PodAutoscaler')
+        .map(({ metadata }) => metadata.annotations?.[key]);
+    assert.ok((await classes(known)).every((one) => one === 'hpa.autoscaling.knative.dev'));
+    const naming = { ...known, metadata: { ...known.metadata, annotations: { [key]: 'kpa.autoscaling.knative.dev' } } };
+    assert.deepEqual(await classes(naming), ['kpa.autoscaling.knative.dev']);
+  });
+
   test("somebody else's Deployment of the name is left alone", async () => {
     const { status: after, outcome } = await reconcile(known, make(deployments, 's-00001-deployment'));
     assert.equal(

@@ -1,5 +1,5 @@
 import { deployments, type Deployment } from '#apis/apps/v1/deployment.ts';
-import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import { classAnnotation, classOf, podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { cachedImages, type CachedImage } from '#apis/caching/v1alpha1/image.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { labels } from '#apis/serving/names.ts';
@@ -223,7 +223,9 @@ function adoptDeployment(existing: Deployment, desired: Deployment): void {
   existing.metadata.labels = { ...existing.metadata.labels, ...desired.metadata.labels };
 }
 
+/** The class it was given when it was made stays, unless the revision names one. */
 function adoptAutoscaler(existing: PodAutoscaler, desired: PodAutoscaler): void {
   if (desired.spec !== undefined) existing.spec = desired.spec;
-  existing.metadata.annotations = { ...desired.metadata.annotations };
+  const given = classOf(existing);
+  existing.metadata.annotations = { ...(given === undefined ? {} : { [classAnnotation]: given }), ...desired.metadata.annotations };
 }

@@ -1,6 +1,9 @@
 import { defineKind, resourceOf } from '#apis/definition.ts';
 import { conditionColumn, readyColumns, statusProperties, type KnativeStatus } from '#apis/knative/status.ts';
 import { objectMetaSchema, type KubeObject } from '#apis/meta/object.ts';
+import { readConfig } from '#apis/serving/config/config-map.ts';
+import { autoscalerTable } from '#apis/serving/config/tables.ts';
+import { autoscalingPrefix, kpaClass } from '#apis/serving/validation/annotations.ts';
 import { enumeration, int32, int64, object, required, string } from '#apis/schema.ts';
 
 export const autoscalingInternalGroup = 'autoscaling.internal.knative.dev';
@@ -35,12 +38,22 @@ export interface PodAutoscaler extends KubeObject {
   status?: KnativeStatus & { serviceName?: string; metricsServiceName?: string; desiredScale?: number; actualScale?: number };
 }
 
+export const classAnnotation = `${autoscalingPrefix}class`;
+/** Whose a PodAutoscaler is: `kpa.…`, `hpa.…` or an autoscaler of somebody else's; undefined: Knative's own. */
+export const classOf = ({ metadata }: PodAutoscaler): string | undefined => metadata.annotations?.[classAnnotation];
+
 export const podAutoscalerDefinition = defineKind<PodAutoscaler>({
   group: autoscalingInternalGroup,
   kind: 'PodAutoscaler',
   plural: 'podautoscalers',
   shortNames: ['kpa', 'pa'],
   categories: ['knative-internal', 'autoscaling'],
+  // Noted when it is made, since the configuration may change. Knative notes its own class too, which is what none means here.
+  default(autoscaler, context) {
+    if (context.operation !== 'create' || classOf(autoscaler) !== undefined) return;
+    const usual = readConfig(autoscalerTable, context.config('knative-serving', 'config-autoscaler'))['pod-autoscaler-class'];
+    if (usual !== kpaClass) (autoscaler.metadata.annotations ??= {})[classAnnotation] = usual;
+  },
   versions: [
     {
       name: 'v1alpha1',

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { withSystemDirectories } from '#core/system-path.ts';
+import { until as askUntil } from '#core/testing.ts';
 
 export interface Result {
   readonly code: number | null;
@@ -102,14 +103,8 @@ export class Running implements AsyncDisposable {
 }
 
 /** Asks again and again until there is an answer; rejects after `timeoutMs`, naming what was waited for. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, timeoutMs = 60_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+export function until<T>(what: string, ask: () => Promise<T> | T, timeoutMs = 60_000): Promise<Exclude<T, undefined | false>> {
+  return askUntil(what, ask, { timeoutMs, everyMs: 50 });
 }
 
 /** The full path of a program on this machine, looked for where the platform does, or undefined. */

@@ -9,6 +9,7 @@ import type { Resource } from '#apis/definition.ts';
 import { createClient } from '#client/api-client.ts';
 import { httpsTransport, type HttpsTransportOptions } from '#client/https-transport.ts';
 import { createInformers } from '#client/informer.ts';
+import { until } from '#core/testing.ts';
 import { createAuthority, issueCertificate, type KeyPair } from '#wire/certificates.ts';
 
 const things: Resource = { group: 'example.dev', version: 'v1', plural: 'things', kind: 'Thing', namespaced: true };
@@ -42,14 +43,6 @@ async function plain(handler: Handler, options: Partial<HttpsTransportOptions> =
 const json = (response: ServerResponse, body: unknown, status = 200) => {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 };
-
-async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!what()) {
-    if (Date.now() > deadline) throw new Error('waited too long');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 describe('HTTPS transport, over TLS', () => {
   let authority: KeyPair;
@@ -209,9 +202,9 @@ describe('HTTPS transport', () => {
     await using informers = createInformers(createClient(far.transport));
     const informer = informers.of(things);
     await informers.start();
-    await until(() => open.size === 1);
+    await until('one open watch', () => open.size === 1);
     send('ADDED', thing('b', 6));
-    await until(() => informer.list().length === 2);
+    await until('2 in the cache', () => informer.list().length === 2);
 
     open.clear();
     far.server.closeAllConnections();
@@ -220,9 +213,9 @@ describe('HTTPS transport', () => {
 
     const again = createHttpServer(handler);
     await listen(again, far.port);
-    await until(() => open.size === 1);
+    await until('one open watch', () => open.size === 1);
     send('DELETED', thing('a', 7));
-    await until(() => informer.list().length === 1);
+    await until('1 in the cache', () => informer.list().length === 1);
     assert.deepEqual([lists, watches[0], watches.at(-1)], [1, '5', '6']);
     again.closeAllConnections();
     again.close();

@@ -11,6 +11,7 @@ import { SqliteStorage } from './sqlite-storage.ts';
 import { collector, describeStorage, put } from './storage-contract.ts';
 import { StorageFailure } from './storage.ts';
 import type { Storage } from './storage.ts';
+import { until } from '#core/testing.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'dormouse-storage-'));
 let files = 0;
@@ -22,15 +23,6 @@ const failsWith = (code: StorageFailure['code'], text: RegExp) => (error: unknow
   assert.match(error.message, text);
   return true;
 };
-
-/** Waits for a condition, at most ten seconds. */
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `timed out waiting until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 function overwrite(file: string, position: number, bytes: Uint8Array): void {
   const descriptor = openSync(file, 'r+');
@@ -177,11 +169,11 @@ describe('sqlite storage', () => {
       const value = 'x'.repeat(4000);
       await using storage = await SqliteStorage.open({ file, retention: { maxRevisions: 50, minRevisions: 10, checkEveryMs: 50 } });
       for (let i = 0; i < 50; i++) await Promise.all(Array.from({ length: 100 }, (_, k) => put(storage, `/k/${k}`, value)));
-      await until(() => storage.compactedRevision >= 4950, 'history is compacted');
+      await until('history is compacted', () => storage.compactedRevision >= 4950);
       using db = new DatabaseSync(file, { readOnly: true });
       const rows = () => Number(db.prepare('SELECT count(*) AS rows FROM log').get()?.rows);
-      await until(() => rows() <= 160, 'of 5000 changes few more than the current ones are left');
-      await until(() => statSync(file).size < 10_000_000, 'freed pages have gone back to the file system');
+      await until('of 5000 changes few more than the current ones are left', () => rows() <= 160);
+      await until('freed pages have gone back to the file system', () => statSync(file).size < 10_000_000);
       assert.equal((await storage.list('')).entries.length, 100);
     });
   });

@@ -1,3 +1,4 @@
+import { until } from '#core/testing.ts';
 import net from 'node:net';
 
 /** Time a test waits for something that must happen; it fails after that. */
@@ -74,9 +75,5 @@ export class RawClient implements Disposable {
 
 /** Waits for a condition that nothing announces. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await until(what, condition, { timeoutMs: patienceMs, everyMs: 2 });
 }

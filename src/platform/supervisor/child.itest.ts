@@ -10,6 +10,7 @@ import { FakeClock, systemClock, type Clock } from '#core/clock.ts';
 import { UserError } from '#core/errors.ts';
 import { silentLogger } from '#core/logger.ts';
 import { resolveConfig } from '#core/config.ts';
+import { until } from '#core/testing.ts';
 import { layoutOf } from '#platform/layout.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 import { settings } from '#platform/settings.ts';
@@ -25,11 +26,6 @@ const notingItsStop = (note: string) => `
   import { runProcess } from ${JSON.stringify(frame)};
   runProcess(async () => ({ details: {}, stop: async (cleanUp) => writeFileSync(${JSON.stringify(note)}, String(cleanUp)) }));
 `;
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await delay(10)) if (condition()) return;
-  assert.fail(`not seen in time: ${what}`);
-}
 
 describe('a process of the platform', () => {
   let directory = '';

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import { silentLogger } from '#core/logger.ts';
+import { until } from '#core/testing.ts';
 import { createLocalEngine, leaveUserNamespace, type LocalEngineOptions, type RuntimeName } from '#providers/local/engine.ts';
 import { shortId } from '#providers/local/network/bridge.ts';
 import { launchedProcesses } from '#providers/local/processes.ts';
@@ -59,20 +60,13 @@ describe('the local engine and its machine', { skip: notRoot || noTestImages }, 
       const bytes = ip.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
       const log = join(directory, `${id}.log`);
       await engine.startContainer(id, containerSpec(image, ['cat', '/sys/class/net/eth0/address'], log), AbortSignal.timeout(5000));
-      await until(() => readFileSync(log, 'utf8').includes(`0a:58:${bytes.join(':')}`));
+      await until('the address in the log', () => readFileSync(log, 'utf8').includes(`0a:58:${bytes.join(':')}`));
       assert.equal(addressOf(), before);
     }
     await engine.cleanupAll();
     rmSync(directory, { recursive: true });
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; !condition(); attempt += 1) {
-    assert.ok(attempt < 500, 'waited 5 s in vain');
-    await delay(10);
-  }
-}
 
 function options(directory: string, runtime: NonNullable<LocalEngineOptions['runtime']>): LocalEngineOptions {
   return {
@@ -115,8 +109,7 @@ function describeOrdinaryUser(runtime: RuntimeName, skip: string | false): void 
         assert.equal(await answer, `published ${published}`);
         await leaveUserNamespace({ dataDir: join(directory, 'data'), runDir: join(directory, 'run') });
         const left = () => launchedProcesses(join(directory, 'data/launcher'), directory);
-        for (const end = performance.now() + 5000; left().length > 0 && performance.now() < end;) await delay(5);
-        assert.deepEqual(left(), []);
+        await until('the end of all its processes', () => left().length === 0);
       } finally {
         server.close();
         rmSync(directory, { recursive: true });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
+import { until as askUntil } from '#core/testing.ts';
 import type { ContainerSpec, ContainerState, Engine } from '#apis/runtime/engine.ts';
 import type { LocalImage } from '#apis/runtime/image-service.ts';
 import { busyboxImage } from '#providers/local/testing/images.ts';
@@ -120,10 +120,6 @@ export function signal(): AbortSignal {
 }
 
 /** The first defined value, looked for again and again. */
-export async function until<T>(find: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (const end = performance.now() + deadlineMs; performance.now() < end; await delay(3)) {
-    const found = await find();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`waited in vain for ${find.toString()}`);
+export function until<T>(find: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
+  return askUntil(find.toString(), find, { timeoutMs: deadlineMs });
 }

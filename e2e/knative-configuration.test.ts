@@ -57,4 +57,21 @@ describe('Knative’s configuration maps', { skip: withoutKubectl }, () => {
     );
     assert.equal(await platform.kubectl(['get', 'revisions', '-o', 'jsonpath={.items[*].metadata.name}']), 'two-00001');
   });
+
+  test('pod-autoscaler-class: new revisions are scaled by it, and one that is given another class is let go', async () => {
+    const scalers = () => platform.kubectl(['get', 'hpa', '-o', 'jsonpath={.items[*].metadata.name}']);
+    await configure('config-autoscaler', { 'pod-autoscaler-class': 'hpa.autoscaling.knative.dev' });
+    await platform.apply({
+      apiVersion: 'serving.knative.dev/v1',
+      kind: 'Service',
+      metadata: { name: 'classy' },
+      spec: { template: { spec: { containers: [{ image, ports: [{ name: 'h2c', containerPort: 8080 }] }] } } },
+    });
+    await platform.kubectl(['wait', 'ksvc/classy', '--for=condition=Ready', '--timeout=60s']);
+    await configure('config-autoscaler', { 'pod-autoscaler-class': '' });
+    assert.equal(await scalers(), 'classy-00001');
+    const change = 'autoscaling.knative.dev/class=kpa.autoscaling.knative.dev';
+    await platform.kubectl(['annotate', 'revision', 'classy-00001', change]);
+    await until('none left', async () => ((await scalers()) === '' ? true : undefined));
+  });
 });

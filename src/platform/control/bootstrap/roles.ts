@@ -73,7 +73,7 @@ export const components = {
       rule('autoscaling.internal.knative.dev', ['podautoscalers/status'], ['patch']),
       rule('autoscaling.internal.knative.dev', ['metrics'], [...read, 'create', 'update']),
       rule('networking.internal.knative.dev', ['serverlessservices'], [...read, 'create', 'update']),
-      rule('autoscaling', ['horizontalpodautoscalers'], [...read, 'create', 'update']),
+      rule('autoscaling', ['horizontalpodautoscalers'], [...read, 'create', 'update', 'delete']),
       rule('apps', ['deployments'], read),
       rule('apps', ['deployments/scale'], ['patch']),
       rule('', ['pods'], [...read, 'patch']),

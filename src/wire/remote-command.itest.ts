@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,7 +12,20 @@ import { negotiatePortForward } from '#wire/port-forward.ts';
 import { negotiateRemoteCommand, type RemoteCommandStreams, type TerminalSize } from '#wire/remote-command.ts';
 import { SpdySession } from '#wire/spdy.ts';
 import { UpgradeError, type UpgradeHeaders } from '#wire/upgrade.ts';
-import { clientHandshake, WebSocketConnection, webSocketDuplex } from '#wire/websocket.ts';
+import { acceptKey, WebSocketConnection, webSocketDuplex } from '#wire/websocket.ts';
+
+/** The client's handshake headers, and the answer to expect in `sec-websocket-accept`. */
+function clientHandshake(subprotocols: readonly string[]): { headers: Record<string, string>; accept: string } {
+  const key = randomBytes(16).toString('base64');
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': key,
+    ...(subprotocols.length === 0 ? {} : { 'sec-websocket-protocol': subprotocols.join(', ') }),
+  };
+  return { headers, accept: acceptKey(key) };
+}
 
 const success = { metadata: {}, status: 'Success' };
 const failure = { metadata: {}, status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } };

@@ -13,11 +13,8 @@ export const finFlag = 1;
 
 /** RST_STREAM status codes. */
 export const resetCodes = {
-  protocolError: 1,
-  invalidStream: 2,
   refusedStream: 3,
   cancel: 5,
-  internalError: 6,
   flowControlError: 7,
 } as const;
 

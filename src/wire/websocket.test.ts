@@ -81,7 +81,7 @@ describe('WebSocket', () => {
     const far = client();
     const heard = texts(far);
     const served = texts(server);
-    await far.send(Buffer.from('hello'), true);
+    await far.send(Buffer.from('hello'));
     await server.close(1001, 'going away');
     assert.deepEqual(await served, ['hello']);
     await heard;

@@ -1,11 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { settleInto } from '#wire/callback.ts';
 import { encodeWebSocketFrame, opcodes, WebSocketError, WebSocketFrameReader, type WebSocketFrame } from '#wire/websocket-frames.ts';
 
 export interface WebSocketMessage {
   readonly data: Buffer;
-  readonly isText: boolean;
 }
 
 export interface WebSocketOptions {
@@ -26,19 +25,6 @@ export function acceptKey(key: string): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
 
-/** The client's handshake headers, and the answer to expect in `sec-websocket-accept`. */
-export function clientHandshake(subprotocols: readonly string[]): { headers: Record<string, string>; accept: string } {
-  const key = randomBytes(16).toString('base64');
-  const headers = {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': key,
-    ...(subprotocols.length === 0 ? {} : { 'sec-websocket-protocol': subprotocols.join(', ') }),
-  };
-  return { headers, accept: acceptKey(key) };
-}
-
 /**
  * A WebSocket over a connection whose handshake is done. Reading goes at the pace of whoever iterates `messages`; `send`
  * resolves when the connection has taken the bytes. Pings are answered while messages are read. No extensions.
@@ -51,7 +37,6 @@ export class WebSocketConnection {
   readonly #head: Uint8Array | undefined;
   #fragments: Buffer[] = [];
   #fragmentsBytes = 0;
-  #fragmentsOpcode = 0;
   #closeSent = false;
   #closed: { code: number; reason: string } | undefined;
 
@@ -94,13 +79,10 @@ export class WebSocketConnection {
     }
   }
 
-  async send(data: Uint8Array, isText = false): Promise<void> {
+  /** As a binary message. */
+  async send(data: Uint8Array): Promise<void> {
     if (this.#closeSent) throw new Error('the WebSocket is closed');
-    await this.#write(isText ? opcodes.text : opcodes.binary, data);
-  }
-
-  async ping(data: Uint8Array = Buffer.alloc(0)): Promise<void> {
-    if (!this.#closeSent) await this.#write(opcodes.ping, data);
+    await this.#write(opcodes.binary, data);
   }
 
   /** Says goodbye, once; never rejects. The far end's answer ends `messages`; a far end that gives none is cut off. */
@@ -142,7 +124,6 @@ export class WebSocketConnection {
     if (continues !== this.#fragments.length > 0) {
       throw new WebSocketError(1002, continues ? 'a continuation of nothing' : 'a message begins inside another');
     }
-    if (!continues) this.#fragmentsOpcode = opcode;
     this.#fragmentsBytes += payload.length;
     if (this.#fragmentsBytes > this.#maxMessageBytes || this.#fragments.length >= maxFragments)
       throw new WebSocketError(1009, 'the message is too large');
@@ -151,7 +132,7 @@ export class WebSocketConnection {
     const data = this.#fragments.length === 1 ? payload : Buffer.concat(this.#fragments);
     this.#fragments = [];
     this.#fragmentsBytes = 0;
-    return { data, isText: this.#fragmentsOpcode === opcodes.text };
+    return { data };
   }
 
   #write(opcode: number, payload: Uint8Array): Promise<void> {

@@ -31,8 +31,6 @@ export interface Engine extends AsyncDisposable {
   diskUsage(sandboxId: string): Promise<readonly { readonly name: string; readonly usedBytes: number }[]>;
   freeze?(sandboxId: string): Promise<void>;
   thaw?(sandboxId: string): Promise<void>;
-  /** In-place change of limits. */
-  updateResources?(sandboxId: string, name: string, resources: ContainerResources): Promise<void>;
 }
 
 export interface EngineCapabilities {

@@ -7,7 +7,6 @@ import { directoryBytes } from '#core/directory-bytes.ts';
 import { sleep } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type {
-  ContainerResources,
   ContainerSpec,
   ContainerState,
   EngineCapabilities,
@@ -220,12 +219,6 @@ export class LocalEngine implements LocalContainerEngine {
 
   thaw(sandboxId: string): Promise<void> {
     this.#host.cgroups.thaw(this.#sandbox(sandboxId).slot.slot);
-    return Promise.resolve();
-  }
-
-  updateResources(sandboxId: string, name: string, resources: ContainerResources): Promise<void> {
-    const sandbox = this.#sandbox(sandboxId);
-    this.#host.cgroups.setLimits(cgroupOf(sandbox, sandbox.running(name).record), resources);
     return Promise.resolve();
   }
 

@@ -6,7 +6,6 @@ export const mountFlags = {
   noSuid: 2,
   noDev: 4,
   noExec: 8,
-  remount: 32,
   bind: 4096,
   recursive: 16_384,
   private: 1 << 18,

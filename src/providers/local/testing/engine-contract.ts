@@ -414,8 +414,6 @@ function describeLimits(world: World): void {
     assert.ok(
       usage !== undefined && usage.memoryUsageBytes > 0 && usage.memoryWorkingSetBytes <= usage.memoryUsageBytes && usage.pids >= 2,
     );
-    await world.engine.updateResources?.(id, 'main', { memoryLimitBytes: 128 * 2 ** 20, cpuLimitMillis: 500 });
-    await world.engine.updateResources?.(id, 'main', { memoryLimitBytes: 48 * 2 ** 20 });
     await world.engine.removeSandbox(id);
   });
 

@@ -6,6 +6,12 @@ import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { deepClone } from '#machinery/deep.ts';
 
+/** Others may take over this long after the last renewal they saw. */
+const leaseDurationMs = 15_000;
+/** A leader that could not renew for this long stops leading; shorter than the lease, so that two never lead. */
+const renewDeadlineMs = 10_000;
+const retryPeriodMs = 2000;
+
 export interface LeaderElectionOptions {
   readonly client: Client;
   readonly namespace: string;
@@ -16,11 +22,6 @@ export interface LeaderElectionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random?: () => number;
-  /** Others may take over this long after the last renewal they saw. */
-  readonly leaseDurationMs?: number;
-  /** A leader that could not renew for this long stops leading; shorter than the lease, so that two never lead. */
-  readonly renewDeadlineMs?: number;
-  readonly retryPeriodMs?: number;
   /** Whether a holder is known to be no more, so that its lease need not run out. Must be certain. */
   readonly isDead?: (identity: string) => boolean;
 }
@@ -65,22 +66,21 @@ class Candidate {
   #holder = '';
 
   constructor(options: LeaderElectionOptions) {
-    const times = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000 };
-    this.#options = { random: Math.random, isDead: () => false, ...times, ...options };
+    this.#options = { random: Math.random, isDead: () => false, ...options };
     this.#client = options.client.of(leases);
   }
 
   /** Resolves once this candidate holds the lease; rejects only when the signal aborts. */
   async acquire(signal: AbortSignal): Promise<void> {
     while (!(await this.#try())) {
-      await sleep(this.#options.clock, this.#options.retryPeriodMs * (1 + 0.2 * this.#options.random()), signal);
+      await sleep(this.#options.clock, retryPeriodMs * (1 + 0.2 * this.#options.random()), signal);
     }
     signal.throwIfAborted();
   }
 
   /** Renews until that has failed for too long or the signal aborts. */
   async hold(signal: AbortSignal): Promise<void> {
-    const { clock, renewDeadlineMs, retryPeriodMs, logger, name } = this.#options;
+    const { clock, logger, name } = this.#options;
     let renewedMs = clock.monotonic();
     // A renewal that hangs must not outlive the deadline.
     while (!signal.aborted) {
@@ -132,7 +132,7 @@ class Candidate {
   }
 
   async #create(): Promise<boolean> {
-    const { namespace, name, identity, leaseDurationMs, logger } = this.#options;
+    const { namespace, name, identity, logger } = this.#options;
     const now = this.#now();
     const spec = {
       holderIdentity: identity,
@@ -151,7 +151,7 @@ class Candidate {
   }
 
   #taken(lease: Lease): Lease {
-    const { identity, leaseDurationMs } = this.#options;
+    const { identity } = this.#options;
     const next = deepClone(lease);
     const now = this.#now();
     const same = lease.spec?.holderIdentity === identity;
@@ -176,7 +176,7 @@ class Candidate {
   }
 
   #hasRunOut(lease: Lease): boolean {
-    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || this.#options.leaseDurationMs;
+    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || leaseDurationMs;
     return this.#seen !== undefined && this.#options.clock.monotonic() - this.#seen.atMs >= durationMs;
   }
 

@@ -13,13 +13,10 @@ import { deepClone } from '#machinery/deep.ts';
 
 export interface RunOptions {
   readonly metrics?: Metrics;
-  /** Every object is looked at again this often, in the slow lane. Nothing relies on it; it heals what nobody thought of. */
-  readonly resyncMs?: number;
-  /** Called once every informer is filled and the workers have started. */
-  readonly onReady?: () => void;
 }
 
-const tenHoursMs = 10 * 3_600_000;
+/** Every object is looked at again this often, in the slow lane. Nothing relies on it; it heals what nobody thought of. */
+const resyncMs = 10 * 3_600_000;
 /** An error that has come back this often is worth a person's attention. */
 const failuresToWarn = 4;
 
@@ -34,11 +31,10 @@ export async function runControllers(
   options: RunOptions = {},
 ): Promise<void> {
   const metrics = controllerMetrics(options.metrics ?? noMetrics);
-  const running = modules.map((module) => new ControllerRun(context, module, metrics, options.resyncMs ?? tenHoursMs));
+  const running = modules.map((module) => new ControllerRun(context, module, metrics));
   try {
     await context.informers.start(signal);
     const workers = running.flatMap((run) => run.work(signal));
-    options.onReady?.();
     await Promise.all(workers);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -63,7 +59,6 @@ export class ControllerRun {
   readonly #metrics: ControllerMetrics;
   readonly #logger: Logger;
   readonly #labels: { readonly controller: string };
-  readonly #resyncMs: number;
   readonly #deleted = new Set<string>();
   /** What this controller wrote last, and the versions of before, until the cache has it. */
   readonly #written = new Map<string, { readonly object: KubeObject; readonly replaces: readonly (string | undefined)[] }>();
@@ -71,9 +66,8 @@ export class ControllerRun {
   #started = false;
   #cancelResync = () => {};
 
-  constructor(context: ControllerContext, module: ControllerModule, metrics: ControllerMetrics, resyncMs: number) {
+  constructor(context: ControllerContext, module: ControllerModule, metrics: ControllerMetrics) {
     this.#metrics = metrics;
-    this.#resyncMs = resyncMs;
     this.#labels = { controller: module.name };
     this.#logger = context.logger.child({ component: module.name });
     this.#context = { ...context, events: context.events.as(module.name), logger: this.#logger };
@@ -171,7 +165,7 @@ export class ControllerRun {
   }
 
   #scheduleResync(): void {
-    this.#cancelResync = this.#context.clock.after(this.#resyncMs, () => {
+    this.#cancelResync = this.#context.clock.after(resyncMs, () => {
       this.#all();
       this.#scheduleResync();
     });

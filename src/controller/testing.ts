@@ -95,7 +95,7 @@ export async function reconcileOnce(module: ControllerModule, scene: Scene): Pro
   const stop = new AbortController();
   await using informers = createInformers(cluster, { clock });
   const context: ControllerContext = { client: cluster, informers, events, clock, logger: silentLogger };
-  const run = new ControllerRun(context, module, controllerMetrics(noMetrics), 3_600_000);
+  const run = new ControllerRun(context, module, controllerMetrics(noMetrics));
   try {
     await informers.start(stop.signal);
     let outcome: Outcome | undefined;

@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { nodes, type Taint } from '#apis/core/v1/node.ts';
+import { nodes } from '#apis/core/v1/node.ts';
 import { pods, type Pod } from '#apis/core/v1/pod.ts';
 import { services, type Service } from '#apis/core/v1/service.ts';
 import { endpointSlices, type EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
@@ -51,23 +51,16 @@ export interface NodeAgentOptions {
   readonly volumesDirectory: string;
   /** Short and unique on this machine: names the nft table of this platform. */
   readonly platformId: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly taints?: readonly Taint[];
-  readonly maxPods?: number;
-  /** Serve DNS for pods on the pod network's bridge (default true), and make ClusterIPs reachable through nft (default: as root). */
-  readonly dns?: boolean;
-  readonly serviceProxy?: boolean;
-  /** Address of the platform's public listeners; node ports are open to other machines where these are. Default: loopback. */
-  readonly listen?: string;
+  /** Address of the platform's public listeners; node ports are open to other machines where these are. */
+  readonly listen: string;
   /** False in a network namespace of the platform's own: what the kernel does for Services there, the machine's processes do not meet. */
-  readonly hasHostNetwork?: boolean;
-  /** A process in the machine's own network, where the agent is in another: whose ports pods cannot have is seen there. Default: this one. */
-  readonly hostProcess?: number;
+  readonly hasHostNetwork: boolean;
+  /** A process in the machine's own network, where the agent is in another: whose ports pods cannot have is seen there. */
+  readonly hostProcess: number;
   /** Makes TCP connections from the machine's network, where the agent is in one of its own: to the machine's DNS servers. */
   readonly dialOutbound?: DialOutbound;
   /** Services that stand for a process of this machine. */
-  readonly hostServices?: HostServices;
-  readonly clock?: Clock;
+  readonly hostServices: HostServices;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -86,7 +79,7 @@ export interface NodeAgent extends AsyncDisposable {
  */
 export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSignal): Promise<NodeAgent> {
   const { client, engine, logger, dataDirectory, nodeName } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = systemClock;
   const stack = new AsyncDisposableStack();
   const life = new AbortController();
   const agentSignal = AbortSignal.any([signal, life.signal]);
@@ -104,12 +97,11 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
     const sources = stack.use(new ApiSources({ client, services: serviceInformer, clock, logger }));
     const hostDns = await readHostDns();
     const podNetwork = engine.capabilities.podNetwork;
-    const hasDns = podNetwork !== undefined && options.dns !== false;
     const remarks: string[] = [...engine.capabilities.remarks];
     const facts: NodeFacts = {
       name: nodeName,
       hostIps: [machine.internalIp],
-      clusterDns: hasDns ? [podNetwork.bridgeIp] : [],
+      clusterDns: podNetwork === undefined ? [] : [podNetwork.bridgeIp],
       clusterDomain,
       allocatable: { cpuMillis: machine.cpuCount * 1000, memoryBytes: machine.memoryBytes, ephemeralStorageBytes: machine.diskBytes },
     };
@@ -120,7 +112,7 @@ export async function startNodeAgent(options: NodeAgentOptions, signal: AbortSig
       events,
       node: () => facts,
       hostDns: () => hostDns,
-      hostSockets: () => hostSocketsOf(options.hostProcess ?? process.pid),
+      hostSockets: () => hostSocketsOf(options.hostProcess),
       dataDirectory,
       clock,
       logger,
@@ -183,16 +175,13 @@ function nodeSettings(
   provider: ProviderCapabilities,
   servesServices: boolean,
 ): NodeSettings {
-  const { engine, nodeName, kubeletServer, hasHostNetwork = true } = options;
+  const { engine, nodeName, kubeletServer, hasHostNetwork } = options;
   const { podNetwork } = engine.capabilities;
   return {
     nodeName,
-    labels: options.labels ?? {},
-    taints: options.taints ?? [],
     kubeletPort,
     // On a wildcard address it is reached at the machine's own; elsewhere only where it listens.
     ...(isWildcard(kubeletServer.host) ? {} : { kubeletDial: `tcp:${kubeletServer.host}:${kubeletPort}` }),
-    maxPods: options.maxPods ?? 110,
     provider,
     ...(podNetwork === undefined
       ? {}
@@ -202,7 +191,7 @@ function nodeSettings(
 
 /** Cluster DNS and service addresses, where this machine can have them; what cannot be had is added to `remarks`. */
 async function startNetworkServices(
-  { engine, dns, serviceProxy, platformId, listen = '127.0.0.1', hostServices = new Map(), dialOutbound }: NodeAgentOptions,
+  { engine, platformId, listen, hostServices, dialOutbound }: NodeAgentOptions,
   inputs: { services: Informer<Service>; endpointSlices: Informer<EndpointSlice>; pods: Informer<Pod>; clock: Clock; logger: Logger },
   hostDns: DnsSettings,
   remarks: string[],
@@ -220,12 +209,9 @@ async function startNetworkServices(
       return false;
     }
   };
-  if (dns !== false) {
-    const outside = dialOutbound === undefined ? {} : { dialOutbound };
-    const settings = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain, ...outside };
-    await attempt(() => startClusterDns({ ...inputs, ...settings }), 'cluster DNS does not run');
-  }
-  if (serviceProxy === false) return { started, servesServices: false };
+  const outside = dialOutbound === undefined ? {} : { dialOutbound };
+  const dns = { address: podNetwork.bridgeIp, upstream: hostDns.nameservers, clusterDomain, ...outside };
+  await attempt(() => startClusterDns({ ...inputs, ...dns }), 'cluster DNS does not run');
   const settings = { table: `dormouse-${platformId}`, podNetwork, listen, hostServices };
   const servesServices = await attempt(() => startServiceProxy({ ...inputs, ...settings }), 'ClusterIPs cannot be reached');
   return { started, servesServices };

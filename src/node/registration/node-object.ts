@@ -1,24 +1,22 @@
 import { dialAnnotation, podNetworkAnnotation, type PodNetwork } from '#apis/dormouse/names.ts';
 import type { NodeCondition, NodeStatus } from '#apis/core/v1/node-status.ts';
-import type { Node, Taint } from '#apis/core/v1/node.ts';
+import type { Node } from '#apis/core/v1/node.ts';
 import { canonicalQuantity } from '#apis/meta/quantity.ts';
 import { kubernetesVersion } from '#apis/dormouse/version.ts';
 import { rfc3339 } from '#core/clock.ts';
 import type { ProviderCapabilities } from '#node/provider.ts';
 import type { Machine, Pressure } from '#node/registration/machine.ts';
 
+/** The kubelet's default. */
+const maxPods = 110;
+
 export interface NodeSettings {
   readonly nodeName: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly taints: readonly Taint[];
   readonly kubeletPort: number;
   /** How the API server on this machine reaches the kubelet, when not at the internal IP: `tcp:<host>:<port>`, `unix:<path>`. */
   readonly kubeletDial?: string;
-  readonly maxPods: number;
   readonly provider: ProviderCapabilities;
   readonly podNetwork?: PodNetwork;
-  /** Absent: the machine's outward address. */
-  readonly internalIp?: string;
 }
 
 /** The node as it is created; whatever others add to it later is kept. */
@@ -35,14 +33,11 @@ export function newNode(settings: NodeSettings, machine: Machine): Node {
         ...(settings.kubeletDial === undefined ? {} : { [dialAnnotation]: settings.kubeletDial }),
       },
     },
-    spec: {
-      providerID: `dormouse://${settings.provider.name}/${settings.nodeName}`,
-      ...(settings.taints.length === 0 ? {} : { taints: [...settings.taints] }),
-    },
+    spec: { providerID: `dormouse://${settings.provider.name}/${settings.nodeName}` },
   };
 }
 
-export function nodeLabels({ nodeName, labels }: NodeSettings, { os, arch }: Machine): Record<string, string> {
+export function nodeLabels({ nodeName }: NodeSettings, { os, arch }: Machine): Record<string, string> {
   return {
     'beta.kubernetes.io/arch': arch,
     'beta.kubernetes.io/os': os,
@@ -51,7 +46,6 @@ export function nodeLabels({ nodeName, labels }: NodeSettings, { os, arch }: Mac
     'kubernetes.io/os': os,
     'node.kubernetes.io/instance-type': 'dormouse',
     type: 'virtual-kubelet',
-    ...labels,
   };
 }
 
@@ -67,14 +61,14 @@ export function nodeStatus(
     'ephemeral-storage': canonicalQuantity(`${Math.floor(machine.diskBytes / 1024)}Ki`),
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
-    pods: canonicalQuantity(settings.maxPods),
+    pods: String(maxPods),
   };
   return {
     capacity: resources,
     allocatable: resources,
     conditions: conditions(state),
     addresses: [
-      { type: 'InternalIP', address: settings.internalIp ?? machine.internalIp },
+      { type: 'InternalIP', address: machine.internalIp },
       { type: 'Hostname', address: settings.nodeName },
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: settings.kubeletPort } },

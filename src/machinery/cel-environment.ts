@@ -1,7 +1,8 @@
 import { Environment, Optional } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { celMacros, optionalsEqual } from './cel-macros.ts';
-import { celEqual, celEqualities, celFunctions, celNamespaces, celTypes } from './cel-library.ts';
+import { celEqualities, celFunctions, celNamespaces, celTypes } from './cel-library.ts';
+import { celEqual } from './cel-lists.ts';
 
 /** Environments, compiled expressions, and what running one may cost. What the CEL library calls its own is known in `cel-*.ts` alone. */
 

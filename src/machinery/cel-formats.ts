@@ -1,5 +1,5 @@
 import { Optional } from '@marcbachmann/cel-js';
-import type { CelFunction } from './cel-library.ts';
+import type { CelFunction } from './cel-function.ts';
 import { formatProblem } from './formats.ts';
 import { checkDns1035Label, checkDns1123Label, checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '#apis/meta/names.ts';
 

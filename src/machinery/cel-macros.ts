@@ -1,5 +1,6 @@
 import { Optional } from '@marcbachmann/cel-js';
-import { celEqual, type CelFunction } from './cel-library.ts';
+import type { CelFunction } from './cel-function.ts';
+import { celEqual } from './cel-lists.ts';
 
 /**
  * What Kubernetes' CEL has beside functions: macros, whose arguments are expressions over variables of their own. The shapes are

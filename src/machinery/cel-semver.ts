@@ -1,4 +1,4 @@
-import type { CelFunction } from './cel-library.ts';
+import type { CelFunction } from './cel-function.ts';
 
 const strict = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/;
 

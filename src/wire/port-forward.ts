@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { SpdySession, type SpdyStream } from '#wire/spdy.ts';
+import type { SpdyStream } from '#wire/spdy-stream.ts';
+import { SpdySession } from '#wire/spdy.ts';
 import { chooseProtocol, parseUpgrade, writeSwitchingProtocols, type UpgradeHeaders } from '#wire/upgrade.ts';
 import { WebSocketConnection, webSocketDuplex } from '#wire/websocket.ts';
 

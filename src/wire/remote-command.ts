@@ -2,7 +2,8 @@ import { PassThrough, Writable, type Duplex, type Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { writable } from '#core/streams.ts';
 import { settleInto } from '#wire/callback.ts';
-import { SpdySession, type SpdyStream } from '#wire/spdy.ts';
+import type { SpdyStream } from '#wire/spdy-stream.ts';
+import { SpdySession } from '#wire/spdy.ts';
 import { chooseProtocol, parseUpgrade, writeSwitchingProtocols, type UpgradeHeaders } from '#wire/upgrade.ts';
 import { WebSocketConnection } from '#wire/websocket.ts';
 

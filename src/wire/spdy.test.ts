@@ -6,7 +6,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { controlFrame, dataFrameHead, finFlag, frameTypes, SpdyFrameReader, words, type SpdyFrame } from '#wire/spdy-frames.ts';
 import { HeaderCodec, headerDictionary } from '#wire/spdy-headers.ts';
-import { SpdySession, type SpdyStream } from '#wire/spdy.ts';
+import type { SpdyStream } from '#wire/spdy-stream.ts';
+import { SpdySession } from '#wire/spdy.ts';
 
 function sessions(onStream: (stream: SpdyStream) => void, maxStreams = 100) {
   const [left, right] = duplexPair({ highWaterMark: 64 * 1024 });

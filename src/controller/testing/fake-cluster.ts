@@ -16,8 +16,9 @@ import type {
 } from '#client/client.ts';
 import type { TransportStreamRequest, TransportStreamResponse } from '#client/transport.ts';
 import type { Clock } from '#core/clock.ts';
-import { deepClone, deepFreeze, isObject } from '#machinery/deep.ts';
+import { deepClone, deepFreeze, type JsonValue, type JsonObject } from '#machinery/deep.ts';
 import { matchesFields, parseFieldSelector } from '#machinery/field-selectors.ts';
+import { applyMergePatch } from '#machinery/merge-patch.ts';
 import { parseLabelSelector } from '#machinery/selectors.ts';
 import { semanticEqual } from '#machinery/semantic-equality.ts';
 
@@ -265,8 +266,10 @@ export class FakeCluster implements Client {
       throw badRequest(`the fake cluster cannot do ${patch.type} patches: use merge or apply`);
     const old = this.find(resource, namespace, name);
     if (old === undefined && patch.type === 'apply') return this.#create(resource, patch.body as KubeObject, options);
-    const next = mergePatch(deepClone(this.#find(resource, namespace, name)), patch.body);
-    return this.#update(resource, next as KubeObject, options);
+    const current = deepClone(this.#find(resource, namespace, name)) as unknown as JsonObject;
+    // As it travels: members that are undefined do not.
+    const body = JSON.parse(JSON.stringify(patch.body)) as JsonValue;
+    return this.#update(resource, applyMergePatch(current, body) as unknown as KubeObject, options);
   }
 
   #delete(resource: Resource, namespace: string | undefined, name: string, options: DeleteOptions): KubeObject | undefined {
@@ -364,17 +367,6 @@ function merged(old: KubeObject, sent: KubeObject, subresource: string): KubeObj
       generation: changed ? generation + 1 : generation,
     },
   };
-}
-
-/** RFC 7386. */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch;
-  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else if (value !== undefined) result[key] = mergePatch(result[key], value);
-  }
-  return result;
 }
 
 function selected(options: ListOptions): (object: KubeObject) => boolean {

@@ -4,10 +4,9 @@ import { controllerReference } from '#controller/owner.ts';
 import type { ScalingSpec } from '#autoscaler/spec.ts';
 
 export function makeServerlessService(autoscaler: PodAutoscaler, mode: 'Serve' | 'Proxy', numActivators: number): ServerlessService {
-  const { apiVersion = 'apps/v1', kind = 'Deployment', name = '' } = autoscaler.spec?.scaleTargetRef ?? {};
   return {
     metadata: childMetadata(autoscaler),
-    spec: { mode, objectRef: { apiVersion, kind, name }, protocolType: autoscaler.spec?.protocolType ?? 'http1', numActivators },
+    spec: { mode, objectRef: scaleTargetOf(autoscaler), protocolType: autoscaler.spec?.protocolType ?? 'http1', numActivators },
   };
 }
 
@@ -24,7 +23,14 @@ export function makeMetric(autoscaler: PodAutoscaler, spec: ScalingSpec): Metric
   };
 }
 
-function childMetadata(autoscaler: PodAutoscaler) {
+/** What it scales. */
+export function scaleTargetOf({ spec }: PodAutoscaler): { readonly apiVersion: string; readonly kind: string; readonly name: string } {
+  const { apiVersion = 'apps/v1', kind = 'Deployment', name = '' } = spec?.scaleTargetRef ?? {};
+  return { apiVersion, kind, name };
+}
+
+/** Of what an autoscaler makes: its name, labels and annotations are the autoscaler's. */
+export function childMetadata(autoscaler: PodAutoscaler) {
   const { name = '', namespace = '', labels = {}, annotations = {} } = autoscaler.metadata;
   return {
     name,

@@ -1,39 +1,29 @@
-import { podAutoscalers, type PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
+import type { PodAutoscaler } from '#apis/autoscaling-internal/v1alpha1/pod-autoscaler.ts';
 import { setAutoscalerDefaults } from '#apis/autoscaling/v2/defaults.ts';
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec } from '#apis/autoscaling/v2/horizontal-pod-autoscaler.ts';
 import type { MetricSpec } from '#apis/autoscaling/v2/metrics.ts';
 import { canonicalQuantity } from '#apis/meta/quantity.ts';
 import type { AutoscalerConfig } from '#apis/serving/config/tables.ts';
 import { autoscalingAnnotation } from '#apis/serving/validation/annotations.ts';
+import { childMetadata, scaleTargetOf } from '#autoscaler/resources.ts';
 import { goDurationMs } from '#core/duration.ts';
-import { controllerReference } from '#controller/owner.ts';
 
 const unlimited = 2_147_483_647;
 
 /** The HorizontalPodAutoscaler of a revision of class hpa (serving.md §3.4), completed as the API server completes it. */
 export function makeHorizontalPodAutoscaler(autoscaler: PodAutoscaler, config: AutoscalerConfig): HorizontalPodAutoscaler {
-  const { name = '', namespace = '', labels = {}, annotations = {} } = autoscaler.metadata;
-  const { apiVersion = 'apps/v1', kind = 'Deployment', name: target = '' } = autoscaler.spec?.scaleTargetRef ?? {};
+  const metadata = childMetadata(autoscaler);
   const { min, max } = scaleBounds(autoscaler, config);
   const spec: HorizontalPodAutoscalerSpec = {
-    scaleTargetRef: { apiVersion, kind, name: target },
+    scaleTargetRef: scaleTargetOf(autoscaler),
     // The default of the kind; Knative leaves it out.
     minReplicas: Math.max(1, min),
     maxReplicas: max === 0 ? unlimited : max,
-    ...metricsOf(annotations),
-    ...behaviorOf(annotations),
+    ...metricsOf(metadata.annotations),
+    ...behaviorOf(metadata.annotations),
   };
   setAutoscalerDefaults(spec);
-  return {
-    metadata: {
-      name,
-      namespace,
-      labels: { ...labels },
-      annotations: { ...annotations },
-      ownerReferences: [controllerReference(autoscaler, podAutoscalers)],
-    },
-    spec,
-  };
+  return { metadata, spec };
 }
 
 /** `max` 0: no limit. Nothing keeps an unreachable revision up. */

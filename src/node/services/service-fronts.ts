@@ -7,6 +7,23 @@ import type { Informer } from '#client/informer-types.ts';
 /** Services that stand for a process of this machine, by `namespace/name`: the address it listens on. Their targetPorts are its ports. */
 export type HostServices = ReadonlyMap<string, string>;
 
+/** What decides where Services are reached. */
+export interface ServiceSources {
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  /** Those of this node: for their host ports. */
+  readonly pods: Informer<Pod>;
+  /** Address of the platform's public listeners: where other machines reach node ports. */
+  readonly listen: string;
+  readonly hostServices: HostServices;
+}
+
+/** Calls back when one of them changes, until the returned function is called. */
+export function onServiceChange({ services, endpointSlices, pods }: ServiceSources, changed: () => void): () => void {
+  const stops = [services.on(changed), endpointSlices.on(changed), pods.on(({ object }) => hasHostPort(object) && changed())];
+  return () => stops.forEach((stop) => stop());
+}
+
 export interface Target {
   readonly ip: string;
   readonly port: number;

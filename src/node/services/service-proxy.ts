@@ -1,29 +1,18 @@
 import { writeFile } from 'node:fs/promises';
-import type { Pod } from '#apis/core/v1/pod.ts';
-import type { Service } from '#apis/core/v1/service.ts';
-import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { Engine } from '#apis/runtime/engine.ts';
-import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { applyNftScript } from '#core/nft.ts';
 import { renderRules } from '#node/services/nft-rules.ts';
-import { hasHostPort, type HostServices } from '#node/services/service-fronts.ts';
+import { type ServiceSources, onServiceChange } from '#node/services/service-fronts.ts';
 
 type PodNetwork = NonNullable<Engine['capabilities']['podNetwork']>;
 
-export interface ServiceProxyOptions {
-  readonly services: Informer<Service>;
-  readonly endpointSlices: Informer<EndpointSlice>;
-  /** Those of this node. */
-  readonly pods: Informer<Pod>;
+export interface ServiceProxyOptions extends ServiceSources {
   /** Name of the nft table; carries the platform's id, so that two platforms do not meet. */
   readonly table: string;
   readonly podNetwork: PodNetwork;
-  /** Address of the platform's public listeners: where other machines reach node ports. */
-  readonly listen: string;
-  readonly hostServices: HostServices;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -60,7 +49,7 @@ class NftServiceProxy implements AsyncDisposable {
   #isScheduled = false;
   #tookMs = 0;
   #applying: Promise<void> = Promise.resolve();
-  #stop: (() => void)[] = [];
+  #stop = () => {};
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -78,14 +67,12 @@ class NftServiceProxy implements AsyncDisposable {
   }
 
   follow(): void {
-    const { services, endpointSlices, pods } = this.#options;
-    this.#stop = [services.on(() => this.#schedule(batchMs)), endpointSlices.on(() => this.#schedule(batchMs))];
-    this.#stop.push(pods.on(({ object }) => hasHostPort(object) && this.#schedule(batchMs)));
+    this.#stop = onServiceChange(this.#options, () => this.#schedule(batchMs));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    for (const stop of this.#stop) stop();
+    this.#stop();
     await this.#applying;
     await applyNftScript(`table ip ${this.#options.table}\ndelete table ip ${this.#options.table}\n`).catch((error: unknown) =>
       this.#options.logger.warn('service rules not removed', { error }),

@@ -1,22 +1,20 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Pod } from '#apis/core/v1/pod.ts';
 import type { Service } from '#apis/core/v1/service.ts';
 import { parseDial } from '#apis/dormouse/dial.ts';
 import { dialAnnotation } from '#apis/dormouse/names.ts';
-import type { EndpointSlice } from '#apis/discovery/v1/endpoint-slice.ts';
 import type { KubeObject } from '#apis/meta/object.ts';
-import type { Informer } from '#client/informer-types.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/logger.ts';
-import { hasHostPort, hostPortFronts, serviceFronts, type HostServices, type Target } from '#node/services/service-fronts.ts';
+import {
+  hasHostPort,
+  hostPortFronts,
+  serviceFronts,
+  type Target,
+  type ServiceSources,
+  onServiceChange,
+} from '#node/services/service-fronts.ts';
 
-export interface ServiceRelayOptions {
-  readonly services: Informer<Service>;
-  readonly endpointSlices: Informer<EndpointSlice>;
-  readonly pods: Informer<Pod>;
-  /** Where node ports listen. */
-  readonly listen: string;
-  readonly hostServices: HostServices;
+export interface ServiceRelayOptions extends ServiceSources {
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -51,18 +49,17 @@ interface Listener {
 class ServiceRelay implements AsyncDisposable {
   readonly #options: ServiceRelayOptions;
   readonly #listeners = new Map<string, Listener>();
-  readonly #stop: (() => void)[];
+  readonly #stop: () => void;
   #cancel: (() => void) | undefined;
 
   constructor(options: ServiceRelayOptions) {
     this.#options = options;
-    this.#stop = [options.services.on(() => this.#schedule()), options.endpointSlices.on(() => this.#schedule())];
-    this.#stop.push(options.pods.on(({ object }) => hasHostPort(object) && this.#schedule()));
+    this.#stop = onServiceChange(options, () => this.#schedule());
     this.#schedule();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.#stop) stop();
+    this.#stop();
     this.#cancel?.();
     await Promise.all([...this.#listeners.keys()].map((key) => this.#close(key)));
   }

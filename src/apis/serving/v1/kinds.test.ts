@@ -204,6 +204,21 @@ describe('validation', () => {
     assert.throws(() => admit(next, old), /Saw the following changes without a name change \(-old \+new\): spec\.template\.metadata\.name/);
   });
 
+  test('a label of an owner needs that owner when it comes, and stays when the owner lets go', () => {
+    const route = (labels: Record<string, string>, owned: boolean): Route => {
+      const ownerReferences = owned ? [{ apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: 'hello', uid: 'u' }] : [];
+      const spec = { traffic: [{ configurationName: 'hello', percent: 100 }] };
+      return { metadata: { name: 'hello', namespace: 'default', labels, ownerReferences }, spec } as Route;
+    };
+    const label = { 'serving.knative.dev/service': 'hello' };
+    const check = (object: Route, old?: Route) => routeDefinition.validate?.(object, context(old));
+    const missing = /missing field\(s\): metadata\.labels\.serving\.knative\.dev\/service/;
+    check(route(label, true));
+    assert.throws(() => check(route(label, false)), missing);
+    assert.throws(() => check(route(label, false), route({}, false)), missing);
+    check(route(label, false), route(label, true));
+  });
+
   test('a route needs a revision or a configuration', () => {
     const route = { metadata: { name: 'r', namespace: 'default' }, spec: { traffic: [{ percent: 100 }] } } as Route;
     routeDefinition.default?.(route, context<Route>());

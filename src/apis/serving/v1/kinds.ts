@@ -126,7 +126,7 @@ export const configurationDefinition = defineKind<Configuration>({
     return refuse(
       [
         ...viaField('metadata', validateMetadata(configuration.metadata, config, false)),
-        ...validateOwnerLabel(configuration.metadata, 'service'),
+        ...validateOwnerLabel(configuration.metadata, context.old?.metadata, 'service'),
         ...viaField('spec.template', validateTemplate(template ?? {}, configuration.metadata, config)),
         ...userAnnotations(configuration, context),
         ...viaField('spec.template', verifyNameChange(template, context.old?.spec?.template)),
@@ -157,7 +157,7 @@ export const routeDefinition = defineKind<Route>({
         ...validateMetadata(route.metadata, config, false),
         ...viaField('annotations', validateRolloutDuration(route.metadata.annotations ?? {})),
       ]),
-      ...validateOwnerLabel(route.metadata, 'service'),
+      ...validateOwnerLabel(route.metadata, context.old?.metadata, 'service'),
       ...viaField('spec', validateTraffic(route.spec?.traffic ?? [], false)),
       ...userAnnotations(route, context),
     ]);
@@ -187,7 +187,7 @@ export const revisionDefinition = defineKind<Revision>({
     const config = servingConfig(context);
     return refuse([
       ...viaField('metadata', validateMetadata(revision.metadata, config, true)),
-      ...validateOwnerLabel(revision.metadata, 'configuration'),
+      ...validateOwnerLabel(revision.metadata, context.old?.metadata, 'configuration'),
       ...specFindings(revision, context, () =>
         viaField('spec', validateRevisionSpec(revision.spec ?? ({} as NonNullable<Revision['spec']>), config)),
       ),

@@ -142,10 +142,13 @@ export function validateUserAnnotations(object: KubeObject & { spec?: unknown },
   return viaField('metadata.annotations', findings);
 }
 
-/** A label that names an owner must be backed by an owner reference of that kind. */
-export function validateOwnerLabel(metadata: ObjectMeta, label: 'service' | 'configuration'): Finding[] {
+/**
+ * A label that names an owner must be backed by an owner reference of that kind, when it is put there: an object whose owner goes without
+ * it (`kubectl delete --cascade=orphan`) keeps the label. Knative refuses that too, and such a deletion never ends.
+ */
+export function validateOwnerLabel(metadata: ObjectMeta, old: ObjectMeta | undefined, label: 'service' | 'configuration'): Finding[] {
   const value = metadata.labels?.[labels[label]];
-  if (value === undefined) return [];
+  if (value === undefined || value === old?.labels?.[labels[label]]) return [];
   const kind = label === 'service' ? 'Service' : 'Configuration';
   const owned = metadata.ownerReferences?.some((owner) => owner.kind === kind && owner.name === value) ?? false;
   return owned ? [] : viaField('metadata.labels', [missingField(labels[label])]);

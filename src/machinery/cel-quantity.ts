@@ -37,6 +37,6 @@ export const quantityFunctions: readonly CelFunction[] = [
 ];
 
 function wholeUnits(value: Quantity): bigint {
-  if (value.nanos % 1_000_000_000n !== 0n) throw new Error('cannot convert value to integer');
-  return value.nanos / 1_000_000_000n;
+  if (value.nanos % nano !== 0n) throw new Error('cannot convert value to integer');
+  return value.nanos / nano;
 }

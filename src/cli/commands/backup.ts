@@ -15,7 +15,8 @@ import type { Layout } from '#platform/layout.ts';
 export async function backup(invocation: Invocation): Promise<number> {
   const layout = await layoutFor(invocation);
   const file = resolve(invocation.positionals[0] ?? '');
-  if (!existsSync(layout.versionFile)) throw new UserError(`there is no platform's data in ${layout.dataDir}`);
+  if (!existsSync(layout.versionFile))
+    throw new UserError(`there is no platform's data in ${layout.dataDir}`, { hint: "Give the platform's --data-dir." });
   if (!existsSync(dirname(file))) throw new UserError(`there is no directory ${dirname(file)}`);
   const images = flagOption(invocation, 'images');
   const running = (await runningStatus(layout)) !== undefined;

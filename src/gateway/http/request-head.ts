@@ -12,6 +12,7 @@ import {
   startsProtocol,
   targetTooLong,
   unsupportedVersion,
+  type Classify,
 } from '#gateway/http/head.ts';
 
 const maxTargetBytes = 16 * 1024;
@@ -176,15 +177,7 @@ function sameAuthority(bytes: Buffer, from: number, head: RequestHead): boolean 
   return equalsIgnoreCase(bytes, head.hostStart, authority);
 }
 
-function classifyRequestField(
-  bytes: Buffer,
-  start: number,
-  nameEnd: number,
-  from: number,
-  to: number,
-  lineEnd: number,
-  head: RequestHead,
-): number {
+const classifyRequestField: Classify<RequestHead> = (bytes, start, nameEnd, from, to, lineEnd, head) => {
   const is = (name: Buffer) => equalsIgnoreCase(bytes, start, name);
   if (((bytes[start] as number) | 32) === 107) return classifyInternal(bytes, start, nameEnd, from, to, lineEnd, head);
   switch (nameEnd - start) {
@@ -220,18 +213,10 @@ function classifyRequestField(
       break;
   }
   return classifyFraming(bytes, start, nameEnd, from, to, lineEnd, head);
-}
+};
 
 /** Keep-Alive, and Knative's internal fields, which no outsider may set. */
-function classifyInternal(
-  bytes: Buffer,
-  start: number,
-  nameEnd: number,
-  from: number,
-  to: number,
-  lineEnd: number,
-  head: RequestHead,
-): number {
+const classifyInternal: Classify<RequestHead> = (bytes, start, nameEnd, from, to, lineEnd, head) => {
   const length = nameEnd - start;
   const internal =
     (length >= 2 && equalsIgnoreCase(bytes, start, names.kPrefix)) || (length >= 8 && equalsIgnoreCase(bytes, start, names.knativePrefix));
@@ -241,7 +226,7 @@ function classifyInternal(
     head.probeEnd = to;
   }
   return 0;
-}
+};
 
 function readHost(bytes: Buffer, start: number, from: number, to: number, lineEnd: number, head: RequestHead): number {
   if (head.hostStart >= 0 || to === from || to - from > 255 + 6) return malformed;

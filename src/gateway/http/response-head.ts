@@ -9,6 +9,7 @@ import {
   malformed,
   parseFields,
   startsProtocol,
+  type Classify,
 } from '#gateway/http/head.ts';
 
 export class ResponseHead extends Head {
@@ -57,15 +58,7 @@ function threeDigits(bytes: Uint8Array, at: number): number {
   return value;
 }
 
-function classifyResponseField(
-  bytes: Buffer,
-  start: number,
-  nameEnd: number,
-  from: number,
-  to: number,
-  lineEnd: number,
-  head: ResponseHead,
-): number {
+const classifyResponseField: Classify<ResponseHead> = (bytes, start, nameEnd, from, to, lineEnd, head) => {
   const length = nameEnd - start;
   if (length === keepAlive.length && equalsIgnoreCase(bytes, start, keepAlive)) {
     head.drop(start, lineEnd);
@@ -77,7 +70,7 @@ function classifyResponseField(
     head.codingEnd = lineEnd;
   }
   return classifyFraming(bytes, start, nameEnd, from, to, lineEnd, head);
-}
+};
 
 const timeouts = new Map<string, number>();
 

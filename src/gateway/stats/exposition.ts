@@ -30,22 +30,15 @@ export function exposeProxy(proxy: Proxy): string {
     'latency',
     backends.flatMap((backend) => histogramLines('latency', backend, backend.latency)),
   );
-  page.add(
-    'running',
-    backends.map((backend) => line('running', backendLabels(backend), backend.running)),
-  );
-  page.add(
-    'queued',
-    backends.map((backend) => line('queued', backendLabels(backend), backend.queued)),
-  );
-  page.add(
-    'rejected',
-    backends.map((backend) => line('rejected', backendLabels(backend), backend.rejected)),
-  );
-  page.add(
-    'retries',
-    backends.map((backend) => line('retries', backendLabels(backend), backend.retries)),
-  );
+  const each = (key: 'running' | 'queued' | 'rejected' | 'retries') =>
+    page.add(
+      key,
+      backends.map((backend) => line(key, backendLabels(backend), backend[key])),
+    );
+  each('running');
+  each('queued');
+  each('rejected');
+  each('retries');
   page.add(
     'coldStart',
     backends.flatMap((backend) => histogramLines('coldStart', backend, backend.coldStarts)),

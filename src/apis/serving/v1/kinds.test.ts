@@ -189,6 +189,21 @@ describe('validation', () => {
     );
   });
 
+  test('freezing is asked for in words that mean something, on the template', () => {
+    const of = (annotations: Json): Json => ({ template: { metadata: { annotations }, spec: { containers: [{ image }] } } });
+    const path = 'spec.template.metadata.annotations.autoscaling.dormouse.dev';
+    assert.equal(denial(of({ 'autoscaling.dormouse.dev/idle': 'freeze', 'autoscaling.dormouse.dev/frozen-retention': '30m' })), '');
+    assert.equal(
+      denial(of({ 'autoscaling.dormouse.dev/idle': 'frozen' })),
+      `invalid value: frozen: ${path}/idle\nthe only value is "freeze"`,
+    );
+    assert.equal(denial(of({ 'autoscaling.dormouse.dev/frozen-retention': '30' })), `invalid value: 30: ${path}/frozen-retention`);
+    assert.match(
+      denial(withContainer({}), { annotations: { 'autoscaling.dormouse.dev/idle': 'freeze' } }),
+      /must be put under "spec\.template/,
+    );
+  });
+
   test('autoscaling annotations belong to the template', () => {
     assert.equal(
       denial(withContainer({}), { annotations: { 'autoscaling.knative.dev/min-scale': '1' } }),

@@ -1,3 +1,4 @@
+import { frozenRetentionAnnotation, idleAnnotation } from '#apis/dormouse/names.ts';
 import { goDurationMs } from '#core/duration.ts';
 import { generic, invalidKeyName, invalidValue, outOfBounds, type Finding } from '#apis/knative/field-error.ts';
 import { tryParseQuantity } from '#apis/meta/quantity.ts';
@@ -46,13 +47,23 @@ export function validateAutoscaling(annotations: Annotations, config: Autoscaler
     ...validateMetric(annotations, config),
     ...validateAlgorithm(annotations),
     ...validateInitialScale(annotations, config),
+    ...validateFreezing(annotations),
+  ];
+}
+
+/** The annotations that Knative does not have: a mistake in them would go unnoticed. */
+function validateFreezing(annotations: Annotations): Finding[] {
+  const { [idleAnnotation]: idle = 'freeze', [frozenRetentionAnnotation]: retention = '0s' } = annotations;
+  return [
+    ...(idle === 'freeze' ? [] : [{ ...invalidValue(idle, idleAnnotation), details: 'the only value is "freeze"' }]),
+    ...((goDurationMs(retention) ?? -1) >= 0 ? [] : [invalidValue(retention, frozenRetentionAnnotation)]),
   ];
 }
 
 /** On a Service or Configuration autoscaling annotations have no effect, so they are refused. */
 export function refuseAutoscaling(annotations: Annotations): Finding[] {
   return Object.keys(annotations)
-    .filter((key) => key.startsWith('autoscaling.knative.dev'))
+    .filter((key) => key.startsWith('autoscaling.knative.dev') || key === idleAnnotation || key === frozenRetentionAnnotation)
     .map((key) => invalidKeyName(key, '', 'autoscaling annotations must be put under "spec.template.metadata.annotations" to work'));
 }
 

@@ -57,7 +57,9 @@ function describeVolumes(options: PlatformOptions): void {
       /^standard \(default\) +dormouse\.dev\/directory +Delete +WaitForFirstConsumer +false/,
     );
     const bound = (ordinal: number) => new RegExp(`^data-db-${ordinal} +Bound +pvc-\\S+ +1Gi +RWO +standard +<unset>`);
-    for (const [ordinal, line] of (await table('persistentvolumeclaims')).entries()) assert.match(line, bound(ordinal));
+    const claims = await table('persistentvolumeclaims');
+    assert.equal(claims.length, 2);
+    for (const [ordinal, line] of claims.entries()) assert.match(line, bound(ordinal));
     const volumes = (await table('persistentvolumes')).join('\n');
     assert.match(volumes, /^pvc-\S+ +1Gi +RWO +Delete +Bound +default\/data-db-[01] +standard/);
     assert.equal((await directories()).length, 2);

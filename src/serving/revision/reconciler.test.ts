@@ -161,7 +161,11 @@ describe('revision controller', () => {
     const scaled = deployment(progressing);
     if (scaled.spec) scaled.spec.replicas = 7;
     const { updates } = await reconcile(known, scaled, autoscaler(queued));
-    for (const update of updates) if (update.kind === 'Deployment') assert.equal((update as Deployment).spec?.replicas, 7);
+    const updated = updates.filter(({ kind }) => kind === 'Deployment') as readonly Deployment[];
+    assert.deepEqual(
+      updated.map(({ spec }) => spec?.replicas),
+      [7],
+    );
   });
 
   test('configuration that changes what pods are like reaches the revisions that are there, and nothing else of theirs changes', async () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import { UserError } from '#core/errors.ts';
+import { UserError, errorText } from '#core/errors.ts';
 import { flagOption, type Invocation } from '#cli/command.ts';
 import { layoutFor } from '#cli/platform.ts';
 import type { Layout } from '#platform/layout.ts';
@@ -33,9 +33,12 @@ export async function reset(invocation: Invocation): Promise<number> {
 /** Nothing is deleted under a platform that runs: whoever answers is asked to stop until nobody answers. */
 async function stopped({ dataDir, supervisorSocket }: Layout): Promise<void> {
   for (let asked = 0; asked < 10; asked += 1) {
-    const answer = (await ask(supervisorSocket, { command: 'down' }, 120_000)) as { readonly error?: string } | undefined;
-    if (answer?.error !== undefined)
-      throw new UserError(`the platform on ${dataDir} could not be stopped: ${answer.error}`, { hint: 'Nothing was deleted.' });
+    const answer = await ask(supervisorSocket, { command: 'down' }, 120_000).catch((error: unknown) => {
+      throw new UserError(`the platform on ${dataDir} could not be stopped: ${errorText(error)}`, {
+        hint: 'Nothing was deleted.',
+        cause: error,
+      });
+    });
     if (answer === undefined && (await ask(supervisorSocket, { command: 'status' })) === undefined) return;
   }
   throw new UserError(`the platform on ${dataDir} does not stop`, {

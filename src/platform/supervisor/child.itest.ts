@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +16,7 @@ import { layoutOf } from '#platform/layout.ts';
 import type { ProcessConfig } from '#platform/process-config.ts';
 import { settings } from '#platform/settings.ts';
 import { Child } from '#platform/supervisor/child.ts';
-import { listen } from '#platform/supervisor/socket.ts';
+import { ask, listen } from '#platform/supervisor/socket.ts';
 
 const frame = new URL('../process.ts', import.meta.url).href;
 const errors = new URL('../../core/errors.ts', import.meta.url).href;
@@ -36,7 +37,7 @@ describe('a process of the platform', () => {
     directory = mkdtempSync(join(tmpdir(), 'dormouse-child-'));
     children = [];
     server = await listen(join(directory, 's.sock'), directory, {
-      answer: () => Promise.resolve({}),
+      answer: ({ command }) => (command === 'status' ? Promise.resolve({}) : Promise.reject(new Error('there is none'))),
       attach: ({ pid }, socket) => children.find((child) => child.status().pid === pid)?.attach(pid, socket),
     });
   });
@@ -104,6 +105,16 @@ describe('a process of the platform', () => {
       assert.deepEqual([error.message, error.hint], ['node: it is forbidden', 'allow it']);
       return true;
     });
+  });
+
+  test('a line on the socket that is no request ends that connection and nothing else', async () => {
+    for (const line of ['hello', '7', 'null']) {
+      const socket = connect(join(directory, 's.sock'));
+      socket.end(`${line}\n`);
+      await once(socket.resume(), 'close');
+    }
+    assert.deepEqual(await ask(join(directory, 's.sock'), { command: 'status' }), {});
+    await assert.rejects(ask(join(directory, 's.sock'), { command: 'restart-gateway' }), /failed at "restart-gateway": there is none/);
   });
 
   test('a process that ends by itself while the platform is being stopped is not started again', async () => {

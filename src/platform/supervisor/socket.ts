@@ -32,7 +32,7 @@ export async function listen(path: string, dataDir: string, calls: SupervisorCal
   throw new UserError(`cannot listen on ${path}`, { hint: 'Is the directory writable?' });
 }
 
-/** The answer of the supervisor behind `path`, or undefined when none is running or it ended before it could answer. */
+/** The answer of the supervisor behind `path`, or undefined when none is running or it ended before it could answer. Rejects with what it refuses. */
 export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -44,7 +44,10 @@ export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000
     });
     readLine(socket, (line) => {
       socket.end();
-      resolve(JSON.parse(line));
+      const answer: { readonly error?: string } | undefined = parsed(line);
+      if (answer === undefined) reject(new Error('the platform gave an answer that is not JSON'));
+      else if (answer.error !== undefined) reject(new UserError(`the platform failed at "${request.command}": ${answer.error}`));
+      else resolve(answer);
     });
     socket.once('close', () => resolve(undefined));
   });
@@ -53,7 +56,12 @@ export function ask(path: string, request: SupervisorRequest, timeoutMs = 60_000
 function serve(socket: Socket, calls: SupervisorCalls): void {
   socket.on('error', () => socket.destroy());
   readLine(socket, (line) => {
-    const request = JSON.parse(line) as SupervisorRequest | ProcessHello;
+    const request = parsed(line) as SupervisorRequest | ProcessHello | undefined;
+    if (request === undefined) {
+      // Whoever it is does not belong here, and is no reason to end.
+      socket.destroy();
+      return;
+    }
     if (request.command === 'attach') {
       calls.attach(request, socket);
       return;
@@ -63,6 +71,16 @@ function serve(socket: Socket, calls: SupervisorCalls): void {
       (error: unknown) => socket.end(`${JSON.stringify({ error: (error as Error).message })}\n`),
     );
   });
+}
+
+/** An object of JSON; undefined for anything else. */
+function parsed(line: string): object | undefined {
+  try {
+    const value = JSON.parse(line) as unknown;
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Calls back with each further line of a connection. */

@@ -65,6 +65,8 @@ export async function startSupervisor(
         await children.get('gateway')?.replace();
         return status();
       }
+      // What an older or newer program may ask is no reason to end.
+      if (request.command !== 'down') throw new Error(`unknown command ${JSON.stringify((request as { command: unknown }).command)}`);
       down.resolve();
       await ended.promise;
       return {};

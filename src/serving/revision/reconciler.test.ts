@@ -161,7 +161,7 @@ describe('revision controller', () => {
     const scaled = deployment(progressing);
     if (scaled.spec) scaled.spec.replicas = 7;
     const { updates } = await reconcile(known, scaled, autoscaler(queued));
-    const updated = updates.filter(({ kind }) => kind === 'Deployment') as readonly Deployment[];
+    const updated = updates.filter((one): one is Deployment => one.kind === 'Deployment');
     assert.deepEqual(
       updated.map(({ spec }) => spec?.replicas),
       [7],

@@ -112,8 +112,7 @@ describe('route controller with TLS', () => {
     assert.equal(said(refused.status), 'True TLSNotEnabled: external-domain-tls is not enabled');
     const local = await reconcile(network(withTls), aRoute({ metadata: { labels: { [labels.visibility]: 'cluster-local' } } }), ...target);
     assert.equal(said(local.status), 'True TLSNotEnabled: TLS is not enabled for cluster-local');
-    for (const { creates } of [refused, local])
-      assert.deepEqual(new Set(creates.map(({ kind }) => kind)), new Set(['Ingress', 'Service']));
+    for (const { creates } of [refused, local]) assert.deepEqual(new Set(creates.map(({ kind }) => kind)), new Set(['Ingress', 'Service']));
   });
 
   const localHosts = ['s.n', 's.n.svc', 's.n.svc.cluster.local'];

@@ -183,7 +183,9 @@ describe('TLS with the platform’s own authority', { skip: withoutKubectl }, ()
     const address = () => read('ksvc safe', '{.status.address.url}');
     await until('https', async () => ((await address()) === 'https://safe.default.svc.cluster.local' ? true : undefined));
     assert.equal(await ready('safe'), `https://safe.default.localhost:${platform.port('https')}`);
-    const ca = JSON.stringify(await readFile(caFile, 'utf8'));
+    const trusted = Buffer.from(await read('secret knative-selfsigned-ca', '{.data.tls\\.crt}', 'cert-manager'), 'base64').toString();
+    assert.equal(trusted, await readFile(caFile, 'utf8'));
+    const ca = JSON.stringify(trusted);
     const fromPod = (url: string) => {
       const { protocol } = new URL(url);
       const program = `require('node:${protocol.slice(0, -1)}').get('${url}', { ca: ${ca} }, (answer) => answer.pipe(process.stdout))`;

@@ -29,6 +29,8 @@ export const gatewayService = 'istio-system/istio-ingressgateway';
  * there. Its place is the one where Knative's tests and cert-manager's guides have it.
  */
 export const authoritySecret = 'cert-manager/ca-key-pair';
+/** The certificate of that authority alone, for clients to trust: where Knative's guides and tests look for it. */
+export const trustedAuthoritySecret = 'cert-manager/knative-selfsigned-ca';
 export const systemNamespace = 'knative-serving';
 /** Where pods' requests to services go: the gateway's cluster-local listeners. */
 export const localGatewayService = `${systemNamespace}/gateway-local`;

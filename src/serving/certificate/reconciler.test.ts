@@ -8,7 +8,7 @@ import { annotations } from '#apis/serving/names.ts';
 import { reconcileOnce } from '#controller/testing.ts';
 import { FakeClock } from '#core/clock.ts';
 import { certificateController } from '#serving/certificate/reconciler.ts';
-import { keyPairOf, makeSecret, tlsSecret } from '#serving/certificate/secrets.ts';
+import { keyPairOf, makeSecret, tlsSecret, trustSecret } from '#serving/certificate/secrets.ts';
 import { conditionsOf, make } from '#serving/testing.ts';
 import { createAuthority, issueCertificate } from '#wire/certificates.ts';
 
@@ -25,6 +25,7 @@ const stored = (secret: Secret): Secret => ({
 });
 const authority = await createAuthority('test', 100);
 const authorityObject = stored(tlsSecret('cert-manager', 'ca-key-pair', authority, authority.certificate));
+const trust = stored(trustSecret('cert-manager', 'knative-selfsigned-ca', authority.certificate));
 const issue = (days: number, names = hosts) => issueCertificate(authority, { commonName: 'x', hosts: names, usage: 'server', days });
 const issued = async (days: number, names = hosts) => stored(makeSecret(certificate(), await issue(days, names), authority.certificate));
 const madeIn = ({ creates, updates }: { creates: readonly KubeObject[]; updates: readonly KubeObject[] }) =>
@@ -33,14 +34,16 @@ const madeIn = ({ creates, updates }: { creates: readonly KubeObject[]; updates:
 describe('certificate controller', () => {
   test('makes an authority where there is none, and signs with it', async () => {
     const result = await reconcile(certificate());
-    const [root, leaf] = result.creates as Secret[];
+    const [root, trusted, leaf] = result.creates as Secret[];
     assert.deepEqual(
-      [root, leaf].map((secret) => [secret?.metadata.namespace, secret?.metadata.name, secret?.type]),
+      [root, trusted, leaf].map((secret) => [secret?.metadata.namespace, secret?.metadata.name, secret?.type]),
       [
         ['cert-manager', 'ca-key-pair', 'kubernetes.io/tls'],
+        ['cert-manager', 'knative-selfsigned-ca', 'Opaque'],
         ['n', 'c-tls', 'kubernetes.io/tls'],
       ],
     );
+    assert.deepEqual(trusted?.data, { 'tls.crt': root?.data?.['tls.crt'], 'ca.crt': root?.data?.['tls.crt'] });
     const signed = new X509Certificate(keyPairOf(leaf)?.certificate ?? '');
     assert.ok(signed.verify(new X509Certificate(keyPairOf(root)?.certificate ?? '').publicKey));
     assert.deepEqual(signed.subjectAltName, 'DNS:s.n.example.com, DNS:*.n.example.com');
@@ -50,7 +53,7 @@ describe('certificate controller', () => {
   });
 
   test('what is good stays', async () => {
-    const { actions, status } = await reconcile(certificate(), authorityObject, await issued(60));
+    const { actions, status } = await reconcile(certificate(), authorityObject, trust, await issued(60));
     assert.deepEqual(actions, []);
     assert.deepEqual(conditionsOf(status), { Ready: 'True' });
   });
@@ -91,6 +94,17 @@ describe('certificate controller', () => {
     const { actions, status } = await reconcile(certificate(), authorityObject, make(secrets, 'c-tls'));
     assert.deepEqual(actions, []);
     assert.equal(conditionsOf(status)['Ready'], 'False NotOwned: There is an existing Secret "c-tls" that we do not own.');
+  });
+
+  test('what clients are to trust follows the authority, unless somebody else keeps it there', async () => {
+    const stale = { ...trust, data: { 'tls.crt': btoa('old'), 'ca.crt': btoa('old') } } as Secret;
+    const { updates } = await reconcile(certificate(), authorityObject, stale, await issued(60));
+    assert.deepEqual(
+      updates.map(({ metadata }) => metadata.name),
+      ['knative-selfsigned-ca'],
+    );
+    const own = { ...stale, metadata: { ...stale.metadata, labels: {} } } as Secret;
+    assert.deepEqual((await reconcile(certificate(), authorityObject, own, await issued(60))).actions, []);
   });
 
   test('certificates of another class are for others', async () => {

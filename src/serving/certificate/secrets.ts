@@ -27,7 +27,19 @@ export function tlsSecret(namespace: string, name: string, pair: KeyPair, author
   } as Secret;
 }
 
-/** What such a Secret holds; undefined where a part is missing. */
+const managed = { 'app.kubernetes.io/managed-by': 'dormouse' };
+
+/** A Secret with an authority's certificate and no key. */
+export function trustSecret(namespace: string, name: string, authority: string): Secret {
+  const data = { 'tls.crt': base64(authority), 'ca.crt': base64(authority) };
+  return { metadata: { name, namespace, labels: managed }, type: 'Opaque', data } as Secret;
+}
+
+/** Whether it was made by `trustSecret`, and not by a cert-manager of somebody's. */
+export const isTrustSecret = ({ metadata }: Secret): boolean =>
+  Object.entries(managed).every(([label, value]) => metadata.labels?.[label] === value);
+
+/** What a Secret of type kubernetes.io/tls holds; undefined where a part is missing. */
 export function keyPairOf(secret: Secret | undefined): KeyPair | undefined {
   const certificate = text(secret, 'tls.crt');
   const privateKey = text(secret, 'tls.key');

@@ -98,7 +98,9 @@ export class Pipeline {
   #failure(error: unknown, request: ApiRequest): ApiResponse {
     const status = asStatusError(error);
     if (status.code >= 500 && !request.signal.aborted) {
-      this.#parts.context.logger.error('request failed', { method: request.method, path: request.path, error });
+      // 503 and 504: not now (no endpoints, still starting, too slow); what is wrong for good is the other ones.
+      const level = status.code === 503 || status.code === 504 ? 'warn' : 'error';
+      this.#parts.context.logger[level]('request failed', { method: request.method, path: request.path, error });
     }
     const seconds = status.details?.retryAfterSeconds;
     const response = plainResponse(status.toStatus(), status.code);

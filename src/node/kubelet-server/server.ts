@@ -10,7 +10,7 @@ import type { Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import type { Metrics } from '#core/metrics.ts';
-import { targetOf } from '#core/node-http.ts';
+import { STATUS_CODES, targetOf } from '#core/node-http.ts';
 import { listening } from '#core/streams.ts';
 import { AccessError, KubeletAccess } from '#node/kubelet-server/authorization.ts';
 import { parseLogOptions } from '#node/kubelet-server/log-options.ts';
@@ -127,7 +127,7 @@ class KubeletRoutes {
       const message = `${errorText(error)}\n`;
       const status = statusOf(error);
       socket.end(
-        `HTTP/1.1 ${status} ${status === 404 ? 'Not Found' : 'Refused'}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
       );
     }
   }

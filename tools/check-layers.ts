@@ -9,7 +9,7 @@ const layers: readonly (readonly string[])[] = [
   ['machinery', 'storage', 'wire'],
   ['apiserver', 'client'],
   ['controller'],
-  ['cluster', 'serving', 'autoscaler', 'gateway', 'node', 'providers', 'images'],
+  ['cluster', 'serving', 'autoscaler', 'gateway', 'node', 'providers', 'images', 'eventing', 'builds', 'cloudrun', 'monitoring'],
   ['platform', 'cli'],
 ];
 /** Within a layer, these may use those: apis stand on core; the machinery describes apis; client types serve the in-process transport. */

@@ -14,13 +14,17 @@ interface Scaler {
 
 /**
  * One scaler a revision: decides every two seconds, and at once when requests wait. `changed` is called with the key of a
- * revision whose decision is another than before.
+ * revision whose decision is another than before. Revisions that sleep are not asked: thousands of them cost nothing.
  */
 export class Scalers {
   readonly #collector: Collector;
   readonly #clock: Clock;
   readonly #changed: (key: string) => void;
   readonly #scalers = new Map<string, Scaler>();
+  /** Those that do not sleep. */
+  readonly #awake = new Set<string>();
+  /** Since when the others sleep (milliseconds), until what was counted for them is out of their window and forgotten. */
+  readonly #dozing = new Map<string, number>();
   #cancel = () => {};
 
   constructor(collector: Collector, clock: Clock, changed: (key: string) => void) {
@@ -31,7 +35,8 @@ export class Scalers {
 
   start(): void {
     const next = () => {
-      for (const key of this.#scalers.keys()) this.tick(key);
+      for (const key of this.#awake) this.tick(key);
+      this.#forgetOld();
       this.#cancel = this.#clock.after(tickMs, next);
     };
     this.#cancel = this.#clock.after(tickMs, next);
@@ -43,14 +48,25 @@ export class Scalers {
 
   /** Creates the revision's scaler or gives it a new spec. */
   ensure(key: string, spec: ScalingSpec, readyPods: () => number): void {
-    this.#collector.track(key, spec);
     const known = this.#scalers.get(key);
     if (known === undefined) this.#scalers.set(key, { spec, state: undefined, decision: undefined, readyPods });
     else Object.assign(known, { spec, readyPods });
+    this.wake(key);
+  }
+
+  /** Something is about to be counted for the revision. */
+  wake(key: string): void {
+    const scaler = this.#scalers.get(key);
+    if (scaler === undefined) return;
+    this.#collector.track(key, scaler.spec);
+    this.#awake.add(key);
+    this.#dozing.delete(key);
   }
 
   forget(key: string): void {
     this.#scalers.delete(key);
+    this.#awake.delete(key);
+    this.#dozing.delete(key);
     this.#collector.forget(key);
   }
 
@@ -64,7 +80,25 @@ export class Scalers {
     const averages = scaler === undefined ? undefined : this.#collector.averages(key, scaler.spec, false);
     if (scaler === undefined || averages === undefined) return;
     const decision = this.#decide(scaler, averages);
-    this.#keep(key, scaler, this.#collector.load(key) > 0 ? { ...decision, desired: Math.max(1, decision.desired) } : decision);
+    const isWanted = this.#collector.load(key) > 0;
+    this.#keep(key, scaler, isWanted ? { ...decision, desired: Math.max(1, decision.desired) } : decision);
+    // The same would be decided at every tick until something is counted.
+    const isIdle = averages.stable === 0 && averages.panic === 0 && !isWanted && scaler.readyPods() === 0;
+    if (isIdle && decision.desired === 0 && !decision.panicking) this.#sleep(key);
+  }
+
+  #sleep(key: string): void {
+    this.#awake.delete(key);
+    this.#dozing.set(key, this.#clock.now());
+  }
+
+  /** A window without values is one that has never had any: its average begins anew with the next value. */
+  #forgetOld(): void {
+    for (const [key, sinceMs] of this.#dozing) {
+      if (this.#clock.now() - sinceMs < (this.#scalers.get(key)?.spec.stableWindowMs ?? 0)) continue;
+      this.#dozing.delete(key);
+      this.#collector.forget(key);
+    }
   }
 
   /** A tick between the seconds, because requests wait: the same arithmetic with the present load; it may only raise. */

@@ -49,7 +49,11 @@ export class StatsReader {
       return;
     }
     const { message } = frame;
-    if (message.type === 'report') return this.#collector.report(gateway, message);
+    if (message.type === 'report') {
+      for (const { namespace, revision } of message.revisions) this.#scalers.wake(`${namespace}/${revision}`);
+      return this.#collector.report(gateway, message);
+    }
+    this.#scalers.wake(`${message.namespace}/${message.revision}`);
     this.#collector.poke(gateway, message);
     this.#scalers.earlyTick(`${message.namespace}/${message.revision}`);
   }

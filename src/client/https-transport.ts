@@ -12,7 +12,7 @@ import type {
   TransportStreamRequest,
   TransportStreamResponse,
 } from '#client/transport.ts';
-import { systemClock, type Clock } from '#core/clock.ts';
+import { systemClock, within, type Clock } from '#core/clock.ts';
 import { Agent as HttpAgent, request as httpRequest } from '#core/node-http.ts';
 import { readAll } from '#core/streams.ts';
 import { deepFreeze } from '#machinery/deep.ts';
@@ -107,18 +107,16 @@ class HttpsTransport implements Transport {
 
   async #once(request: TransportRequest): Promise<TransportResponse> {
     const { clock, timeoutMs } = this.#options;
-    const timeout = new AbortController();
-    const cancel = clock.after(timeoutMs, () => timeout.abort(requestTimedOut(`${request.method} ${request.path}`, timeoutMs)));
-    const signal = AbortSignal.any([timeout.signal, ...(request.signal === undefined ? [] : [request.signal])]);
-    try {
-      const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-      const answer = await this.#send({ ...request, signal }, this.#agent, body).answer;
-      return await this.#read(answer, { ...request, signal });
-    } catch (error) {
-      throw this.#explain(error, { ...request, signal });
-    } finally {
-      cancel();
-    }
+    const late = () => requestTimedOut(`${request.method} ${request.path}`, timeoutMs);
+    return within({ clock, limitMs: timeoutMs, signal: request.signal, late }, async (signal) => {
+      try {
+        const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+        const answer = await this.#send({ ...request, signal }, this.#agent, body).answer;
+        return await this.#read(answer, { ...request, signal });
+      } catch (error) {
+        throw this.#explain(error, { ...request, signal });
+      }
+    });
   }
 
   /** The head of a long answer; only this has a time limit. */

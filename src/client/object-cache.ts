@@ -1,14 +1,14 @@
 import type { KubeObject } from '#apis/meta/object.ts';
 import type { Held } from '#client/client.ts';
 import { nameOnly, stateOf } from '#client/held.ts';
+import { keysIn, withKey, withoutKey, type FewKeys } from '#core/few-keys.ts';
 
 type IndexFunction<T> = (object: T) => readonly string[];
 
 /** Keys that share an index value. */
 interface Bucket {
   readonly value: string;
-  /** One is the rule in most indexes: it needs no set. */
-  keys: string | Set<string>;
+  keys: FewKeys;
 }
 
 /**
@@ -103,8 +103,7 @@ class Buckets {
   readonly #buckets = new Map<string, Bucket>();
 
   keys(value: string): Iterable<string> {
-    const keys = this.#buckets.get(value)?.keys ?? [];
-    return typeof keys === 'string' ? [keys] : keys;
+    return keysIn(this.#buckets.get(value)?.keys);
   }
 
   add(key: string, value: string): Bucket {
@@ -114,16 +113,16 @@ class Buckets {
       this.#buckets.set(value, made);
       return made;
     }
-    if (typeof bucket.keys !== 'string') bucket.keys.add(key);
-    else if (bucket.keys !== key) bucket.keys = new Set([bucket.keys, key]);
+    bucket.keys = withKey(bucket.keys, key);
     return bucket;
   }
 
   remove(key: string, value: string): void {
-    const keys = this.#buckets.get(value)?.keys;
-    if (keys === undefined) return;
-    const empty = typeof keys === 'string' ? keys === key : keys.delete(key) && keys.size === 0;
-    if (empty) this.#buckets.delete(value);
+    const bucket = this.#buckets.get(value);
+    if (bucket === undefined) return;
+    const left = withoutKey(bucket.keys, key);
+    if (left === undefined) this.#buckets.delete(value);
+    else bucket.keys = left;
   }
 }
 

@@ -34,6 +34,27 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/**
+ * Runs `use` with a signal that aborts with `signal`, and with `late()` after `limitMs`. Leaves nothing behind:
+ * a signal of AbortSignal.any and AbortSignal.timeout that somebody has listened to stays in memory for good.
+ */
+export async function within<T>(
+  { clock, limitMs, signal, late }: { clock: Clock; limitMs: number; signal: AbortSignal | undefined; late: () => Error },
+  use: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const limit = new AbortController();
+  const cancel = clock.after(limitMs, () => limit.abort(late()));
+  const onAbort = () => limit.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await use(limit.signal);
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
 /** A clock that moves only when told to; timers fire in order of their due time. */
 export class FakeClock implements Clock {
   #now: number;

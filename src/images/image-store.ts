@@ -17,7 +17,6 @@ import { type DiskUsage, diskUsage, highThresholdPercent, lowThresholdPercent, m
 import { Holds } from './store/holds.ts';
 import { LayerStore } from './store/layer-store.ts';
 import { Repositories, type TagEntry } from './store/repositories.ts';
-import { readDocument } from '#images/store/content.ts';
 
 const collectEveryMs = 3_600_000;
 
@@ -323,7 +322,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
     if (stored === undefined) return { sizeBytes: 0, platforms: [] };
     if (!isIndex(stored.content)) {
       const { config, layers } = stored.content;
-      const file = await readDocument(this.blobs, config.digest);
+      const file = await this.blobs.read(config.digest);
       const { os = '', architecture = '' } = file === undefined ? {} : platformIn(file);
       return {
         sizeBytes: layers.reduce((sum, { size }) => sum + size, config.size),

@@ -25,10 +25,21 @@ describe('collecting when idle', () => {
     await clock.advance(5000);
     assert.deepEqual([heap.collections, heap.used], [1, heap.live]);
     heap.used += 3 * megabyte;
-    await clock.advance(60_000);
+    await clock.advance(50_000);
     assert.equal(heap.collections, 1);
     heap.used += 3 * megabyte;
     await clock.advance(5000);
+    assert.equal(heap.collections, 2);
+  });
+
+  test('what caches let go of later is given back too, once', async () => {
+    const [clock, heap] = [new FakeClock(), new FakeHeap()];
+    collectWhenIdle(clock, new AbortController().signal, heap);
+    await clock.advance(5000);
+    heap.live -= 10 * megabyte;
+    await clock.advance(60_000);
+    assert.deepEqual([heap.collections, heap.used], [2, heap.live]);
+    await clock.advance(600_000);
     assert.equal(heap.collections, 2);
   });
 

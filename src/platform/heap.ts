@@ -16,6 +16,8 @@ const lookEveryMs = 5000;
 const idleShare = 0.05;
 /** Garbage worth a collection. */
 const worthBytes = 4 * 2 ** 20;
+/** Caches let go of what nobody has used for a while: a collection that was worth it is followed by another after this time. */
+const againAfterMs = 60_000;
 
 const slabBytes = 2 ** 18;
 
@@ -33,10 +35,15 @@ export function useLargeSlabs(): void {
  */
 export function collectWhenIdle(clock: Clock, signal: AbortSignal, heap: Heap = v8Heap()): void {
   let keptBytes = 0;
+  let againMs = Infinity;
   const look = () => {
-    if (heap.utilization() < idleShare && heap.usedBytes() - keptBytes > worthBytes) {
+    const isIdle = heap.utilization() < idleShare;
+    const isWorth = heap.usedBytes() - keptBytes > worthBytes;
+    const now = clock.monotonic();
+    if (isIdle && (isWorth || now >= againMs)) {
       heap.collect();
       keptBytes = heap.usedBytes();
+      againMs = isWorth ? now + againAfterMs : Infinity;
     }
     cancel = clock.after(lookEveryMs, look);
   };

@@ -1,5 +1,6 @@
 import type { Resource } from '#apis/definition.ts';
 import type { KubeObject, OwnerReference } from '#apis/meta/object.ts';
+import { keysIn, withKey, withoutKey, type FewKeys } from '#core/few-keys.ts';
 
 export const foregroundFinalizer = 'foregroundDeletion';
 export const orphanFinalizer = 'orphan';
@@ -17,6 +18,8 @@ export interface GraphNode {
   /** Deleted, and its children shall stay. */
   readonly leavesChildren: boolean;
 }
+
+const maxWords = 1000;
 
 /** Of all that have none. */
 export const noOwners: readonly OwnerReference[] = Object.freeze([]);
@@ -39,7 +42,9 @@ export function describeNode(resource: Resource, { metadata }: KubeObject): Grap
 /** Whose child an object is, over all kinds, by uid. Owners need not be known: a child may be seen before them. */
 export class OwnerGraph {
   readonly #nodes = new Map<string, GraphNode>();
-  readonly #children = new Map<string, Set<string>>();
+  readonly #children = new Map<string, FewKeys>();
+  /** The few kinds that own something, each in one text. */
+  readonly #words = new Map<string, string>();
 
   get(uid: string): GraphNode | undefined {
     return this.#nodes.get(uid);
@@ -66,7 +71,7 @@ export class OwnerGraph {
   }
 
   childrenOf(uid: string): GraphNode[] {
-    return [...(this.#children.get(uid) ?? [])].map((child) => this.#nodes.get(child)).filter((child) => child !== undefined);
+    return [...keysIn(this.#children.get(uid))].map((child) => this.#nodes.get(child)).filter((child) => child !== undefined);
   }
 
   hasChildren(uid: string): boolean {
@@ -85,23 +90,39 @@ export class OwnerGraph {
     for (const known of [old, this.#siblingOf(uid, first.uid)]) {
       if (known !== undefined && JSON.stringify(known.owners) === text) return known.owners;
     }
-    return owners;
+    return owners.map((owner) => this.#interned(owner));
   }
 
   #siblingOf(uid: string, owner: string): GraphNode | undefined {
-    for (const child of this.#children.get(owner) ?? []) if (child !== uid) return this.#nodes.get(child);
+    for (const child of keysIn(this.#children.get(owner))) if (child !== uid) return this.#nodes.get(child);
     return undefined;
   }
 
   #link(owner: string, child: string): void {
-    const children = this.#children.get(owner);
-    if (children === undefined) this.#children.set(owner, new Set([child]));
-    else children.add(child);
+    // In the words of the nodes themselves, where they are known: texts out of different objects would be kept twice.
+    const key = this.#nodes.get(owner)?.uid ?? owner;
+    this.#children.set(key, withKey(this.#children.get(key), child));
   }
 
   #unlink(owner: string, child: string): void {
     const children = this.#children.get(owner);
-    children?.delete(child);
-    if (children?.size === 0) this.#children.delete(owner);
+    const left = children === undefined ? undefined : withoutKey(children, child);
+    if (left === undefined) this.#children.delete(owner);
+    else this.#children.set(owner, left);
+  }
+
+  #interned(reference: OwnerReference): OwnerReference {
+    const owner = this.#nodes.get(reference.uid);
+    const { uid = reference.uid, name = reference.name } = owner?.name === reference.name ? owner : {};
+    return { ...reference, uid, name, apiVersion: this.#word(reference.apiVersion), kind: this.#word(reference.kind) };
+  }
+
+  #word(text: string): string {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    // Anything can be written into a reference.
+    if (this.#words.size >= maxWords) this.#words.clear();
+    this.#words.set(text, text);
+    return text;
   }
 }

@@ -41,6 +41,13 @@ export const maxQueued = 10_000;
  */
 export const tunnelDrainMs = 30_000;
 
+/** What all backends share that have nobody: of thousands, most sleep. */
+const nobody: Set<never> = new Set();
+
+function withOne<T>(set: Set<T>, one: T): Set<T> {
+  return (set === nobody ? new Set<T>() : set).add(one);
+}
+
 /** One revision (or plain Service): its pods, the line of waiting requests and its counters. Lives through route updates. */
 export class Backend implements Slots {
   readonly key: string;
@@ -56,9 +63,9 @@ export class Backend implements Slots {
   retries = 0;
   readonly #clock: Clock;
   readonly #events: BackendEvents;
-  readonly #leaving = new Set<Pod>();
-  readonly #ahead = new Set<SlotWaiter>();
-  readonly #line = new Set<SlotWaiter>();
+  #leaving: Set<Pod> = nobody;
+  #ahead: Set<SlotWaiter> = nobody;
+  #line: Set<SlotWaiter> = nobody;
   #turn = 0;
 
   constructor(config: BackendConfig, clock: Clock, events: BackendEvents) {
@@ -110,7 +117,7 @@ export class Backend implements Slots {
     pod.draining = true;
     pod.drainingSince = this.#clock.monotonic();
     pod.discardIdle();
-    if (pod.running > 0) this.#leaving.add(pod);
+    if (pod.running > 0) this.#leaving = withOne(this.#leaving, pod);
     else this.#events.drained(this, pod);
   }
 
@@ -132,7 +139,7 @@ export class Backend implements Slots {
       this.rejected++;
       return 'full';
     }
-    this.#line.add(waiter);
+    this.#line = withOne(this.#line, waiter);
     this.#events.waiting(this);
     return 'waiting';
   }
@@ -140,7 +147,7 @@ export class Backend implements Slots {
   acquireAgain(waiter: SlotWaiter): Pod | 'waiting' {
     const pod = this.#take();
     if (pod !== undefined) return pod;
-    this.#ahead.add(waiter);
+    this.#ahead = withOne(this.#ahead, waiter);
     this.#events.waiting(this);
     return 'waiting';
   }

@@ -10,7 +10,6 @@ import { type Descriptor, type ImageManifest, isDigest, mediaTypes, parseConfigF
 import type { BlobInfo, BlobStore } from '../store/blob-store.ts';
 import { readManifest } from '../store/content.ts';
 import { decompressed } from '../unpack/decompress.ts';
-import { DocumentTooLargeError } from '#images/store/blob-store.ts';
 
 const maxFiles = 100_000;
 
@@ -142,13 +141,11 @@ async function layerDescriptor(blobs: BlobStore, { digest, sizeBytes }: BlobInfo
 }
 
 async function json(blobs: BlobStore, files: Files, name: string): Promise<unknown> {
+  const bytes = await blobs.read(files.get(name)?.digest ?? '');
   try {
-    const bytes = await blobs.read(files.get(name)?.digest ?? '');
     return JSON.parse((bytes ?? Buffer.alloc(0)).toString('utf8')) as unknown;
   } catch (error) {
-    if (error instanceof DocumentTooLargeError) throw imageFault('ARCHIVE_INVALID', `${name} is too large`, error);
-    if (error instanceof SyntaxError) throw imageFault('ARCHIVE_INVALID', `${name} is not JSON: ${error.message}`, error);
-    throw error;
+    throw imageFault('ARCHIVE_INVALID', `${name} is not JSON: ${(error as Error).message}`, error);
   }
 }
 

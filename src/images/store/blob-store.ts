@@ -19,17 +19,6 @@ export interface WriteOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** Far more than any manifest or configuration has: who names something larger wants our memory. */
-const maxDocumentBytes = 16 * 2 ** 20;
-
-/** What is said to be a manifest or a configuration cannot be one. */
-export class DocumentTooLargeError extends Error {
-  constructor(digest: string, sizeBytes: number) {
-    super(`${digest} has ${sizeBytes} bytes: a manifest or configuration has at most ${maxDocumentBytes}`);
-    this.name = 'DocumentTooLargeError';
-  }
-}
-
 /**
  * Files named by the SHA-256 of their content. A file under its name is complete and was verified; what is being written lies under
  * `ingest/` and is thrown away at the next start. Guarantees nothing about who needs a blob: see collect.ts.
@@ -69,11 +58,9 @@ export class BlobStore {
     }
   }
 
-  /** The whole content; for manifests and configurations. Throws DocumentTooLargeError for what is larger than those may be. */
+  /** The whole content; for manifests and configurations. */
   async read(digest: string): Promise<Buffer | undefined> {
     try {
-      const { size } = await stat(this.path(digest));
-      if (size > maxDocumentBytes) throw new DocumentTooLargeError(digest, size);
       return await readFile(this.path(digest));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -1,6 +1,5 @@
 import type { ImageStore } from '../image-store.ts';
 import { isIndex, parseConfigFile, parseManifest, type ImageIndex, type ImageManifest } from '../oci.ts';
-import { readDocument } from '#images/store/content.ts';
 
 export interface CollectOptions {
   readonly store: Pick<ImageStore, 'blobs' | 'layers' | 'repositories'>;
@@ -72,7 +71,7 @@ async function forgetManifests({ repositories }: CollectOptions['store'], reacha
 
 /** A manifest or index; undefined for what is neither, or not here. What cannot be read now is an error: it must not make an image look unused. */
 async function contentOf({ blobs }: CollectOptions['store'], digest: string): Promise<ImageManifest | ImageIndex | undefined> {
-  const bytes = await readDocument(blobs, digest);
+  const bytes = await blobs.read(digest);
   if (bytes === undefined) return undefined;
   try {
     return parseManifest(bytes).content;
@@ -82,7 +81,7 @@ async function contentOf({ blobs }: CollectOptions['store'], digest: string): Pr
 }
 
 async function layersOf(store: CollectOptions['store'], config: string): Promise<readonly string[]> {
-  const bytes = await readDocument(store.blobs, config);
+  const bytes = await store.blobs.read(config);
   if (bytes === undefined) return [];
   let layers: readonly string[];
   try {

@@ -13,7 +13,6 @@ import {
 } from '../oci.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { LayerStore } from './layer-store.ts';
-import { DocumentTooLargeError } from '#images/store/blob-store.ts';
 
 /** An image of this machine's platform, all of whose blobs are in the store. */
 export interface CompleteImage {
@@ -22,16 +21,6 @@ export interface CompleteImage {
   readonly manifest: ImageManifest;
   readonly config: ImageConfigFile;
   readonly sizeBytes: number;
-}
-
-/** A manifest or configuration, whatever it holds; undefined where it is not here, or too large to be one. */
-export async function readDocument(blobs: BlobStore, digest: string): Promise<Buffer | undefined> {
-  try {
-    return await blobs.read(digest);
-  } catch (error) {
-    if (error instanceof DocumentTooLargeError) return undefined;
-    throw error;
-  }
 }
 
 /** Reads a manifest or index; undefined when it is not here. */

@@ -2,6 +2,7 @@ import type { LocalObjectReference } from '#apis/core/v1/references.ts';
 import type { Container } from '#apis/core/v1/pod.ts';
 import { parseImageReference } from '#apis/knative/image-reference.ts';
 import { isRetriable } from '#client/errors.ts';
+import { within, type Clock } from '#core/clock.ts';
 import { errorText } from '#core/errors.ts';
 
 /** Whose pull secrets are used for an image: a revision's own, and those of its service account. */
@@ -33,24 +34,26 @@ export interface ResolvedImage {
   readonly imageDigest: string;
 }
 
-/** Resolves every image at once, bounded by `timeoutMs`; images of registries on the skip list stay as they are. */
+/** Resolves every image at once, bounded by `limitMs`; images of registries on the skip list stay as they are. */
 export async function resolveImages(
   containers: readonly Container[],
   resolver: ImageResolver,
   user: ImageUser,
-  options: { readonly skip: ReadonlySet<string>; readonly timeoutMs: number; readonly signal: AbortSignal },
+  options: { readonly skip: ReadonlySet<string>; readonly limitMs: number; readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<ResolvedImage[]> {
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
-  return Promise.all(
-    containers.map(async ({ name, image = '' }) => {
-      const reference = parseImageReference(image);
-      if (reference.digest !== undefined || options.skip.has(reference.registry)) return { name, imageDigest: image };
-      try {
-        return { name, imageDigest: await resolver.resolve(image, user, signal) };
-      } catch (error) {
-        if (isRetriable(error) && !signal.aborted) throw error;
-        throw new ImageMissingError(image, error);
-      }
-    }),
+  const late = () => new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+  return within({ ...options, late }, (signal) =>
+    Promise.all(
+      containers.map(async ({ name, image = '' }) => {
+        const reference = parseImageReference(image);
+        if (reference.digest !== undefined || options.skip.has(reference.registry)) return { name, imageDigest: image };
+        try {
+          return { name, imageDigest: await resolver.resolve(image, user, signal) };
+        } catch (error) {
+          if (isRetriable(error) && !signal.aborted) throw error;
+          throw new ImageMissingError(image, error);
+        }
+      }),
+    ),
   );
 }

@@ -144,8 +144,9 @@ class RevisionReconciler {
       };
       const images = await resolveImages([...containers, ...initContainers], this.#resolver, user, {
         skip,
-        timeoutMs: deployment['digest-resolution-timeout'],
+        limitMs: deployment['digest-resolution-timeout'],
         signal,
+        clock: this.#context.clock,
       });
       status.containerStatuses = images.slice(0, containers.length);
       if (initContainers.length > 0) status.initContainerStatuses = images.slice(containers.length);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
@@ -88,4 +89,19 @@ test('gRPC calls go on through a planned restart: the old gateway says goodbye, 
 test('a port that is taken cannot be bound', async () => {
   await using upstream = await httpUpstream(() => {});
   assert.throws(() => bindSocket('127.0.0.1', upstream.port), { code: 'EADDRINUSE' });
+});
+
+test('of a port bound on all addresses one may be taken by a listener of ours, and the port by nobody else', async () => {
+  await using wide = await httpUpstream((_request, response) => response.end('unused'));
+  const socket = bindSocket('0.0.0.0', 0);
+  const process = await startGatewayProcess(socket.fd, wide.port);
+  const near = createServer((connection) => connection.end('near'));
+  await new Promise<void>((resolve) => near.listen({ host: '127.0.0.1', port: socket.port, reusePort: true }, resolve));
+  using client = new RawClient(socket.port);
+  assert.equal(await client.untilEnd(), 'near');
+  assert.throws(() => bindSocket('0.0.0.0', socket.port), { code: 'EADDRINUSE' });
+  near.close();
+  process.kill('SIGKILL');
+  await once(process, 'exit');
+  socket.close();
 });

@@ -108,12 +108,29 @@ interface ServerHandle {
 /**
  * Binds without listening, which public API cannot. Whoever inherits the descriptor (`stdio: [0, 1, 2, socket.fd]`) listens on it with
  * `{ fd: 3 }`; as long as this process keeps it, connections wait in the kernel while one gateway replaces another, even after a crash.
+ * Where it is for all addresses, a listener of ours may take one of them for itself (`reusePort`): the kernel prefers the closer match.
  */
 export function bindSocket(host: string, port: number): BoundSocket {
-  const internals = process as unknown as { binding(name: string): unknown };
-  const { TCP, constants } = internals.binding('tcp_wrap') as { TCP: new (type: number) => ServerHandle; constants: { SERVER: number } };
+  const alone = bindWith(host, port, 0);
+  if (!['0.0.0.0', '::'].includes(host)) return alone;
+  // It is nobody else's: only now may it be shared.
+  alone.close();
+  return bindWith(host, alone.port, tcpWrap().constants.UV_TCP_REUSEPORT);
+}
+
+interface TcpBinding {
+  readonly TCP: new (type: number) => ServerHandle;
+  readonly constants: { readonly SERVER: number; readonly UV_TCP_REUSEPORT: number };
+}
+
+function tcpWrap(): TcpBinding {
+  return (process as unknown as { binding(name: string): unknown }).binding('tcp_wrap') as TcpBinding;
+}
+
+function bindWith(host: string, port: number, flags: number): BoundSocket {
+  const { TCP, constants } = tcpWrap();
   const handle = new TCP(constants.SERVER);
-  const error = host.includes(':') ? handle.bind6(host, port, 0) : handle.bind(host, port);
+  const error = host.includes(':') ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
   const address: { address?: string; port?: number } = {};
   // A port that is taken shows only here or when listening.
   const failed = error !== 0 ? error : handle.getsockname(address);

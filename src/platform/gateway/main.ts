@@ -86,11 +86,13 @@ function followPodNetwork(gateway: Gateway, informers: Informers, logger: Logger
     const text = object.metadata.annotations?.[podNetworkAnnotation];
     if (type === 'deleted' || text === undefined) return;
     const { bridgeIp } = JSON.parse(text) as PodNetwork;
-    if (listening.has(bridgeIp)) return;
-    listening.add(bridgeIp);
     const listen = async (port: number, secured: boolean) => {
+      const place = `${bridgeIp}:${port}`;
+      if (listening.has(place)) return;
+      listening.add(place);
       await gateway.listenLocal({ host: bridgeIp, port, reusePort: true, secured }).catch((error: unknown) => {
-        listening.delete(bridgeIp);
+        // The next heartbeat of the node tries again.
+        listening.delete(place);
         logger.warn('cluster-local listener is not up', { bridgeIp, port, error });
       });
     };

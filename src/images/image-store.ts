@@ -12,7 +12,7 @@ import { type StoreName, familiarRepository, fullName, pinned, storeName } from 
 import { isIndex } from './oci.ts';
 import { BlobStore } from './store/blob-store.ts';
 import { collect } from './store/collect.ts';
-import { completeImage, localImage, readManifest, unpackImage } from './store/content.ts';
+import { completeImage, localImage, readManifest, unpackImage, type CompleteImage } from './store/content.ts';
 import { type DiskUsage, diskUsage, highThresholdPercent, lowThresholdPercent, minimumAgeMs, usedPercent } from './store/disk.ts';
 import { Holds } from './store/holds.ts';
 import { LayerStore } from './store/layer-store.ts';
@@ -90,7 +90,7 @@ export class ImageStore implements ImageService, AsyncDisposable {
       const entry = this.lookup(name);
       const usable = entry !== undefined && (entry.origin === 'local' || policy !== 'Always' || name.digest !== undefined);
       const image = usable ? await this.#complete(reference, entry.digest) : undefined;
-      if (image !== undefined) return this.#unpacked(reference, entry?.digest ?? '', 'local store', signal);
+      if (image !== undefined) return this.#unpack(reference, image, 'local store', signal);
       if (policy === 'Never') {
         throw new ImageError('ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`);
       }
@@ -303,10 +303,14 @@ export class ImageStore implements ImageService, AsyncDisposable {
   }
 
   async #unpacked(reference: string, digest: string, source: string, signal: AbortSignal): Promise<LocalImage> {
-    const parsed = parseImageReference(reference);
     const image = await this.#complete(reference, digest);
-    if (image === undefined)
-      throw new ImageError('ErrImagePull', `failed to pull and unpack image "${fullName(parsed)}": content is missing`);
+    if (image !== undefined) return this.#unpack(reference, image, source, signal);
+    const name = fullName(parseImageReference(reference));
+    throw new ImageError('ErrImagePull', `failed to pull and unpack image "${name}": content is missing`);
+  }
+
+  async #unpack(reference: string, image: CompleteImage, source: string, signal: AbortSignal): Promise<LocalImage> {
+    const parsed = parseImageReference(reference);
     try {
       const layers = await unpackImage(this.blobs, this.layers, image, signal);
       const repository = fullName({ ...parsed, tag: undefined, digest: undefined });

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
+import { createReadStream, readFileSync, statSync, utimesSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { imageFault } from '../errors.ts';
@@ -48,9 +48,9 @@ export class BlobStore {
   /** Size of a blob, or undefined. Marks it as recently used, so that collection leaves it to whoever asked. */
   async size(digest: string): Promise<number | undefined> {
     try {
-      const { size } = await stat(this.path(digest));
+      const { size } = statSync(this.path(digest));
       const now = new Date();
-      await utimes(this.path(digest), now, now);
+      utimesSync(this.path(digest), now, now);
       return size;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -58,10 +58,10 @@ export class BlobStore {
     }
   }
 
-  /** The whole content; for manifests and configurations. */
+  /** The whole content; for manifests and configurations, which are small: a turn of the thread pool would cost more than reading them. */
   async read(digest: string): Promise<Buffer | undefined> {
     try {
-      return await readFile(this.path(digest));
+      return readFileSync(this.path(digest));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;

@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerStateTerminated, PodStatus } from '#apis/core/v1/pod-status.ts';
 import type { Pod } from '#apis/core/v1/pod.ts';
@@ -44,15 +45,13 @@ export class PodDirectory {
   }
 
   /** Makes what a container's start needs: the log's directory and an empty file for its last words that any user may write. */
-  async prepareContainer(container: string, attempt: number): Promise<void> {
-    await Promise.all([
-      mkdir(join(this.#logs, container), { recursive: true }),
-      mkdir(join(this.path, 'termination'), { recursive: true }),
-    ]);
+  prepareContainer(container: string, attempt: number): void {
+    mkdirSync(join(this.#logs, container), { recursive: true });
+    mkdirSync(join(this.path, 'termination'), { recursive: true });
     // The mode of a new file is cut by the umask.
     const file = this.terminationPath(container, attempt);
-    await writeFile(file, '', { mode: 0o666 });
-    await chmod(file, 0o666);
+    writeFileSync(file, '', { mode: 0o666 });
+    chmodSync(file, 0o666);
   }
 
   /** The record an earlier agent left; undefined when there is none or it cannot be read. */

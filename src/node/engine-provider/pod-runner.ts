@@ -386,10 +386,8 @@ export class PodRunner {
     const { sources, events } = this.#deps;
     const node = this.#deps.node();
     const addresses = { podIp: this.#requireSandbox().ip, hostIps: node.hostIps };
-    const [environment] = await Promise.all([
-      resolveEnvironment({ pod: this.#pod, container, addresses, node, sources, events }),
-      this.directory.prepareContainer(container.name, attempt),
-    ]);
+    const environment = await resolveEnvironment({ pod: this.#pod, container, addresses, node, sources, events });
+    this.directory.prepareContainer(container.name, attempt);
     return buildContainerSpec({
       pod: this.#pod,
       container,

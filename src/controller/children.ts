@@ -31,8 +31,8 @@ type WithSpec = KubeObject & { spec?: unknown };
 
 /**
  * Makes sure that `owner` has the child `desired`: creates it, or brings spec, labels and annotations of the existing one in
- * line (other metadata stays). `merge` may say how an existing child takes over the desired state; it changes metadata and spec of the
- * copy it gets, or sets other fields.
+ * line (other metadata stays). `merge` may say how an existing child takes over the desired state; it may set fields of the copy and of its
+ * metadata, and change its spec.
  * Throws NotOwnedError when the name is taken by an object `owner` does not control.
  */
 export async function ensureChild<T extends WithSpec>(
@@ -48,7 +48,7 @@ export async function ensureChild<T extends WithSpec>(
   if ('created' in existing) return existing as Ensured<T>;
   const current = existing as T;
   if (!isControlledBy(current, owner)) throw new NotOwnedError(resource.kind, name);
-  const next: T = { ...current, metadata: deepClone(current.metadata), spec: deepClone(current.spec) };
+  const next: T = { ...current, metadata: { ...current.metadata }, spec: deepClone(current.spec) };
   merge(next, desired);
   if (semanticEqual(next, current)) return { object: current, created: false };
   return { object: await client.of(resource).update(next), created: false };

@@ -43,9 +43,9 @@ export async function runControllers(
   }
 }
 
-/** What a reconcile may change is its own, metadata and status; the rest is shared with the cache and frozen. */
+/** What a reconcile may change is its own: the fields of the metadata, and all of the status. The rest is shared with the cache and frozen. */
 function draftOf(cached: KubeObject): KubeObject {
-  const draft: KubeObject & { status?: unknown } = { ...cached, metadata: deepClone(cached.metadata) };
+  const draft: KubeObject & { status?: unknown } = { ...cached, metadata: { ...cached.metadata } };
   if (draft.status !== undefined) draft.status = deepClone(draft.status);
   return draft;
 }

@@ -106,7 +106,9 @@ function describeServices(options: PlatformOptions): void {
 function eventually(url: string): Promise<string> {
   const once = () =>
     new Promise<string>((resolve, reject) => {
-      get(url, { agent: false }, (response) => void text(response).then(resolve, reject)).on('error', reject);
+      // A connection that hangs must not take all the time there is for others.
+      const sent = get(url, { agent: false, timeout: 5_000 }, (response) => void text(response).then(resolve, reject));
+      sent.on('error', reject).on('timeout', () => sent.destroy(new Error('no answer in 5 s')));
     });
   return until(`an answer of ${url}`, () => once().catch(() => undefined));
 }

@@ -8,6 +8,7 @@ import { done, type ControllerModule } from '#controller/controller.ts';
 import { enqueueOwner } from '#controller/owner.ts';
 import { Collector } from '#autoscaler/collector.ts';
 import { AutoscalerReconciler, podsOfRevision, revisionKeyOf } from '#autoscaler/reconciler.ts';
+import { metricController } from '#autoscaler/metric/module.ts';
 import { hpaController } from '#autoscaler/hpa/module.ts';
 import { Scalers } from '#autoscaler/scaler.ts';
 import { StatsReader } from '#autoscaler/stats-reader.ts';
@@ -66,5 +67,5 @@ export const autoscalerController: ControllerModule<PodAutoscaler> = {
 
 const isOurs = (autoscaler: PodAutoscaler): boolean => (classOf(autoscaler) ?? kpaClass) === kpaClass;
 
-/** The front door of this part: Knative's autoscaler, and the one that leaves scaling to Kubernetes'. */
-export const autoscalerControllers = [autoscalerController, hpaController] as readonly ControllerModule[];
+/** The front door of this part: Knative's autoscaler, the one that leaves scaling to Kubernetes', and what tells that counting works. */
+export const autoscalerControllers = [autoscalerController, hpaController, metricController] as readonly ControllerModule[];

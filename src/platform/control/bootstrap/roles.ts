@@ -70,7 +70,7 @@ export const components = {
     alsoAs: knativeAccount,
     rules: [
       rule('autoscaling.internal.knative.dev', ['podautoscalers'], read),
-      rule('autoscaling.internal.knative.dev', ['podautoscalers/status'], ['patch']),
+      rule('autoscaling.internal.knative.dev', ['podautoscalers/status', 'metrics/status'], ['patch']),
       rule('autoscaling.internal.knative.dev', ['metrics'], [...read, 'create', 'update']),
       rule('networking.internal.knative.dev', ['serverlessservices'], [...read, 'create', 'update']),
       rule('autoscaling', ['horizontalpodautoscalers'], [...read, 'create', 'update', 'delete']),

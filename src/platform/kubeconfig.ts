@@ -13,7 +13,7 @@ export async function ensureKubeconfig(layout: Layout, listenAddress: string, ap
   const { certificate, privateKey } = readKeyPair(layout.pkiDir, 'admin');
   if (existsSync(layout.kubeconfig)) {
     const present = readFileSync(layout.kubeconfig, 'utf8');
-    if (present.includes(server) && present.replaceAll(/\s/g, '').includes(Buffer.from(certificate).toString('base64'))) return;
+    if (present.includes(`${server}\n`) && present.replaceAll(/\s/g, '').includes(Buffer.from(certificate).toString('base64'))) return;
   }
   const { kubeconfigOf, writeKubeconfig } = await import('#client/kubeconfig.ts');
   const certificateAuthority = readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8');

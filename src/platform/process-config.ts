@@ -29,7 +29,13 @@ export type ToProcess =
 /** Process → supervisor. */
 export type FromProcess =
   | { readonly type: 'ready'; readonly details: Readonly<Record<string, unknown>> }
-  | { readonly type: 'failed'; readonly message: string; readonly hint?: string };
+  | {
+      readonly type: 'failed';
+      readonly message: string;
+      readonly hint?: string;
+      /** Something else listens on a port of its own. */
+      readonly portTaken: boolean;
+    };
 
 /** First line of a process to the supervisor's socket. A socket, not an inherited channel: a process may execute itself anew. */
 export interface ProcessHello {

@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { systemClock } from '#core/clock.ts';
 import { jsonLogger, writeLogLine, type Logger } from '#core/logger.ts';
-import { errorText, UserError } from '#core/errors.ts';
+import { errorText, isPortTaken, UserError } from '#core/errors.ts';
 import { collectWhenIdle, useLargeSlabs } from '#platform/heap.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
@@ -86,7 +86,7 @@ function run(config: ProcessConfig, start: (context: ProcessContext) => Promise<
       logger.error('start failed', { error });
       // What is meant for the user says its cause itself.
       const { message, hint } = error instanceof UserError ? error : { message: errorText(error), hint: undefined };
-      tell({ type: 'failed', message, ...(hint === undefined ? {} : { hint }) }, () => process.exit(1));
+      tell({ type: 'failed', message, portTaken: isPortTaken(error), ...(hint === undefined ? {} : { hint }) }, () => process.exit(1));
     });
 }
 

@@ -170,8 +170,9 @@ export class Child {
 
   #hear(message: FromProcess): void {
     if (message.type === 'failed') {
-      const { hint } = message;
-      this.#ready.reject(new UserError(`${this.#config.role}: ${message.message}`, hint === undefined ? {} : { hint }));
+      const { hint, portTaken } = message;
+      const cause = portTaken ? Object.assign(new Error(message.message), { code: 'EADDRINUSE' }) : undefined;
+      this.#ready.reject(new UserError(`${this.#config.role}: ${message.message}`, { cause, ...(hint === undefined ? {} : { hint }) }));
       return;
     }
     this.#state = 'ready';

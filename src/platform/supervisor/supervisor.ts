@@ -1,18 +1,18 @@
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
-import { UserError } from '#core/errors.ts';
+import { isPortTaken, UserError } from '#core/errors.ts';
 import type { Resolved } from '#core/config.ts';
 import type { Logger } from '#core/logger.ts';
-import { bindSocket } from '#gateway/transport/bindings.ts';
 import { serveOutbound } from '#images/outbound.ts';
 import { collectWhenIdle } from '#platform/heap.ts';
 import { createDirectories, engineDirectories, layoutOf, type Layout } from '#platform/layout.ts';
 import { ensurePki } from '#platform/pki.ts';
-import { choosePorts, type Ports } from '#platform/ports.ts';
-import { roles, type ProcessConfig, type Role } from '#platform/process-config.ts';
+import type { Ports } from '#platform/ports.ts';
+import { roles } from '#platform/process-config.ts';
 import { isRoot, type settings } from '#platform/settings.ts';
-import { Child, type ChildStatus } from '#platform/supervisor/child.ts';
+import type { ChildStatus } from '#platform/supervisor/child.ts';
+import { Processes } from '#platform/supervisor/processes.ts';
 import { listen, type SupervisorRequest } from '#platform/supervisor/socket.ts';
 import { ensureKubeconfig } from '#platform/kubeconfig.ts';
 import { dataVersion, version } from '#platform/version.ts';
@@ -38,6 +38,8 @@ export interface Supervisor {
 
 const logLimitBytes = 10 * 2 ** 20;
 const logCheckMs = 60_000;
+/** How often ports are chosen, where a program that is no platform takes one before it is listened on. */
+const startAttempts = 3;
 
 /** Brings the platform up on a data directory; resolves when every process is ready. */
 export async function startSupervisor(
@@ -48,21 +50,28 @@ export async function startSupervisor(
   checkVersion(layout);
   createDirectories(layout);
   const down = Promise.withResolvers<void>();
-  const children = new Map<Role, Child>();
+  const processes = new Processes(layout, { clock, logger });
   collectWhenIdle(clock, signal);
   if (signal.aborted) down.resolve();
   signal.addEventListener('abort', () => down.resolve(), { once: true });
   // At once, not when the caller comes to stop: a signal to the process group ends the children at the same time.
-  void down.promise.then(() => {
-    for (const child of children.values()) child.expectStop();
+  void down.promise.then(() => processes.expectStop());
+  const status = (): PlatformStatus => ({
+    version,
+    pid: process.pid,
+    dataDir: layout.dataDir,
+    kubeconfig: layout.kubeconfig,
+    listen: values.listen,
+    domain: values.domain,
+    ports: processes.ports,
+    processes: processes.status(),
   });
-  let status: () => PlatformStatus = () => starting(layout, values.listen, values.domain);
   const ended = Promise.withResolvers<void>();
   const socket = await listen(layout.supervisorSocket, layout.dataDir, {
     async answer(request: SupervisorRequest) {
       if (request.command === 'status') return status();
       if (request.command === 'restart-gateway') {
-        await children.get('gateway')?.replace();
+        await processes.get('gateway')?.replace();
         return status();
       }
       // What an older or newer program may ask is no reason to end.
@@ -71,56 +80,55 @@ export async function startSupervisor(
       await ended.promise;
       return {};
     },
-    attach: ({ role, pid }, connection) => children.get(role)?.attach(pid, connection),
+    attach: ({ role, pid }, connection) => processes.get(role)?.attach(pid, connection),
+  });
+  const owned = new AsyncDisposableStack();
+  owned.defer(() => processes.stop(false));
+  owned.defer(() => {
+    ended.resolve();
+    socket.close();
   });
   try {
     writeFileSync(layout.versionFile, `${dataVersion}\n`);
-    if (!isRoot()) await releasePorts(layout);
-    const ports = await choosePorts(values, origins, layout.stateFile);
-    // Held here, so that connections wait in the kernel instead of being refused while a gateway is started again.
-    const sockets = [
-      bindSocket(values.listen, ports.httpPort),
-      bindSocket(values.listen, ports.httpsPort),
-      bindSocket('127.0.0.1', ports.adminPort),
-    ];
     await ensurePki(layout.pkiDir, values.nodeName, certificateHosts(values.listen));
-    await ensureKubeconfig(layout, values.listen, ports.apiPort);
-    const base: ProcessConfig = { role: 'control', version, settings: values, layout, ports };
-    const outbound = isRoot() ? undefined : await openOutbound(layout.outboundSocket);
-    const descriptors = sockets.map(({ fd }) => fd);
-    for (const role of roles) children.set(role, makeChild({ ...base, role }, role === 'gateway' ? descriptors : [], clock, logger));
-    status = () => ({
-      ...starting(layout, values.listen, values.domain),
-      ports,
-      processes: [...children.values()].map((child) => child.status()),
-    });
-    const cancelRotation = rotateLogs(layout, clock);
+    if (!isRoot()) owned.use(await openOutbound(layout.outboundSocket));
+    owned.defer(rotateLogs(layout, clock));
     const stop = async (cleanUp: boolean) => {
-      cancelRotation();
-      for (const child of children.values()) child.expectStop();
-      for (const role of ['gateway', 'node', 'control'] as const) await children.get(role)?.stop(cleanUp);
+      await processes.stop(cleanUp);
       if (cleanUp) await removeTraces(layout, clock, logger);
-      ended.resolve();
-      socket.close();
-      for (const bound of sockets) bound.close();
-      await outbound?.[Symbol.asyncDispose]();
+      await owned.disposeAsync();
     };
-    try {
-      const interrupted = down.promise.then(() => {
-        throw new Error('it was stopped before it was ready');
-      });
-      await Promise.race([Promise.all([...children.values()].map((child) => child.start())), interrupted]);
-    } catch (error) {
-      await stop(true);
-      const hint = (error instanceof UserError ? error.hint : undefined) ?? `Its logs are in ${layout.logsDir}.`;
-      throw new UserError(`the platform could not start: ${(error as Error).message}`, { hint });
+    const interrupted = down.promise.then(() => {
+      throw new Error('it was stopped before it was ready');
+    });
+    interrupted.catch(() => {});
+    for (let attempt = 1; ; attempt += 1) {
+      if (!isRoot()) await releasePorts(layout);
+      const ports = await processes.choosePorts({ values, origins });
+      await ensureKubeconfig(layout, values.listen, ports.apiPort);
+      try {
+        await Promise.race([processes.start(values), interrupted]);
+        break;
+      } catch (error) {
+        if (attempt < startAttempts && isPortTaken(error)) {
+          logger.warn('a port was taken before it was listened on; ports are chosen again', { error });
+          await processes.stop(false);
+          continue;
+        }
+        await stop(true);
+        throw couldNotStart(error as Error, layout);
+      }
     }
     return { status, stop, downRequested: down.promise };
   } catch (error) {
-    ended.resolve();
-    socket.close();
+    await owned.disposeAsync();
     throw error;
   }
+}
+
+function couldNotStart(error: Error, { logsDir }: Layout): UserError {
+  const hint = (error instanceof UserError ? error.hint : undefined) ?? `Its logs are in ${logsDir}.`;
+  return new UserError(`the platform could not start: ${error.message}`, { hint });
 }
 
 /** An earlier supervisor that was killed has left forwarders on the ports of an ordinary user's node. */
@@ -152,34 +160,11 @@ function openOutbound(path: string): Promise<AsyncDisposable> {
   return serveOutbound(path);
 }
 
-function makeChild(config: ProcessConfig, descriptors: readonly number[], clock: Clock, logger: Logger): Child {
-  const logFile = join(config.layout.logsDir, `${config.role}.log`);
-  return new Child({ config, entry: entryOf(config.role), logFile, descriptors, clock, logger });
-}
-
-/** The module a process runs: a source file beside this one, or a bundle beside the bundled program. */
-function entryOf(role: Role): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? `../${role}/main.ts` : `./process-${role}.js`, import.meta.url);
-}
-
 /** Hosts that the API's and the agent's certificates answer to, besides the pod network's, which are not known yet. */
 function certificateHosts(listenAddress: string): { api: string[]; kubelet: string[] } {
   const local = ['localhost', '127.0.0.1', ...(['127.0.0.1', '0.0.0.0', '::'].includes(listenAddress) ? [] : [listenAddress])];
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', '10.96.0.1'];
   return { api: [...local, ...names], kubelet: local };
-}
-
-function starting(layout: Layout, listenAddress: string, domain: string): PlatformStatus {
-  return {
-    version,
-    pid: process.pid,
-    dataDir: layout.dataDir,
-    kubeconfig: layout.kubeconfig,
-    listen: listenAddress,
-    domain,
-    ports: {} as Ports,
-    processes: [],
-  };
 }
 
 /** A data directory of a newer format is refused; older ones are migrated by the parts that own the files. */

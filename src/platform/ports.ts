@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { UserError } from '#core/errors.ts';
 import type { Origin } from '#core/config.ts';
+import { localAddress } from '#platform/local-host.ts';
 import { claimPort } from '#platform/port-claims.ts';
 import { isRoot, portSettings, settings, type PlatformSettings, type PortSetting } from '#platform/settings.ts';
 
@@ -44,7 +45,7 @@ export function listenAddress(name: PortSetting, listen: string): string {
   if (name === 'adminPort') return '127.0.0.1';
   // An ordinary user's node is in a network of its own, and its ports are forwarded from the machine's loopback.
   if (!isRoot() && (name === 'kubeletPort' || name === 'registryPort')) return '127.0.0.1';
-  return listen;
+  return name === 'kubeletPort' ? localAddress(listen) : listen;
 }
 
 function formerPorts({ registryPort, formerRegistryPorts = [] }: Partial<Ports>, now: number | undefined): number[] {

@@ -6,7 +6,7 @@ import { connectOutbound } from '#images/outbound.ts';
 import { startRegistry } from '#images/registry/server.ts';
 import { startNodeAgent } from '#node/agent.ts';
 import { certificateClient } from '#platform/connection.ts';
-import { localHost } from '#platform/local-host.ts';
+import { localAddress } from '#platform/local-host.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { gatewayService, localGatewayPort, localGatewayTlsPort } from '#apis/dormouse/names.ts';
 import { readKeyPair } from '#platform/pki.ts';
@@ -68,7 +68,7 @@ async function start({ config, logger, signal }: ProcessContext): Promise<Starte
       images: store,
       nodeName: settings.nodeName,
       kubeletServer: {
-        host: isInUserNamespace() ? '127.0.0.1' : localHost(settings.listen),
+        host: isInUserNamespace() ? '127.0.0.1' : localAddress(settings.listen),
         port: ports.kubeletPort,
         certificate: serving.certificate,
         privateKey: serving.privateKey,

@@ -7,6 +7,7 @@ import type { Logger } from '#core/logger.ts';
 import { serveOutbound } from '#images/outbound.ts';
 import { collectWhenIdle } from '#platform/heap.ts';
 import { createDirectories, engineDirectories, layoutOf, type Layout } from '#platform/layout.ts';
+import { localAddress } from '#platform/local-host.ts';
 import { ensurePki } from '#platform/pki.ts';
 import type { Ports } from '#platform/ports.ts';
 import { roles } from '#platform/process-config.ts';
@@ -39,7 +40,7 @@ export interface Supervisor {
 const logLimitBytes = 10 * 2 ** 20;
 const logCheckMs = 60_000;
 /** How often ports are chosen, where a program that is no platform takes one before it is listened on. */
-const startAttempts = 3;
+const startAttempts = 5;
 
 /** Brings the platform up on a data directory; resolves when every process is ready. */
 export async function startSupervisor(
@@ -162,7 +163,7 @@ function openOutbound(path: string): Promise<AsyncDisposable> {
 
 /** Hosts that the API's and the agent's certificates answer to, besides the pod network's, which are not known yet. */
 function certificateHosts(listenAddress: string): { api: string[]; kubelet: string[] } {
-  const local = ['localhost', '127.0.0.1', ...(['127.0.0.1', '0.0.0.0', '::'].includes(listenAddress) ? [] : [listenAddress])];
+  const local = [...new Set(['localhost', '127.0.0.1', localAddress(listenAddress)])];
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', '10.96.0.1'];
   return { api: [...local, ...names], kubelet: local };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { freePort } from './support/guarded-registry.ts';
+import { freePort } from './support/free-port.ts';
 import { withoutKubectl } from './support/kubectl.ts';
 import { startPlatform, type TestPlatform } from './support/platform.ts';
 import { until } from './support/run.ts';

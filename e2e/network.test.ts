@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { freePort } from './support/free-port.ts';
 import { kubectls, withoutKubectl } from './support/kubectl.ts';
 import { ordinaryUser, withoutOrdinaryUser } from './support/ordinary-user.ts';
 import { startPlatform, type PlatformOptions, type TestPlatform } from './support/platform.ts';
@@ -22,11 +23,13 @@ function describeServices(options: PlatformOptions): void {
   const withoutNft = findProgram('nft') === undefined && 'nft is not installed, so there are no cluster IPs';
   let platform: TestPlatform;
   let addresses: readonly string[];
+  let hostPort: number;
 
   before(async () => {
     platform = await startPlatform(options);
     const image = await loadTestImage(platform);
-    await platform.apply(...manifests(image));
+    hostPort = await freePort();
+    await platform.apply(...manifests(image, hostPort));
     for (const name of ['web', 'client']) await platform.waitForPod(name);
     const nodeIp = await platform.kubectl(['get', 'node', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}']);
     // An ordinary user's node has its address inside a network of its own.
@@ -56,7 +59,7 @@ function describeServices(options: PlatformOptions): void {
   });
 
   it('a host port answers at 127.0.0.1', async () => {
-    assert.equal(await eventually('http://127.0.0.1:29081/'), greeting);
+    assert.equal(await eventually(`http://127.0.0.1:${hostPort}/`), greeting);
   });
 
   it('pods reach it by name', { skip: withoutNft }, async () => assert.equal(await fromPod('http://web:8081/'), greeting));
@@ -124,7 +127,7 @@ function statusOf(url: string, host: string): Promise<number | undefined> {
   });
 }
 
-function manifests(image: string): object[] {
+function manifests(image: string, hostPort: number): object[] {
   const meta = (name: string) => ({ name, labels: { app: name } });
   const www = `mkdir /tmp/www; echo '${greeting.trim()}' > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
   return [
@@ -159,7 +162,7 @@ function manifests(image: string): object[] {
             name: 'main',
             image,
             command: ['sh', '-c', www],
-            ports: [{ containerPort: 8080, hostPort: 29081 }],
+            ports: [{ containerPort: 8080, hostPort }],
             readinessProbe: { tcpSocket: { port: 8080 } },
           },
         ],

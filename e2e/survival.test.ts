@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { layoutOf } from '#platform/layout.ts';
+import { freePort } from './support/free-port.ts';
 import { withoutKubectl } from './support/kubectl.ts';
 import { ordinaryUser, withoutOrdinaryUser } from './support/ordinary-user.ts';
 import { startPlatform, type PlatformOptions, type TestPlatform } from './support/platform.ts';
@@ -99,17 +100,16 @@ function describeSurvival(options: PlatformOptions): void {
     'a pod that is deleted leaves no process, link, control group, mount or rule',
     { skip: findProgram('nft') === undefined },
     async () => {
-      const hostPort = { ports: [{ containerPort: 8080, hostPort: 29_177 }] };
-      await platform.apply(
-        pod('guest', image, 'exec sleep 100000', hostPort, { volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }] }),
-      );
+      const hostPort = await freePort();
+      const ports = { ports: [{ containerPort: 8080, hostPort }] };
+      await platform.apply(pod('guest', image, 'exec sleep 100000', ports, { volumes: [{ name: 'm', emptyDir: { medium: 'Memory' } }] }));
       await platform.waitForPod('guest');
       const seesRules = options.user === undefined && process.getuid?.() === 0;
-      if (seesRules) await until('its rule', async () => ((await rules()).includes('29177') ? true : undefined));
+      if (seesRules) await until('its rule', async () => ((await rules()).includes(String(hostPort)) ? true : undefined));
       await platform.kubectl(['delete', 'pods', 'guest', 'counter', '--now']);
       await until('nothing of it', async () => {
         const now = await counts();
-        return JSON.stringify(now) === JSON.stringify(empty) && !(await rules()).includes('29177') ? true : undefined;
+        return JSON.stringify(now) === JSON.stringify(empty) && !(await rules()).includes(String(hostPort)) ? true : undefined;
       }).catch(async () => assert.deepEqual(await counts(), empty));
     },
   );

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import { findProgram, mustRun, Running, until } from './run.ts';
 
 /** For `it(…, { skip })`: false, or why there can be no registry that asks for a password here. */
@@ -50,13 +50,4 @@ export class GuardedRegistry implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
     await rm(this.#directory, { recursive: true, force: true });
   }
-}
-
-/** A port that was free just now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

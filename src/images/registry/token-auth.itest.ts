@@ -6,13 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { SignJWT } from 'jose';
 import { createAuthority, type KeyPair } from '#wire/certificates.ts';
 import type { RegistryCredential } from '#apis/runtime/image-service.ts';
 import { freePort, missingProgram, openMachine, putImage, startDaemon } from '../testing.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'dormouse-token-'));
+let root = '';
 const signal = AbortSignal.timeout(120_000);
 const closing: AsyncDisposable[] = [];
 
@@ -89,6 +89,9 @@ class TokenService {
 }
 
 describe('a registry with a token service', { skip: missingProgram('docker-registry') }, () => {
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), 'dormouse-token-'));
+  });
   after(async () => {
     for (const one of closing) await one[Symbol.asyncDispose]();
     rmSync(root, { recursive: true, force: true });

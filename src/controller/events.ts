@@ -7,6 +7,7 @@ import { isRetriable } from '#client/errors.ts';
 import { timestamp } from '#controller/conditions.ts';
 import type { EventRecorder } from '#controller/controller.ts';
 import { sleep, type Clock } from '#core/clock.ts';
+import { eventLoopMeter } from '#core/event-loop.ts';
 import { errorText } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 
@@ -18,6 +19,8 @@ export interface EventRecorderOptions {
   readonly instance?: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Which share of the time since the last call the process was at work, 0 to 1; absent: its event loop says. */
+  readonly workload?: () => number;
 }
 
 export interface FlushableEventRecorder extends EventRecorder {
@@ -63,14 +66,18 @@ const maxRemembered = 4096;
 const maxWaiting = 1000;
 const maxMessage = 1024;
 const attempts = 4;
-/** Events come after what they tell of: written at once they would compete with it for the machine. So they wait until nothing more is said. */
+/**
+ * Events come after what they tell of: written at once they would compete with it for the machine. So they wait until nothing more is said, and
+ * the process has less to do than `busyShare`.
+ */
 const settleMs = 200;
+const busyShare = 0.3;
 /**
  * But not longer than two seconds, and somewhat more for each that waits, since a crowd of them tells of a machine that has much to do.
  * What went wrong waits no longer than `settleMs`.
  */
 const settleLimitMs = 2000;
-const settleLimitMsPerEvent = 10;
+const settleLimitMsPerEvent = 30;
 const longestSettleMs = 10_000;
 
 /**
@@ -84,6 +91,7 @@ export function createEventRecorder(options: EventRecorderOptions): FlushableEve
 class Recorder implements FlushableEventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #client: ResourceClient<Event>;
+  readonly #workload: () => number;
   readonly #logger: Logger;
   readonly #known = new Recent<Occurrence>(maxRemembered);
   readonly #similar = new Recent<Similar>(maxRemembered);
@@ -98,6 +106,7 @@ class Recorder implements FlushableEventRecorder {
   constructor(options: EventRecorderOptions) {
     this.#options = options;
     this.#client = options.client.of(events);
+    this.#workload = options.workload ?? eventLoopMeter();
     this.#logger = options.logger.child({ component: 'events' });
   }
 
@@ -195,9 +204,11 @@ class Recorder implements FlushableEventRecorder {
   #settle(beganMs: number): () => void {
     const { clock } = this.#options;
     let cancel = () => {};
+    this.#workload();
     const look = () => {
       const nowMs = clock.monotonic();
-      const quietMs = nowMs - this.#saidMs;
+      const isBusy = this.#workload() >= busyShare;
+      const quietMs = isBusy ? 0 : nowMs - this.#saidMs;
       const limitMs = Math.min(longestSettleMs, settleLimitMs + this.#waiting.size * settleLimitMsPerEvent);
       if (this.#urgent || quietMs >= settleMs || nowMs - beganMs >= limitMs) return this.#hurry.resolve();
       cancel = clock.after(Math.min(settleMs - quietMs, beganMs + limitMs - nowMs), look);

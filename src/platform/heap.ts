@@ -1,7 +1,7 @@
-import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Clock } from '#core/clock.ts';
+import { eventLoopMeter } from '#core/event-loop.ts';
 
 /** What `collectWhenIdle` needs to know of a process and can do to it. */
 export interface Heap {
@@ -53,14 +53,8 @@ export function collectWhenIdle(clock: Clock, signal: AbortSignal, heap: Heap = 
 
 export function v8Heap(): Heap {
   const gc = collector();
-  let last: EventLoopUtilization = performance.eventLoopUtilization();
   return {
-    utilization() {
-      const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, last);
-      last = now;
-      return utilization;
-    },
+    utilization: eventLoopMeter(),
     usedBytes: () => getHeapStatistics().used_heap_size,
     collect: () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
   };

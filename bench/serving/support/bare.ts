@@ -32,7 +32,8 @@ function tryOnce(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const sent = request({ host: '127.0.0.1', port, agent: false }, (response) => {
       response.resume();
-      response.on('end', () => resolve(true));
+      // Not 'end': an answer that is cut off has none.
+      response.on('close', () => resolve(response.complete));
     });
     sent.on('error', () => resolve(false));
     sent.end();

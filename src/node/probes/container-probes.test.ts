@@ -156,6 +156,6 @@ describe('the pace of probes', () => {
     assert.equal(pace.intervalMs(true, 0), 10);
     assert.equal(pace.intervalMs(false, 10_000), 500);
     for (let index = 0; index < 100; index += 1) pace.enter();
-    assert.equal(pace.intervalMs(true, 0), 400);
+    assert.equal(pace.intervalMs(true, 0), 800);
   });
 });

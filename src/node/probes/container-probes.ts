@@ -24,7 +24,7 @@ export interface ProbeSet {
 /**
  * How often containers that are not ready yet are asked. Kubernetes lets readiness be probed more often than its period
  * until the first success. A twentieth of the time waited so far, so that nobody waits more than 5 % longer than needed;
- * the more containers wait at once, the slower, so that all of them together cost at most 250 attempts a second.
+ * the more containers wait at once, the slower, so that all of them together cost at most 125 attempts a second.
  */
 export class ProbePace {
   #waiting = 0;
@@ -40,7 +40,7 @@ export class ProbePace {
   }
 
   intervalMs(aggressive: boolean, waitedMs: number): number {
-    return Math.max(aggressive ? 10 : 25, this.#waiting * 4, waitedMs / 20);
+    return Math.max(aggressive ? 10 : 25, this.#waiting * 8, waitedMs / 20);
   }
 }
 

@@ -13,7 +13,8 @@ const sleeping = Number(process.argv[2] ?? 1000);
 const parallel = Number(process.argv[3] ?? 100);
 const asleep = { 'autoscaling.knative.dev/initial-scale': '0' };
 await using bed = await startBed();
-await delay(5000);
+// Until what the start left behind is collected.
+await delay(30_000);
 const empty = await bed.memory();
 line('platform, empty', parts(empty));
 line('idle CPU, empty', `${((await bed.idleCpu(20)) * 100).toFixed(2)} % of a core`);
@@ -67,7 +68,8 @@ async function createMany(): Promise<void> {
   );
   const used = [...(await bed.cpu())].map(([role, ms]) => `${role} ${((ms - (cpuBefore.get(role) ?? 0)) / sleeping).toFixed(0)}`);
   line('CPU of each until Ready', `${used.join(', ')} ms`);
-  await delay(30_000);
+  // Until the caches have let go of what only the making needed.
+  await delay(100_000);
   const full = await bed.memory();
   line('platform with them', parts(full));
   line('memory of each', `${(((full.get('total') ?? 0) - (empty.get('total') ?? 0)) / sleeping).toFixed(1)} KB PSS over all processes`);

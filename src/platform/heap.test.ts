@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '#core/clock.ts';
-import { collectWhenIdle, v8Heap } from '#platform/heap.ts';
+import { collectWhenIdle, limitGrowth, v8Heap } from '#platform/heap.ts';
 
 const megabyte = 2 ** 20;
 
@@ -10,6 +10,10 @@ class FakeHeap {
   used = 30 * megabyte;
   live = 20 * megabyte;
   collections = 0;
+  growth = 0;
+  growBy = (percent: number) => {
+    this.growth = percent;
+  };
   utilization = () => this.share;
   usedBytes = () => this.used;
   collect = () => {
@@ -49,6 +53,19 @@ describe('collecting when idle', () => {
     collectWhenIdle(clock, new AbortController().signal, heap);
     await clock.advance(60_000);
     assert.equal(heap.collections, 0);
+  });
+
+  test('a large heap grows slowly, a small one as it likes', async () => {
+    const [clock, heap] = [new FakeClock(), new FakeHeap()];
+    limitGrowth(clock, new AbortController().signal, heap);
+    await clock.advance(1000);
+    assert.equal(heap.growth, 0);
+    heap.used = 200 * megabyte;
+    await clock.advance(1000);
+    assert.equal(heap.growth, 50);
+    heap.used = 100 * megabyte;
+    await clock.advance(1000);
+    assert.equal(heap.growth, 0);
   });
 
   test('it ends with the process', async () => {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { systemClock } from '#core/clock.ts';
 import { jsonLogger, writeLogLine, type Logger } from '#core/logger.ts';
 import { errorText, isPortTaken, UserError } from '#core/errors.ts';
-import { collectWhenIdle, useLargeSlabs } from '#platform/heap.ts';
+import { collectWhenIdle, limitGrowth, useLargeSlabs } from '#platform/heap.ts';
 import { configVariable, type FromProcess, type ProcessConfig, type ProcessHello, type ToProcess } from '#platform/process-config.ts';
 import { onLines } from '#platform/supervisor/socket.ts';
 
@@ -78,6 +78,7 @@ function run(config: ProcessConfig, start: (context: ProcessContext) => Promise<
     .then((value) => {
       started = value;
       collectWhenIdle(systemClock, controller.signal);
+      limitGrowth(systemClock, controller.signal);
       tell({ type: 'ready', details: value.details });
       // Not only when it ends: the next one may be started before, and at once.
       flushCompileCache();

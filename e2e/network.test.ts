@@ -100,8 +100,13 @@ function describeServices(options: PlatformOptions): void {
     assert.equal(await platform.kubectl(['exec', 'client', '--', 'sh', '-c', script]), 'Running');
   });
 
+  /**
+   * The answer's text, as soon as there is one: on a machine with much to do a bridge may pass a new pod's packets on some seconds later. What
+   * went wrong to the end is told.
+   */
   function fromPod(url: string): Promise<string> {
-    return platform.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', url]);
+    const once = () => platform.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', url]);
+    return until(`an answer of ${url}`, () => once().catch(() => undefined)).catch(once);
   }
 }
 

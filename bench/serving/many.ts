@@ -19,7 +19,7 @@ const empty = await bed.memory();
 line('platform, empty', parts(empty));
 line('idle CPU, empty', `${((await bed.idleCpu(20)) * 100).toFixed(2)} % of a core`);
 if (parallel > 0) await wakeInParallel();
-await createMany();
+if (sleeping > 0) await createMany();
 
 /** So that the image is unpacked, as it is where its programs have run before. */
 async function runOnce(): Promise<void> {

@@ -101,8 +101,8 @@ function describeServices(options: PlatformOptions): void {
   });
 
   /**
-   * The answer's text, as soon as there is one: on a machine with much to do a bridge may pass a new pod's packets on some seconds later. What
-   * went wrong to the end is told.
+   * The answer's text, as soon as there is one. A pod's first call has got "No route to host" after three seconds, twice on busy machines, and the
+   * next ones answers; why is not known. What went wrong to the end is told.
    */
   function fromPod(url: string): Promise<string> {
     const once = () => platform.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', url]);
